@@ -1,0 +1,129 @@
+/** An HTTP client of the KMC: signs requests with the caller's key and turns problem documents back into errors. */
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
+import { randomBytes } from '../crypto/random.ts';
+import { signRequest, type SignedRequestParts } from '../domain/http-signature.ts';
+import { ERROR_CODES, KmcError, type ErrorCode } from '../errors.ts';
+
+export interface RequestSigner {
+  readonly engine: CryptoEngine;
+  readonly key: KeyHandle;
+  /** Signing certificate, DER. */
+  readonly certificate: Buffer;
+}
+
+export interface ClientOptions {
+  /** `http://host:port` or `https://host:port` */
+  readonly baseUrl: string;
+  /** Without it every request goes unsigned. */
+  readonly signer?: RequestSigner;
+  /** Trust anchors of the HTTPS side, PEM. */
+  readonly tlsAnchors?: string;
+  readonly timeoutMilliseconds?: number;
+}
+
+export interface ClientAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface KmcClient {
+  /** Sends and returns the answer whatever its status. */
+  send(method: 'GET' | 'POST', target: string, body?: Buffer, contentType?: string): Promise<ClientAnswer>;
+  /** Sends JSON and parses the JSON answer. @throws KmcError with the code of the problem document. */
+  json(method: 'GET' | 'POST', target: string, body?: unknown): Promise<unknown>;
+}
+
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+interface Problem {
+  readonly code?: unknown;
+  readonly detail?: unknown;
+  readonly errors?: unknown;
+}
+
+function asErrorCode(code: unknown): ErrorCode {
+  return ERROR_CODES.find((known) => known === code) ?? 'E_INTERNAL';
+}
+
+/** The error that a problem document reports. */
+export function errorOfAnswer(answer: ClientAnswer): KmcError {
+  let problem: Problem = {};
+  try {
+    problem = JSON.parse(answer.body.toString('utf8')) as Problem;
+  } catch {
+    // Not a problem document: the status alone has to do.
+  }
+  const retryAfter = Number(answer.headers['retry-after']);
+  const detail = typeof problem.detail === 'string' ? problem.detail : `the service answered ${answer.status}`;
+  return new KmcError(answer.status === 202 ? 'E_PENDING' : asErrorCode(problem.code), detail, {
+    ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
+  });
+}
+
+function exchange(
+  options: ClientOptions,
+  url: URL,
+  method: string,
+  headers: Record<string, string>,
+  body: Buffer | undefined,
+): Promise<ClientAnswer> {
+  const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown) => reject(new KmcError('E_STORAGE', 'the service cannot be reached', { cause }));
+    const outgoing = start(
+      url,
+      { method, headers, timeout: options.timeoutMilliseconds ?? 30_000, ca: options.tlsAnchors },
+      (incoming) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        incoming.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > MAX_ANSWER_BYTES) outgoing.destroy(new Error('answer too large'));
+          else chunks.push(chunk);
+        });
+        incoming.on('error', fail);
+        incoming.on('end', () => {
+          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) });
+        });
+      },
+    );
+    outgoing.on('timeout', () => outgoing.destroy(new Error('timed out')));
+    outgoing.on('error', fail);
+    outgoing.end(body);
+  });
+}
+
+/** Makes a client. Connections follow Node's default agent (keep-alive). */
+export function createClient(options: ClientOptions): KmcClient {
+  const send: KmcClient['send'] = async (method, target, body, contentType = 'application/json') => {
+    const url = new URL(target, options.baseUrl);
+    const headers: Record<string, string> = {};
+    if (body !== undefined) {
+      headers['content-type'] = contentType;
+      headers['content-length'] = String(body.length);
+    }
+    if (options.signer !== undefined) {
+      const parts: SignedRequestParts = {
+        method,
+        authority: url.host,
+        path: url.pathname,
+        query: url.search === '' ? '?' : url.search,
+        ...(body === undefined ? {} : { content: { type: contentType, body } }),
+      };
+      const at = { createdSeconds: Math.floor(Date.now() / 1000), nonce: randomBytes(18).toString('base64url') };
+      Object.assign(headers, await signRequest(options.signer, parts, at));
+    }
+    return exchange(options, url, method, headers, body);
+  };
+  return {
+    send,
+    async json(method, target, body) {
+      const answer = await send(method, target, body === undefined ? undefined : Buffer.from(JSON.stringify(body)));
+      if (answer.status < 200 || answer.status > 299 || answer.status === 202) throw errorOfAnswer(answer);
+      return answer.body.length === 0 ? undefined : (JSON.parse(answer.body.toString('utf8')) as unknown);
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/** The folder that an export of the audit log is: written by pull and export, read by verify. */
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { TileFile } from '../domain/audit/verify-tiles.ts';
+import { KmcError } from '../errors.ts';
+import { AUDIT_FILES } from '../flows/audit/export-audit.ts';
+import type { AuditFolder } from '../flows/ports/audit.ts';
+
+const NEWLINE = 0x0a;
+/** Far above any record: a file without line ends must not fill the memory. */
+const LONGEST_LINE = 1_048_576;
+
+/**
+ * A folder to export to. Files that are there are never written over.
+ * Its `write` rejects with KmcError E_EXISTS, E_STORAGE.
+ */
+export function createAuditFolder(directory: string): AuditFolder {
+  return {
+    async write(path, content) {
+      const file = join(directory, ...path.split('/'));
+      await mkdir(dirname(file), { recursive: true });
+      const handle = await open(file, 'wx').catch((cause: unknown) => {
+        throw new KmcError('E_EXISTS', `The export cannot write ${path}: name a folder that is not there yet.`, {
+          cause,
+        });
+      });
+      try {
+        for await (const part of content) await handle.writeFile(part);
+        await handle.sync();
+      } catch (cause) {
+        throw cause instanceof KmcError
+          ? cause
+          : new KmcError('E_STORAGE', `The export cannot write ${path}.`, { cause });
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
+
+/** A file of the export as UTF-8 text; undefined when it is not there or cannot be read. */
+export function readAuditFile(directory: string, name: string): string | undefined {
+  return readOrNothing(join(directory, name))?.toString('utf8');
+}
+
+/** The tile files of the export; undefined when it has none at all. */
+export function tileFilesOf(directory: string): TileFile | undefined {
+  const tiles = join(directory, AUDIT_FILES.tiles);
+  return existsSync(tiles) ? (path) => readOrNothing(join(tiles, ...path.split('/'))) : undefined;
+}
+
+/**
+ * The lines of the events file in portions, as the exact bytes between the line ends.
+ * @returns through the generator: true when the file ends with a line end, as a whole one does.
+ * @throws KmcError E_NOT_FOUND without such a file, E_SIZE for a line that no event can be.
+ */
+export async function* eventLines(directory: string): AsyncGenerator<Buffer[], boolean> {
+  let rest = Buffer.alloc(0);
+  try {
+    const stream: AsyncIterable<Buffer> = createReadStream(join(directory, AUDIT_FILES.events), {
+      highWaterMark: 1 << 20,
+    });
+    for await (const chunk of stream) {
+      const bytes = Buffer.concat([rest, chunk]);
+      const lines: Buffer[] = [];
+      let start = 0;
+      for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+        lines.push(bytes.subarray(start, end));
+        start = end + 1;
+      }
+      yield lines;
+      rest = Buffer.from(bytes.subarray(start));
+      if (rest.length > LONGEST_LINE)
+        throw new KmcError('E_SIZE', 'A line of the events file is longer than any event.');
+    }
+  } catch (cause) {
+    if (cause instanceof KmcError) throw cause;
+    throw new KmcError('E_NOT_FOUND', `The file ${AUDIT_FILES.events} is missing or cannot be read.`, { cause });
+  }
+  return rest.length === 0;
+}
+
+function readOrNothing(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+/** `kmc audit pull`: copies the log of a service over HTTP into a folder, and verifies the copy at once. */
+import { parseStrictJson } from '../crypto/jcs.ts';
+import { inOrder, leaf, list, object, text } from '../domain/audit/shape.ts';
+import { isWholeNumber } from '../domain/audit/detail.ts';
+import { errorOfAnswer, type KmcClient } from '../agent/signed-client.ts';
+import { KmcError } from '../errors.ts';
+import { exportAudit } from '../flows/audit/export-audit.ts';
+import type { AuditSource, StoredCheckpoint } from '../flows/ports/audit.ts';
+import { createAuditFolder } from './audit-folder.ts';
+import { runAuditVerify, type AuditVerifyOptions, type AuditVerifyResult } from './audit-verify.ts';
+
+const BASE = '/api/v1/audit';
+const NOTES = object({
+  items: {
+    check: list(
+      0,
+      10_000,
+      object({
+        note: { check: text(/^.+$/s) },
+        size: { check: leaf(isWholeNumber) },
+        time: { check: leaf(isWholeNumber) },
+      }),
+    ),
+  },
+});
+
+/** The log of a service over HTTP: checkpoint, checkpoints?after=, tile/…, certificate and policy under /api/v1/audit. */
+export function httpAuditSource(client: KmcClient): AuditSource {
+  const get = async (path: string): Promise<Buffer> => {
+    const answer = await client.send('GET', `${BASE}/${path}`);
+    if (answer.status !== 200) throw errorOfAnswer(answer);
+    return answer.body;
+  };
+  return {
+    async checkpoint() {
+      try {
+        return (await get('checkpoint')).toString('utf8');
+      } catch (error) {
+        if (error instanceof KmcError && error.code === 'E_NOT_FOUND') return undefined;
+        throw error;
+      }
+    },
+    async checkpointsAfter(time) {
+      const value: unknown = inOrder(
+        parseStrictJson(await get(`checkpoints?after=${time}`), { maxBytes: 64 * 1024 * 1024 }),
+      );
+      if (!isNoteList(value))
+        throw new KmcError('E_SCHEMA', 'The service answered with something else than checkpoints.');
+      return value.items;
+    },
+    tile: (path) => get(`tile/${path}`),
+    certificate: async () => (await get('certificate')).toString('utf8'),
+    policy: async () => (await get('policy')).toString('utf8'),
+  };
+}
+
+/**
+ * Copies the log into the folder, which must not hold one yet, and verifies the copy as runAuditVerify does.
+ * @throws KmcError E_EXISTS, E_STORAGE, E_NOT_FOUND when nothing was signed yet, and what the service answers.
+ */
+export async function runAuditPull(
+  client: KmcClient,
+  options: AuditVerifyOptions,
+  progress?: (done: number, total: number) => void,
+): Promise<AuditVerifyResult> {
+  await exportAudit({ source: httpAuditSource(client), folder: createAuditFolder(options.directory) }, progress);
+  return await runAuditVerify(options);
+}
+
+function isNoteList(value: unknown): value is { readonly items: readonly StoredCheckpoint[] } {
+  return NOTES(value) === undefined;
+}

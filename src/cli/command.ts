@@ -1,0 +1,81 @@
+/** A command is data: noun, verb, options, an example, and the work. `--help`, parsing and output come from the same table. */
+import type { CryptoEngine } from '../crypto/engine.ts';
+import type { KmcClient } from '../agent/signed-client.ts';
+import type { Environment } from '../config/environment.ts';
+import type { Instance } from '../flows/instance.ts';
+
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean';
+  /** May stand several times. */
+  readonly multiple?: boolean;
+  readonly required?: boolean;
+  /** Shown in `--help`: what it means, and its default. */
+  readonly help: string;
+  /** Name of the value in `--help`, e.g. `FILE`. */
+  readonly value?: string;
+}
+
+/** Values as parsed: a string, a list of strings, or a flag. */
+export interface CommandInput {
+  text(name: string): string | undefined;
+  /** @throws KmcError E_USAGE when it is missing. */
+  required(name: string): string;
+  list(name: string): readonly string[];
+  flag(name: string): boolean;
+  readonly positionals: readonly string[];
+}
+
+export interface Io {
+  /** Standard output: one JSON value with `--json`, text for people otherwise. */
+  out(text: string): void;
+  /** Standard error: messages, progress. */
+  err(text: string): void;
+  readonly isTerminal: boolean;
+}
+
+export interface CommandContext {
+  readonly io: Io;
+  readonly environment: Environment;
+  readonly engine: CryptoEngine;
+  readonly json: boolean;
+  /** Opens the instance of `--home`: database, keystore files, policies. Closed when the command ends. */
+  openInstance(): Promise<Instance>;
+  /** The service at `--url`; signed when `--key` and `--cert` are given. */
+  client(): Promise<KmcClient>;
+  /** The caller's key from `--key` with its passphrase. */
+  personalKey(): Promise<{ readonly key: import('../crypto/engine.ts').KeyHandle; readonly certificate: Buffer }>;
+  /** A secret by file, descriptor or prompt, as a Buffer that the caller wipes. */
+  passphrase(purpose: string): Promise<Buffer>;
+  /** Progress of long work: a line on a terminal, a JSON line otherwise. */
+  progress(step: string, done: number, total: number): void;
+}
+
+export interface Outcome {
+  readonly exitCode?: number;
+  /** The value of `--json`. */
+  readonly json: unknown;
+  /** The text for people: lines, or a table made by `table()`. */
+  readonly text: string;
+}
+
+export interface Command {
+  readonly noun: string;
+  readonly verb: string;
+  readonly summary: string;
+  readonly example: string;
+  /** Names of positional arguments, in order; `?` at the end marks an optional one. */
+  readonly positionals?: readonly string[];
+  readonly options?: Readonly<Record<string, OptionSpec>>;
+  run(input: CommandInput, context: CommandContext): Promise<Outcome>;
+}
+
+/** A table for a terminal: columns padded to their widest cell, no borders. */
+export function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headers.map((header, i) => Math.max(header.length, ...rows.map((row) => (row[i] ?? '').length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [line(headers), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,213 @@
+/**
+ * The settings of a process: flags over environment variables over kmc.yaml over defaults. The only reader of
+ * process.env; everything else gets the frozen result.
+ */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { KmcError } from '../errors.ts';
+import type { InstanceKind } from './policies.ts';
+import { readStrictYaml } from './strict-yaml.ts';
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+}
+
+export interface Environment {
+  readonly environment: InstanceKind;
+  /** Id of the instance; with the environment it stands in every request (`development/kmc-dev`). */
+  readonly instance: string;
+  /** Name of this process among those that share the database. */
+  readonly node: string;
+  /** Origin of the audit log. */
+  readonly origin: string;
+  /** Folder of the instance, absolute. */
+  readonly home: string;
+  /** `postgres://…`, or the path of a SQLite file. May hold a password: never shown. */
+  readonly database: string;
+  readonly listen: ListenAddress;
+  readonly tlsListen: ListenAddress;
+  /** Folder of the policy files, absolute. */
+  readonly policies: string;
+  readonly sm2Engine: 'auto' | 'node' | 'kernel';
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+  /** Address of the service that the command line talks to. */
+  readonly server: string | undefined;
+  /** Files of the person who uses the command line: encrypted key, certificate, passphrase. */
+  readonly keyFile: string | undefined;
+  readonly certificateFile: string | undefined;
+  readonly passphraseFile: string | undefined;
+}
+
+export type SettingName = keyof Environment;
+export type SettingSource = 'flag' | 'environment' | 'file' | 'default';
+
+/** Settings given on the command line, in text. */
+export type SettingFlags = Partial<Readonly<Record<SettingName, string>>>;
+
+interface Setting {
+  /** Environment variable. */
+  readonly variable: string;
+  /** Key in kmc.yaml; absent where the file cannot state it. */
+  readonly key?: string;
+  /** What the instance is: no flag and no variable may contradict its kmc.yaml. */
+  readonly identity?: true;
+}
+
+const SETTINGS: Readonly<Record<SettingName, Setting>> = {
+  environment: { variable: 'KMC_ENVIRONMENT', key: 'environment', identity: true },
+  instance: { variable: 'KMC_INSTANCE', key: 'instance', identity: true },
+  origin: { variable: 'KMC_ORIGIN', key: 'origin', identity: true },
+  node: { variable: 'KMC_NODE', key: 'node' },
+  home: { variable: 'KMC_HOME' },
+  database: { variable: 'KMC_DB', key: 'database' },
+  listen: { variable: 'KMC_LISTEN', key: 'listen' },
+  tlsListen: { variable: 'KMC_TLS_LISTEN', key: 'tls-listen' },
+  policies: { variable: 'KMC_POLICIES', key: 'policies' },
+  sm2Engine: { variable: 'KMC_SM2_ENGINE', key: 'sm2-engine' },
+  logLevel: { variable: 'KMC_LOG_LEVEL', key: 'log-level' },
+  server: { variable: 'KMC_SERVER', key: 'server' },
+  keyFile: { variable: 'KMC_KEY_FILE', key: 'key-file' },
+  certificateFile: { variable: 'KMC_CERTIFICATE_FILE', key: 'certificate-file' },
+  passphraseFile: { variable: 'KMC_PASSPHRASE_FILE', key: 'passphrase-file' },
+};
+
+/** Variables of the test suite, which child processes inherit. */
+const TEST_VARIABLE = /^KMC_(?:SEED|TEST_[A-Z_]+)$/;
+
+const id = z
+  .string()
+  .max(64)
+  .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be lower-case letters, digits and hyphens');
+const path = z.string().min(1).max(1024);
+const listenAddress = z
+  .string()
+  .max(100)
+  .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$/, 'must be an address such as 127.0.0.1:8440')
+  .transform((text): ListenAddress => {
+    const colon = text.lastIndexOf(':');
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+  })
+  .refine(({ port }) => port <= 65_535, 'must have a port of 0 to 65535');
+
+const ENVIRONMENT_SCHEMA = z.strictObject({
+  environment: z.enum(['production', 'development']).default('development'),
+  instance: id.default('kmc-dev'),
+  origin: z
+    .string()
+    .max(100)
+    .regex(/^[a-z0-9.-]+(?:\/[a-z0-9.-]+)*$/, 'must be a host name, with or without a path')
+    .optional(),
+  node: id.default('node-1'),
+  home: path.default('keystore/dev'),
+  database: path.optional(),
+  listen: listenAddress.prefault('127.0.0.1:8440'),
+  tlsListen: listenAddress.prefault('127.0.0.1:8443'),
+  policies: path.optional(),
+  sm2Engine: z.enum(['auto', 'node', 'kernel']).default('auto'),
+  logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+  server: z
+    .string()
+    .max(200)
+    .regex(/^https?:\/\/[A-Za-z0-9.:[\]-]+$/, 'must be an address such as http://127.0.0.1:8440')
+    .optional(),
+  keyFile: path.optional(),
+  certificateFile: path.optional(),
+  passphraseFile: path.optional(),
+});
+
+/**
+ * Reads the settings. kmc.yaml stands in the home folder; a home without one is a new instance.
+ * @throws KmcError E_CONFIG for an unknown KMC_ variable, an unknown key of kmc.yaml (with its line), a value that does
+ * not fit, or an identity other than that of kmc.yaml.
+ */
+export function readEnvironment(
+  flags: SettingFlags = {},
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Environment {
+  refuseUnknownVariables(variables);
+  const home = resolve(flags.home ?? variables['KMC_HOME'] ?? 'keystore/dev');
+  const file = readInstanceFile(join(home, 'kmc.yaml'));
+  const given: Record<string, string> = { home };
+  for (const [name, setting] of settings()) {
+    const stated = flags[name] ?? variables[setting.variable];
+    const filed = setting.key === undefined ? undefined : file.get(setting.key);
+    if (setting.identity === true && stated !== undefined && filed !== undefined && stated !== filed) {
+      throw new KmcError('E_CONFIG', `${setting.variable} contradicts kmc.yaml: the instance is what its file says.`);
+    }
+    const value = stated ?? filed;
+    if (value !== undefined && name !== 'home') given[name] = value;
+  }
+  const parsed = ENVIRONMENT_SCHEMA.safeParse(given);
+  if (!parsed.success) throw settingError(parsed.error);
+  const { origin, database, policies, server, keyFile, certificateFile, passphraseFile, ...rest } = parsed.data;
+  return Object.freeze({
+    ...rest,
+    origin: origin ?? `localhost/${rest.instance}`,
+    database: database ?? join(home, 'kmc.sqlite'),
+    policies: policies === undefined ? SHIPPED_POLICIES : resolve(policies),
+    server,
+    keyFile,
+    certificateFile,
+    passphraseFile,
+  });
+}
+
+/** Where the shipped policy files lie: beside src and dist alike. */
+const SHIPPED_POLICIES = fileURLToPath(new URL('../../policies', import.meta.url));
+
+/** `<environment>/<instance id>` as it stands in approval requests. */
+export function environmentName(environment: Pick<Environment, 'environment' | 'instance'>): string {
+  return `${environment.environment}/${environment.instance}`;
+}
+
+function settings(): [SettingName, Setting][] {
+  return SETTING_NAMES.map((name) => [name, SETTINGS[name]]);
+}
+
+const SETTING_NAMES: readonly SettingName[] = Object.keys(SETTINGS).filter((name): name is SettingName =>
+  Object.hasOwn(SETTINGS, name),
+);
+
+function refuseUnknownVariables(variables: Readonly<Record<string, string | undefined>>): void {
+  const known = new Set(settings().map(([, setting]) => setting.variable));
+  const unknown = Object.keys(variables).find(
+    (name) => name.startsWith('KMC_') && !known.has(name) && !TEST_VARIABLE.test(name),
+  );
+  if (unknown === undefined) return;
+  throw new KmcError('E_CONFIG', `There is no setting ${unknown}. Known ones: ${[...known].sort().join(', ')}.`);
+}
+
+/** The keys and values of kmc.yaml; empty when there is no file. */
+function readInstanceFile(file: string): ReadonlyMap<string, string> {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Map();
+    throw new KmcError('E_CONFIG', 'The file kmc.yaml cannot be read. Check its permissions.', { cause: error });
+  }
+  const { document, faults } = readStrictYaml(bytes);
+  if (document === undefined) throw fileError(faults[0]?.line ?? 1, faults[0]?.message ?? 'does not parse');
+  const parsed = z.record(z.string(), z.string().max(1024)).safeParse(document.value);
+  if (!parsed.success) throw fileError(1, 'must hold keys with text values');
+  const known = new Set(settings().map(([, setting]) => setting.key));
+  const unknown = Object.keys(parsed.data).find((key) => !known.has(key));
+  if (unknown !== undefined) throw fileError(document.lineOf([unknown]), `the key ${unknown} is not known`);
+  return new Map(Object.entries(parsed.data));
+}
+
+function fileError(line: number, what: string): KmcError {
+  return new KmcError('E_CONFIG', `kmc.yaml, line ${line}: ${what}.`);
+}
+
+function settingError(error: z.ZodError): KmcError {
+  const [issue] = error.issues;
+  const name = SETTING_NAMES.find((one) => one === issue?.path[0]);
+  const setting = name === undefined ? undefined : SETTINGS[name];
+  const key = setting?.key === undefined ? '' : ` (${setting.key} in kmc.yaml)`;
+  return new KmcError('E_CONFIG', `${setting?.variable ?? 'A setting'}${key}: ${issue?.message ?? 'does not fit'}.`);
+}

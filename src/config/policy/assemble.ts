@@ -1,0 +1,73 @@
+/** From the parsed policy files to the domain's policy set. */
+import type { PolicySet } from '../../domain/policy.ts';
+import type { PublicationPolicy } from '../../domain/profile.ts';
+import { orderedPair } from '../../domain/roles.ts';
+import type { PolicyFiles } from './schemas.ts';
+
+/** What a development instance puts where addresses.yaml says nothing: this machine, and the example arc of RFC 5612. */
+export const DEVELOPMENT_PUBLICATION: PublicationPolicy = {
+  crl: 'http://127.0.0.1:8440/crl',
+  ocsp: 'http://127.0.0.1:8440/ocsp',
+  caIssuers: 'http://127.0.0.1:8440/ca',
+  caRepository: 'http://127.0.0.1:8440/ca',
+  certificatePolicy: '1.3.6.1.4.1.32473.1.1',
+  bundleSigner: '1.3.6.1.4.1.32473.1.2',
+};
+
+function publicationOf(yaml: PolicyFiles['addresses.yaml']): PublicationPolicy {
+  const stated = {
+    crl: yaml.crl,
+    ocsp: yaml.ocsp,
+    caIssuers: yaml['ca-issuers'],
+    caRepository: yaml['ca-repository'],
+    certificatePolicy: yaml['certificate-policy'],
+    bundleSigner: yaml['bundle-signer'],
+  };
+  const present = Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== undefined));
+  return { ...DEVELOPMENT_PUBLICATION, ...present };
+}
+
+const DAY = 86_400;
+
+/** The policy set of files that the linter found free of errors. */
+export function policySetOf(files: PolicyFiles): PolicySet {
+  const { targets, regions, 'registration-authorities': registrationAuthorities } = files['regions.yaml'];
+  const { enrolment, revocation, keys, audit } = files['limits.yaml'];
+  return {
+    version: files['quorums.yaml'].version,
+    quorums: files['quorums.yaml'].classes,
+    exclusions: files['roles.yaml']['never-together'].map(([a, b]) => orderedPair(a, b)),
+    profiles: files['profiles.yaml'].certificates,
+    deviceProfiles: files['profiles.yaml'].devices,
+    cryptoPeriods: files['crypto-periods.yaml'].periods,
+    regions,
+    registrationAuthorities,
+    targets: {
+      certificates: targets.certificates,
+      perRegistrationAuthority: targets['per-registration-authority'],
+    },
+    publication: publicationOf(files['addresses.yaml']),
+    enrolment: {
+      tokenInPersonSeconds: enrolment['token-in-person'],
+      tokenRemoteSeconds: enrolment['token-remote'],
+      tokenTries: enrolment['token-tries'],
+      tokenLockSeconds: enrolment['token-lock'],
+      redeliverySeconds: enrolment.redelivery,
+      pendingSeconds: enrolment.pending,
+    },
+    revocation: {
+      crlIntervalSeconds: revocation['crl-interval'],
+      crlValiditySeconds: revocation['crl-validity'],
+      deltaCrlIntervalSeconds: revocation['delta-crl-interval'],
+      ocspIntervalSeconds: revocation['ocsp-interval'],
+      ocspValiditySeconds: revocation['ocsp-validity'],
+    },
+    keys: {
+      destroyWindowSeconds: keys['destroy-window'],
+      poolLowWatermark: keys['pool-low'],
+      poolHighWatermark: keys['pool-high'],
+      poolBatch: keys['pool-batch'],
+    },
+    auditRetentionDays: Math.floor(audit.retention / DAY),
+  };
+}

@@ -1,0 +1,37 @@
+/** SM3 (GB/T 32905) and what is built on it: HMAC, HKDF (RFC 5869), PBKDF2 (RFC 8018). All through node:crypto. */
+import { createHash, createHmac, hkdfSync, pbkdf2 } from 'node:crypto';
+import { promisify } from 'node:util';
+
+/** Octets of an SM3 digest. */
+export const SM3_LENGTH = 32;
+
+const pbkdf2Async = promisify(pbkdf2);
+
+/** SM3 over the parts one after the other: 32 octets. */
+export function sm3(...parts: readonly Uint8Array[]): Buffer {
+  const hash = createHash('sm3');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+/** HMAC-SM3 over the parts one after the other: 32 octets. */
+export function hmacSm3(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
+  const hmac = createHmac('sm3', key);
+  for (const part of parts) hmac.update(part);
+  return hmac.digest();
+}
+
+/** HKDF with SM3 (RFC 5869): `length` octets; `info` at most 1024 octets, `length` at most 8160. */
+export function hkdfSm3(inputKeyingMaterial: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Buffer {
+  return Buffer.from(hkdfSync('sm3', inputKeyingMaterial, salt, info, length));
+}
+
+/** PBKDF2 with HMAC-SM3 (RFC 8018 5.2): `length` octets. Runs outside the event loop. */
+export function pbkdf2HmacSm3(
+  password: Uint8Array,
+  salt: Uint8Array,
+  iterations: number,
+  length: number,
+): Promise<Buffer> {
+  return pbkdf2Async(password, salt, iterations, length, 'sm3');
+}

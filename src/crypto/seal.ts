@@ -1,0 +1,187 @@
+/**
+ * Blob suite 1, the form of everything that is stored under a key-encryption key: encrypt-then-MAC from HKDF-SM3,
+ * SM4-CTR and HMAC-SM3 with a fresh salt for each blob. The header is authenticated and enters the key derivation, so a
+ * blob opens only as what it was sealed as, and both sub-keys are committed to by the full tag.
+ */
+import { KmcError } from '../errors.ts';
+import { concat, equalConstantTime, isAllZero, wipe } from './bytes.ts';
+import { hkdfSm3, hmacSm3 } from './gm/sm3.ts';
+import { sm4Ctr } from './gm/sm4.ts';
+import { randomBytes } from './random.ts';
+
+/** What a blob says of itself; all of it is authenticated. */
+export interface BlobHeader {
+  /** Purpose of the key-encryption key, one octet (`KEK_PURPOSES`). */
+  readonly purpose: number;
+  /** Version of the key-encryption key, 32 bits. */
+  readonly kekVersion: number;
+  /** `^[a-z0-9][a-z0-9-]{0,63}$` */
+  readonly keyId: string;
+  /** `^[a-z0-9][a-z0-9-]{0,31}$` */
+  readonly usage: string;
+  readonly objectVersion: number;
+  /** Kind of the content, 16 bits. */
+  readonly algorithm: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** The part of the header that the opener must already know. */
+export interface ExpectedBlobHeader extends Omit<BlobHeader, 'createdAt' | 'algorithm'> {
+  /** The kinds of content that the opener takes: a blob of any other kind stays shut. */
+  readonly algorithms: readonly number[];
+}
+
+export interface OpenedBlob {
+  readonly algorithm: number;
+  /** A Buffer of its own, which the caller wipes. */
+  readonly content: Buffer;
+}
+
+export const MAX_BLOB_CONTENT = 1_048_576;
+
+const MAGIC = Buffer.from('KMC1', 'latin1');
+const SUITE = 1;
+const KEK_BYTES = 32;
+const SALT_BYTES = 16;
+const TAG_BYTES = 32;
+const MAX_HEADER_BYTES = 128;
+// The header starts with the magic(4), suite(1), purpose(1), kekVersion(4).
+const KEK_VERSION_AT = 6;
+// The header ends with algorithm(2), createdAt(8), ptLen(4).
+const ALGORITHM_FROM_END = 14;
+const CREATED_AT_FROM_END = 12;
+const INFO = Buffer.from('KMC1/blob', 'latin1');
+const KEY_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
+const USAGE = /^[a-z0-9][a-z0-9-]{0,31}$/;
+const NOT_OPENED =
+  'The sealed blob does not open: it is damaged, or it was sealed under another key or for another use.';
+
+/**
+ * Seals `content` (at most 1 MiB, may be empty) under a 32-octet key-encryption key.
+ * @param salt 16 fresh random octets; given only where known answers are computed.
+ * @throws KmcError E_KEY (key-encryption key of another length or all zero), E_SIZE, E_ID, E_SCHEMA (header field).
+ */
+export function sealBlob(
+  keyEncryptionKey: Buffer,
+  header: BlobHeader,
+  content: Buffer,
+  salt: Buffer = randomBytes(SALT_BYTES),
+): Buffer {
+  checkKeyEncryptionKey(keyEncryptionKey);
+  if (content.length > MAX_BLOB_CONTENT) throw new KmcError('E_SIZE', 'A sealed blob holds at most 1 MiB.');
+  if (salt.length !== SALT_BYTES) throw new KmcError('E_SCHEMA', 'The salt of a blob is 16 octets.');
+  const head = encodeHeader(header, content.length);
+  const keys = deriveBlobKeys(keyEncryptionKey, salt, head);
+  try {
+    const ciphertext = sm4Ctr(keys.subarray(0, 16), keys.subarray(16, 32), content);
+    return concat(head, salt, ciphertext, computeTag(keys, head, salt, ciphertext));
+  } finally {
+    wipe(keys);
+  }
+}
+
+/**
+ * Opens a blob that must be exactly what `expected` says, under the key that `expected` names by purpose and version.
+ * @throws KmcError E_KEY (as sealBlob), E_SUITE (suite octet is not 1), E_SIZE (longer than any blob); E_BLOB_AUTH for
+ * every other failure, with one text.
+ */
+export function openBlob(keyEncryptionKey: Buffer, expected: ExpectedBlobHeader, blob: Buffer): OpenedBlob {
+  checkKeyEncryptionKey(keyEncryptionKey);
+  if (blob.length > MAX_HEADER_BYTES + SALT_BYTES + MAX_BLOB_CONTENT + TAG_BYTES) {
+    throw new KmcError('E_SIZE', 'The blob is longer than any sealed blob can be.');
+  }
+  if (blob.length <= MAGIC.length || !blob.subarray(0, MAGIC.length).equals(MAGIC)) throw blobNotOpened();
+  if (blob[MAGIC.length] !== SUITE) {
+    throw new KmcError(
+      'E_SUITE',
+      'The blob is of a suite that this program does not know; use the version that made it.',
+    );
+  }
+  const head = readExpectedHeader(expected, blob);
+  const salt = blob.subarray(head.length, head.length + SALT_BYTES);
+  const ciphertext = blob.subarray(head.length + SALT_BYTES, blob.length - TAG_BYTES);
+  const keys = deriveBlobKeys(keyEncryptionKey, salt, head);
+  try {
+    const tag = computeTag(keys, head, salt, ciphertext);
+    if (!equalConstantTime(tag, blob.subarray(blob.length - TAG_BYTES))) throw blobNotOpened();
+    const content = sm4Ctr(keys.subarray(0, 16), keys.subarray(16, 32), ciphertext);
+    return { algorithm: head.readUInt16BE(head.length - ALGORITHM_FROM_END), content };
+  } finally {
+    wipe(keys);
+  }
+}
+
+/**
+ * The version of the key-encryption key that a blob names, so that the opener can pick the key. Nothing is proved by it:
+ * the version is authenticated when the blob opens under exactly that key.
+ * @throws KmcError E_BLOB_AUTH when it is no blob of suite 1.
+ */
+export function kekVersionOf(blob: Buffer): number {
+  const start = Buffer.concat([MAGIC, unsigned(SUITE, 1)]);
+  if (blob.length < KEK_VERSION_AT + 4 || !blob.subarray(0, start.length).equals(start)) throw blobNotOpened();
+  return blob.readUInt32BE(KEK_VERSION_AT);
+}
+
+/** The header's octets up to and with ptLen, after a check that they are what the opener expects. */
+function readExpectedHeader(expected: ExpectedBlobHeader, blob: Buffer): Buffer {
+  const length = encodeHeader({ ...expected, algorithm: 0, createdAt: 0 }, 0).length;
+  const contentLength = blob.length - length - SALT_BYTES - TAG_BYTES;
+  if (contentLength < 0 || contentLength > MAX_BLOB_CONTENT) throw blobNotOpened();
+  const algorithm = blob.readUInt16BE(length - ALGORITHM_FROM_END);
+  const createdAt = blob.readBigUInt64BE(length - CREATED_AT_FROM_END);
+  if (!expected.algorithms.includes(algorithm) || createdAt > BigInt(Number.MAX_SAFE_INTEGER)) throw blobNotOpened();
+  const wanted = encodeHeader({ ...expected, algorithm, createdAt: Number(createdAt) }, contentLength);
+  const found = blob.subarray(0, length);
+  if (!found.equals(wanted)) throw blobNotOpened();
+  return found;
+}
+
+function encodeHeader(header: BlobHeader, contentLength: number): Buffer {
+  if (!KEY_ID.test(header.keyId)) throw new KmcError('E_ID', 'The key id of a blob has a form that is not allowed.');
+  if (!USAGE.test(header.usage)) throw new KmcError('E_ID', 'The usage of a blob has a form that is not allowed.');
+  return concat(
+    MAGIC,
+    unsigned(SUITE, 1),
+    unsigned(header.purpose, 1),
+    unsigned(header.kekVersion, 4),
+    unsigned(header.keyId.length, 2),
+    Buffer.from(header.keyId, 'latin1'),
+    unsigned(header.usage.length, 2),
+    Buffer.from(header.usage, 'latin1'),
+    unsigned(header.objectVersion, 4),
+    unsigned(header.algorithm, 2),
+    unsigned(header.createdAt, 8),
+    unsigned(contentLength, 4),
+  );
+}
+
+function unsigned(value: number, octets: number): Buffer {
+  if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** (8 * octets)) {
+    throw new KmcError('E_SCHEMA', 'A number in the header of a blob is out of range.');
+  }
+  const wide = Buffer.alloc(8);
+  wide.writeBigUInt64BE(BigInt(value));
+  return wide.subarray(8 - octets);
+}
+
+/** 16 octets SM4 key, 16 octets start of the counter, 32 octets MAC key. */
+function deriveBlobKeys(keyEncryptionKey: Buffer, salt: Buffer, head: Buffer): Buffer {
+  return hkdfSm3(keyEncryptionKey, salt, concat(INFO, head), 64);
+}
+
+function computeTag(keys: Buffer, head: Buffer, salt: Buffer, ciphertext: Buffer): Buffer {
+  const lengths = [unsigned(head.length, 8), unsigned(ciphertext.length, 8)];
+  return hmacSm3(keys.subarray(32, 64), head, salt, ciphertext, ...lengths);
+}
+
+function checkKeyEncryptionKey(keyEncryptionKey: Buffer): void {
+  if (keyEncryptionKey.length !== KEK_BYTES || isAllZero(keyEncryptionKey)) {
+    throw new KmcError('E_KEY', 'A key-encryption key is 32 octets and not all zero.');
+  }
+}
+
+/** The one error for a blob that does not open, whatever the reason. */
+export function blobNotOpened(): KmcError {
+  return new KmcError('E_BLOB_AUTH', NOT_OPENED);
+}

@@ -1,0 +1,130 @@
+/**
+ * What a person signs about a request (enrolment-and-root-upgrade D.2): approve it, reject it, or take an own approval
+ * back. The body names the digest of the whole request, so a signature fits no other request, instance or environment.
+ */
+import { SIGNATURE_ALGORITHMS, verifySignature } from '../../crypto/algorithms.ts';
+import { sm3 } from '../../crypto/gm/sm3.ts';
+import { KmcError } from '../../errors.ts';
+import { parseCertificate, type Certificate } from '../../x509/certificate.ts';
+import { isId } from '../id.ts';
+import { ROLE_NAMES, type RoleName } from '../roles.ts';
+import {
+  oneOf,
+  requireMembers,
+  signedBytes,
+  signedTimeText,
+  sm3Text,
+  textLike,
+  type MemberCheck,
+} from '../signed-body.ts';
+
+export const DECISION_SCHEMA = 'kmc.approval/1';
+
+export const DECISIONS = ['APPROVE', 'REJECT', 'WITHDRAW'] as const;
+export type DecisionName = (typeof DECISIONS)[number];
+
+/** The body as it is signed. */
+export interface DecisionBody {
+  readonly schema: typeof DECISION_SCHEMA;
+  readonly requestDigest: string;
+  readonly requestId: string;
+  readonly decision: DecisionName;
+  /** Person id. */
+  readonly approver: string;
+  /** The role in which the person decides; it must be held and must be one that approves the act. */
+  readonly role: RoleName;
+  /** `sm3:<hex>` of the certificate DER whose key signs. */
+  readonly certSm3: string;
+  readonly decidedAt: string;
+  /** 128 random bits or more in hex, by the person's own tool. */
+  readonly nonce: string;
+}
+
+/** A decision with its proof, as it stands in approval files and in the database. */
+export interface SignedDecision {
+  readonly body: DecisionBody;
+  /** base64 of the raw SM2 signature r||s, 64 octets. */
+  readonly signature: string;
+  /** base64 of the certificate, DER. */
+  readonly certificate: string;
+}
+
+const id: MemberCheck = (value) => (typeof value === 'string' && isId(value) ? undefined : 'must be an identifier');
+
+const CHECKS: Readonly<Record<keyof DecisionBody, MemberCheck>> = {
+  schema: oneOf([DECISION_SCHEMA]),
+  requestDigest: sm3Text,
+  requestId: id,
+  decision: oneOf(DECISIONS),
+  approver: id,
+  role: oneOf(ROLE_NAMES),
+  certSm3: sm3Text,
+  decidedAt: signedTimeText,
+  nonce: textLike(/^[0-9a-f]{32,64}$/, '32 to 64 lower-case hex digits'),
+};
+
+/** Longest certificate of a person that is read, in octets. */
+const MAX_CERTIFICATE = 8192;
+
+const SIGNED_CHECKS: Readonly<Record<keyof SignedDecision, MemberCheck>> = {
+  body: () => undefined,
+  signature: textLike(/^[A-Za-z0-9+/]{86}==$/, 'base64 of 64 octets'),
+  certificate: (value) =>
+    typeof value === 'string' && value.length <= (MAX_CERTIFICATE / 3) * 4 && isBase64(value)
+      ? undefined
+      : 'must be base64 of a certificate',
+};
+
+/** True for canonical base64 with padding: what decodes and encodes back to itself. */
+export function isBase64(text: string): boolean {
+  return text.length > 0 && Buffer.from(text, 'base64').toString('base64') === text;
+}
+
+/**
+ * Checks the body of a decision.
+ * @throws KmcError E_SCHEMA with pointers.
+ */
+export function readDecisionBody(value: unknown): DecisionBody {
+  requireMembers<DecisionBody>(value, CHECKS, 'decision');
+  return value;
+}
+
+/**
+ * Checks the form of a decision with its signature and certificate; the signature itself is for `verifyDecision`.
+ * @throws KmcError E_SCHEMA with pointers.
+ */
+export function readSignedDecision(value: unknown): SignedDecision {
+  requireMembers<SignedDecision>(value, SIGNED_CHECKS, 'signed decision');
+  readDecisionBody(value.body);
+  return value;
+}
+
+/** The bytes that the approver signs: "KMC-APPROVAL-V1" 0x00 || JCS(body). */
+export function decisionBytes(body: DecisionBody): Buffer {
+  return signedBytes('approval', body);
+}
+
+/**
+ * Checks that the certificate is the one the body names and that its SM2 key signed the body. Whether the certificate is
+ * trusted and in force, and whether the person may decide, is not looked at here.
+ * @returns the certificate.
+ * @throws KmcError E_APPROVAL (other certificate, or a key that is not SM2), E_SIGNATURE, E_DER, E_CERT, E_POINT.
+ */
+export function verifyDecision(decision: SignedDecision): Certificate {
+  const der = Buffer.from(decision.certificate, 'base64');
+  if (`sm3:${sm3(der).toString('hex')}` !== decision.body.certSm3) {
+    throw new KmcError('E_APPROVAL', 'The decision names another certificate than the one it carries. Sign it again.');
+  }
+  const certificate = parseCertificate(der);
+  if (certificate.keyAlgorithm !== 'SM2') {
+    throw new KmcError(
+      'E_APPROVAL',
+      'A decision is signed with an SM2 key. Use the certificate of the administrator CA.',
+    );
+  }
+  const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].fromRaw(Buffer.from(decision.signature, 'base64'));
+  if (!verifySignature('SM2-SM3', certificate.spki, decisionBytes(decision.body), signature)) {
+    throw new KmcError('E_SIGNATURE', 'The signature of the decision does not verify. Sign the decision again.');
+  }
+  return certificate;
+}

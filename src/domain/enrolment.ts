@@ -1,0 +1,73 @@
+/** The rules of an enrolment (enrolment-and-root-upgrade B.4, B.5): its proof, what a request may ask for, how long to wait. */
+import { KmcError } from '../errors.ts';
+import type { CertificationRequest } from '../x509/csr.ts';
+import { EXTENSIONS, readExtension } from '../x509/extensions.ts';
+import type { GeneralName } from '../x509/extensions/general-name.ts';
+import { parseName, type Name } from '../x509/name.ts';
+
+/** The operation of a first enrolment on the JSON API, part of the key that one open enrolment has. */
+export const FIRST_ENROLMENT = 'enrol';
+
+const PROOF_PREFIX = Buffer.from('KMC-ENROL-V1\0', 'ascii');
+
+/**
+ * What the `tokenMac` covers: HMAC-SM3(token, "KMC-ENROL-V1" 0x00 || csrDer). It covers the public key, so who reads the
+ * message gains nothing for another key.
+ */
+export function tokenMacInput(csrDer: Buffer): Buffer {
+  return Buffer.concat([PROOF_PREFIX, csrDer]);
+}
+
+/** What was registered, and thus what a request must ask for. */
+export interface RegisteredNames {
+  /** Name, DER. */
+  readonly subject: Buffer;
+  readonly alternativeNames: readonly GeneralName[];
+}
+
+/** A name as text in which only types, values and order count, not the string types of an encoder. */
+function nameKey(name: Name): string {
+  return JSON.stringify(name.rdns.map((rdn) => rdn.map(({ oid, value }) => [oid, value])));
+}
+
+function alternativeNamesKey(names: readonly GeneralName[]): string {
+  return JSON.stringify(
+    names.map((name) => ('value' in name ? [name.type, name.value] : [name.type, name.der.toString('hex')])).sort(),
+  );
+}
+
+/**
+ * Refuses a request that asks for another subject or other alternative names than were registered. What else it asks for
+ * is of no consequence: certificates follow the profile.
+ * @throws KmcError E_POLICY naming what differs.
+ */
+export function requireRegisteredNames(request: CertificationRequest, registered: RegisteredNames): void {
+  const sameSubject =
+    request.subject.der.equals(registered.subject) ||
+    nameKey(request.subject) === nameKey(parseName(registered.subject, 'E_CSR'));
+  const asked = readExtension(request.requestedExtensions, EXTENSIONS.subjectAltName) ?? [];
+  const sameNames = alternativeNamesKey(asked) === alternativeNamesKey(registered.alternativeNames);
+  if (sameSubject && sameNames) return;
+  const what = sameSubject ? 'alternative names' : 'subject';
+  throw new KmcError('E_POLICY', `The request asks for another ${what} than the device was registered with.`, {
+    pointers: [{ pointer: '/csr', detail: `the ${what} must be exactly as registered` }],
+  });
+}
+
+interface WaitingStep {
+  readonly untilSeconds: number;
+  readonly retrySeconds: number;
+}
+
+const HOUR = 3_600;
+const WAITING: readonly WaitingStep[] = [
+  { untilSeconds: HOUR, retrySeconds: 300 },
+  { untilSeconds: 24 * HOUR, retrySeconds: HOUR },
+];
+const LONGEST_RETRY = 6 * HOUR;
+
+/** Seconds after which a device that waits since `since` asks again (B.4): 300, 3600 after an hour, 21600 after a day. */
+export function retryAfterSeconds(since: Date, now: Date): number {
+  const waited = (now.getTime() - since.getTime()) / 1000;
+  return WAITING.find(({ untilSeconds }) => waited < untilSeconds)?.retrySeconds ?? LONGEST_RETRY;
+}

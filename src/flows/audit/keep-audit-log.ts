@@ -1,0 +1,46 @@
+import { KmcError } from '../../errors.ts';
+import { advanceAuditLog, type AuditLogPorts, type AuditLogProgress } from './advance-audit-log.ts';
+import type { LogSigner } from './sign-checkpoint.ts';
+
+export interface AuditLogKeeper {
+  /** The log's key while the keystore is open. */
+  readonly signer: () => LogSigner | undefined;
+  /** Told after every round. */
+  readonly report: (progress: AuditLogProgress) => void;
+  /** Told of a fault that may pass: a busy or absent database, a clock that went back. */
+  readonly trouble: (error: KmcError) => void;
+  /** Ends the work after the round under way. */
+  readonly signal: AbortSignal;
+}
+
+const PAUSE_MS = 250;
+
+/**
+ * Keeps the log going until it is told to stop: a round of advanceAuditLog four times a second.
+ * @throws KmcError E_AUDIT and every fatal fault: the service must seal and end, nothing repairs itself.
+ */
+export async function keepAuditLog(ports: AuditLogPorts, keeper: AuditLogKeeper): Promise<void> {
+  while (!keeper.signal.aborted) {
+    try {
+      keeper.report(await advanceAuditLog(ports, keeper.signer()));
+    } catch (error) {
+      if (!(error instanceof KmcError) || error.fatal || (error.code !== 'E_STORAGE' && error.code !== 'E_TIME'))
+        throw error;
+      keeper.trouble(error);
+    }
+    await pause(keeper.signal);
+  }
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, PAUSE_MS);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
+}

@@ -1,0 +1,35 @@
+import { planCertificate, type CertificateFacts } from '../../domain/profile.ts';
+import type { PolicySet } from '../../domain/policy.ts';
+import { KmcError } from '../../errors.ts';
+import { encodeTbsCertificate } from '../../x509/certificate.ts';
+import { lintTbsCertificate, type LintedTbs } from '../../x509/lint/lint-tbs-certificate.ts';
+import type { Certificate } from '../../x509/certificate.ts';
+
+export interface PreparedCertificate {
+  /** TBSCertificate, DER: what will be signed. */
+  readonly tbs: Buffer;
+  /** What signing takes. */
+  readonly linted: LintedTbs;
+  readonly profile: string;
+  readonly facts: CertificateFacts;
+  readonly notAfter: Date;
+}
+
+/**
+ * Plans a certificate under a profile of policy, writes its TBSCertificate and lints it.
+ * @param issuer the issuer's certificate, for the rules that compare with it; absent for one that signs itself.
+ * @throws KmcError E_POLICY (no such profile, or the facts do not fit it), E_LINT naming the broken rules.
+ */
+export function prepareCertificate(
+  policies: PolicySet,
+  profile: string,
+  facts: CertificateFacts,
+  issuer?: Certificate,
+): PreparedCertificate {
+  const rules = Object.hasOwn(policies.profiles, profile) ? policies.profiles[profile] : undefined;
+  if (rules === undefined) throw new KmcError('E_POLICY', `Policy has no certificate profile ${profile}.`);
+  const plan = planCertificate(rules, policies.publication, facts);
+  const tbs = encodeTbsCertificate(plan);
+  const linted = lintTbsCertificate(tbs, rules.kind, issuer === undefined ? {} : { issuer });
+  return { tbs, linted, profile, facts, notAfter: plan.notAfter };
+}

@@ -1,0 +1,62 @@
+import { auditText } from '../../domain/audit/detail.ts';
+import { readDeviceBatch } from '../../domain/device.ts';
+import { newId } from '../../domain/id.ts';
+import type { PolicySet } from '../../domain/policy.ts';
+import type { SignedObject } from '../../domain/signed-body.ts';
+import { KmcError } from '../../errors.ts';
+import { ABSENT, type ApprovedAct, type ApplyAct, type DatabaseHandler } from '../approvals/action-handler.ts';
+import type { DeviceRow } from '../ports/devices.ts';
+import { deviceRow, registrationEvent } from './device-row.ts';
+
+interface BatchPorts {
+  readonly policies: PolicySet;
+}
+
+function rowsOf({ policies }: BatchPorts, params: SignedObject, by: { person: string; at: Date }): DeviceRow[] {
+  const { region, devices, count } = params;
+  if (typeof region !== 'string') throw new KmcError('E_SCHEMA', 'params.region is missing.');
+  const registrations = readDeviceBatch(devices);
+  if (count !== String(registrations.length)) {
+    throw new KmcError('E_SCHEMA', 'params.count is not the number of devices in the batch.');
+  }
+  return registrations.map((registration) => deviceRow(policies, registration, region, by));
+}
+
+async function prepare(ports: BatchPorts, act: ApprovedAct): Promise<ApplyAct> {
+  const batch = act.request.target.split('/')[1] ?? '';
+  const rows = rowsOf(ports, act.request.params, { person: act.request.proposer, at: act.at });
+  const events = rows.map((row) => ({
+    ...registrationEvent(row, { id: newId('ev', act.at), actor: act.actor, source: act.source, approvals: act.approvals }),
+    detail: {
+      batch,
+      model: auditText(row.model),
+      profile: row.profile,
+      region: row.region,
+      request: act.request.id,
+      vendor: auditText(row.vendor),
+    },
+  }));
+  return async (tx) => {
+    await tx.devices.insertAll(rows);
+    for (const event of events) await tx.audit.append(event, act.at);
+    return { batch, count: String(rows.length), devices: rows.map(({ id }) => id) };
+  };
+}
+
+/**
+ * The act `device.register-batch`: registers up to 500 devices of one region. Target `batch/<id>`; parameters `region`,
+ * `count`, and `devices`: the complete registrations, so that approvers sign what is registered. Its approvals are the
+ * second pair of eyes that a marked profile asks for. Tokens are issued device by device afterwards.
+ */
+export function registerDeviceBatch(ports: BatchPorts): DatabaseHandler {
+  return {
+    kind: 'database',
+    async target() {
+      return ABSENT;
+    },
+    async check(_reader, _targetId, params) {
+      rowsOf(ports, params, { person: 'proposer', at: new Date(0) });
+    },
+    prepare: (act) => prepare(ports, act),
+  };
+}

@@ -1,0 +1,55 @@
+import { newId } from '../../domain/id.ts';
+import { KmcError } from '../../errors.ts';
+import { ABSENT, type ApprovedAct, type DatabaseHandler } from '../approvals/action-handler.ts';
+import type { Reader } from '../ports/database.ts';
+import type { DeviceRow } from '../ports/devices.ts';
+
+/** The act whose execution lets a device of a marked profile enrol. */
+export const MARKED_REGISTRATION = 'device.register-marked';
+
+async function requireOfRegion(reader: Reader, id: string, region: unknown): Promise<DeviceRow> {
+  const device = await reader.devices.find(id);
+  if (device !== undefined && device.region === region) return device;
+  throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.');
+}
+
+/**
+ * The act `device.register-marked`: confirms the registration of a device whose profile is marked in policy. Target
+ * `device/<id>`; parameters `region` and `profile`, as registered.
+ */
+export function registerMarkedDevice(): DatabaseHandler {
+  return {
+    kind: 'database',
+    async target(reader, targetId) {
+      const device = await reader.devices.find(targetId);
+      return device === undefined ? ABSENT : { state: device.status, version: String(device.version) };
+    },
+    async check(reader, targetId, params) {
+      const device = await requireOfRegion(reader, targetId, params['region']);
+      if (device.profile !== params['profile']) {
+        throw new KmcError('E_SCHEMA', 'params.profile is not the profile that the device was registered with.');
+      }
+    },
+    async prepare(act: ApprovedAct) {
+      const id = act.request.target.split('/')[1] ?? '';
+      const event = newId('ev', act.at);
+      return async (tx) => {
+        const device = await requireOfRegion(tx, id, act.request.params['region']);
+        await tx.audit.append(
+          {
+            id: event,
+            action: 'device.update',
+            outcome: 'success',
+            subjects: [{ type: 'device', id, version: device.version }],
+            actor: act.actor,
+            source: act.source,
+            approvals: act.approvals,
+            detail: { profile: device.profile, region: device.region, request: act.request.id, to: 'approved' },
+          },
+          act.at,
+        );
+        return { device: id };
+      };
+    },
+  };
+}

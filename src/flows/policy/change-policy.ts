@@ -1,0 +1,69 @@
+/** The act `policy.change`: other policy files come into force, approved under those that were. */
+import { newId } from '../../domain/id.ts';
+import { requireMembers, sm3Text, textLike, type SignedObject } from '../../domain/signed-body.ts';
+import { KmcError } from '../../errors.ts';
+import type { DatabaseHandler } from '../approvals/action-handler.ts';
+import type { Instance } from '../instance.ts';
+
+/** Id of the one target of kind `policy`. */
+export const POLICY_TARGET = 'policy-set';
+
+/** Parameters: the digest and the version of the set that is to come into force. */
+interface ChangeParameters {
+  readonly digest: string;
+  readonly version: string;
+}
+
+const CHECKS = { digest: sm3Text, version: textLike(/^[1-9][0-9]{0,8}$/, 'a decimal number') };
+
+function parametersOf(params: SignedObject): ChangeParameters {
+  requireMembers<ChangeParameters>(params, CHECKS, 'policy change');
+  return params;
+}
+
+/**
+ * The handler of `policy.change`. Once it is done, every process that runs with the old files refuses to work (E_POLICY)
+ * until it was started again with the new ones.
+ */
+export function policyChangeHandler(ports: Pick<Instance, 'policies' | 'policyDigest'>): DatabaseHandler {
+  return {
+    kind: 'database',
+    target: async () => ({ state: 'PINNED', version: ports.policies.version }),
+    async check(_reader, targetId, params) {
+      const { digest, version } = parametersOf(params);
+      if (targetId !== POLICY_TARGET) throw new KmcError('E_NOT_FOUND', `The policy has the id ${POLICY_TARGET}.`);
+      if (digest === ports.policyDigest) throw new KmcError('E_CONFLICT', 'This policy is in force already.');
+      if (Number(version) <= Number(ports.policies.version)) {
+        throw new KmcError('E_CONFLICT', 'Raise the version of the policy set: it must be above the one in force.');
+      }
+    },
+    async prepare(act) {
+      const { digest, version } = parametersOf(act.request.params);
+      const id = newId('ev', act.at);
+      return async (tx) => {
+        if (!(await tx.instance.replace('policy-digest', act.request.policyDigest, digest))) {
+          throw new KmcError('E_STALE', 'Another policy came into force in between. Make a new request.');
+        }
+        await tx.audit.append(
+          {
+            id,
+            action: 'policy.change',
+            outcome: 'success',
+            subjects: [{ type: 'policy', id: POLICY_TARGET, version: Number(version) }],
+            actor: act.actor,
+            source: act.source,
+            approvals: act.approvals,
+            detail: {
+              digest,
+              previousDigest: act.request.policyDigest,
+              request: act.request.id,
+              version: Number(version),
+            },
+          },
+          act.at,
+        );
+        return { digest, version };
+      };
+    },
+  };
+}

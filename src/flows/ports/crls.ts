@@ -1,0 +1,26 @@
+/** CRLs as they were published. A number is used once in its scope. */
+
+export interface CrlRow {
+  readonly authorityId: string;
+  /** `complete`, `delta`, or the code of a shard. */
+  readonly scope: string;
+  readonly number: bigint;
+  /** DER. */
+  readonly crl: Buffer;
+  readonly crlSm3: string;
+  readonly entries: number;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  readonly source: 'issued' | 'imported';
+}
+
+export interface CrlReader {
+  /** The one with the highest number in its scope. */
+  latest(authorityId: string, scope: string): Promise<CrlRow | undefined>;
+  find(authorityId: string, scope: string, number: bigint): Promise<CrlRow | undefined>;
+}
+
+export interface CrlWriter extends CrlReader {
+  /** False when the number was used in that scope. */
+  insert(row: CrlRow): Promise<boolean>;
+}

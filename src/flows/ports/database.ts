@@ -1,0 +1,92 @@
+/**
+ * The unit of work. A flow reads through a Reader, and changes state only inside a transaction, through the writers that
+ * the transaction hands it. Each noun has one member here and its contract in a file of its own beside this one.
+ */
+import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
+import type { AuditAppender, AuditReader } from './audit.ts';
+import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
+import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
+import type { CertificateReader, CertificateWriter } from './certificates.ts';
+import type { CrlReader, CrlWriter } from './crls.ts';
+import type { DeviceReader, DeviceWriter } from './devices.ts';
+import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
+import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
+import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
+import type { ExecutionReader, ExecutionWriter } from './executions.ts';
+import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
+import type { InstanceReader, InstanceWriter } from './instance.ts';
+import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
+import type { NonceWriter } from './nonces.ts';
+import type { PeopleReader, PeopleWriter } from './people.ts';
+import type { RequestReader, RequestWriter } from './requests.ts';
+
+/** The readers of all nouns. */
+export interface Reader {
+  readonly instance: InstanceReader;
+  readonly people: PeopleReader;
+  readonly keystoreRows: KeystoreRowReader;
+  readonly requests: RequestReader;
+  readonly approvals: ApprovalReader;
+  readonly executions: ExecutionReader;
+  readonly idempotency: IdempotencyReader;
+  readonly devices: DeviceReader;
+  readonly enrolmentTokens: EnrolmentTokenReader;
+  readonly enrolments: EnrolmentReader;
+  readonly authorities: AuthorityReader;
+  readonly certificates: CertificateReader;
+  readonly crls: CrlReader;
+  readonly blockedKeys: BlockedKeyReader;
+  readonly escrowedKeys: EscrowedKeyReader;
+  readonly audit: AuditReader;
+}
+
+/** The writers of all nouns. A Transaction serves wherever a Reader does, and reads what it has written. */
+export interface Transaction extends Reader {
+  readonly instance: InstanceWriter;
+  readonly people: PeopleWriter;
+  readonly keystoreRows: KeystoreRowWriter;
+  readonly requests: RequestWriter;
+  readonly approvals: ApprovalWriter;
+  readonly executions: ExecutionWriter;
+  readonly nonces: NonceWriter;
+  readonly idempotency: IdempotencyWriter;
+  readonly devices: DeviceWriter;
+  readonly enrolmentTokens: EnrolmentTokenWriter;
+  readonly enrolments: EnrolmentWriter;
+  readonly authorities: AuthorityWriter;
+  readonly certificates: CertificateWriter;
+  readonly crls: CrlWriter;
+  readonly blockedKeys: BlockedKeyWriter;
+  readonly escrowedKeys: EscrowedKeyWriter;
+  readonly audit: AuditAppender;
+}
+
+/**
+ * Every method throws KmcError E_STORAGE when the database refuses or is gone (with `fatal` when what is on the medium
+ * can no longer be known: seal and stop) and E_INTEGRITY when it is damaged.
+ */
+export interface Database {
+  /** Reads outside of any transaction: each call sees everything that was committed when it began. */
+  read<T>(work: (reader: Reader) => Promise<T>): Promise<T>;
+  /** All reads of `work` see the same moment: for checks, exports and reports. */
+  snapshot<T>(work: (reader: Reader) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` in one transaction and returns its result once everything it wrote is durable; when `work` throws, or
+   * any statement in it failed, nothing of it stays. After a collision with another writer `work` runs again from the
+   * start, for at most 5 s: it must have no effect outside of `tx`, and ids must be made before it. Nothing slow stands
+   * in it (no signing, no network, no key generation): on SQLite all writers wait for it.
+   * A lost connection at commit is E_STORAGE although the commit may have happened: ask again under the same
+   * idempotency key.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+}
+
+export interface Clock {
+  now(): Date;
+}
+
+/** A part of a list, in the order of ids: at most `limit` rows (1 to 1,000) after the row with the id `after`. */
+export interface Page {
+  readonly limit: number;
+  readonly after?: string;
+}

@@ -1,0 +1,111 @@
+/** The OpenAPI 3.1 document, made from the list of routes. */
+import { z } from 'zod';
+import { HTTP_STATUS } from './problem.ts';
+import type { AnswerSpec, Route } from './route.ts';
+
+type Json = Record<string, unknown>;
+
+function schemaOf(schema: z.ZodType): Json {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Json;
+  return json;
+}
+
+function parametersOf(place: 'path' | 'query', schema: z.ZodType): Json[] {
+  const json = schemaOf(schema);
+  const properties = (json['properties'] ?? {}) as Record<string, Json>;
+  const required = new Set((json['required'] ?? []) as string[]);
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.has(name),
+    schema: property,
+  }));
+}
+
+function answerOf(answer: AnswerSpec): Json {
+  if (answer.schema === undefined && answer.type === undefined) return { description: answer.description };
+  const schema = answer.schema === undefined ? { type: 'string', format: 'binary' } : schemaOf(answer.schema);
+  return { description: answer.description, content: { [answer.type ?? 'application/json']: { schema } } };
+}
+
+function securityOf(route: Route): Json {
+  if ('public' in route.access) return { security: [] };
+  const roles = 'persons' in route.access ? route.access.persons : 'device';
+  return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
+}
+
+function operationOf(route: Route): Json {
+  const answers = Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)] as const);
+  return {
+    operationId: route.operationId,
+    tags: [route.tag],
+    summary: route.summary,
+    parameters: [
+      ...parametersOf('path', route.params),
+      ...parametersOf('query', route.query),
+      ...(route.idempotent === true ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
+    ],
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body) } } } }),
+    responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
+    ...securityOf(route),
+  };
+}
+
+const PROBLEM_SCHEMA: Json = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'code', 'detail', 'requestId'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string', enum: Object.keys(HTTP_STATUS) },
+    detail: { type: 'string' },
+    requestId: { type: 'string' },
+    errors: {
+      type: 'array',
+      items: { type: 'object', properties: { pointer: { type: 'string' }, detail: { type: 'string' } } },
+    },
+  },
+};
+
+/** Builds the document for a list of routes. `version` is that of the product. */
+export function openApiDocument(routes: readonly Route[], version: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    const path = route.path.replaceAll(/:([A-Za-z]+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method]: operationOf(route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'KMC', version, summary: 'Key management centre of the government extranet' },
+    paths,
+    components: {
+      schemas: { Problem: PROBLEM_SCHEMA },
+      parameters: {
+        IdempotencyKey: {
+          name: 'Idempotency-Key',
+          in: 'header',
+          required: false,
+          schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{8,128}$' },
+        },
+      },
+      responses: {
+        Problem: {
+          description: 'A refusal (RFC 9457)',
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
+      },
+      securitySchemes: {
+        httpMessageSignature: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'Signature',
+          description:
+            'RFC 9421, profile kmc-gw-v1: SM2 (SM3), RSA-PSS or ECDSA by the key of a registered certificate',
+        },
+      },
+    },
+  };
+}

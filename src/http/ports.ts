@@ -1,0 +1,27 @@
+/** What the HTTP layer asks of the composition: flows with their ports already given. */
+import type { Caller } from '../domain/caller.ts';
+import type { ReceivedSignature, SignedRequestParts } from '../domain/http-signature.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { StoredReply } from '../flows/ports/idempotency.ts';
+
+/** A refusal worth an audit event (authenticated) or a count (anonymous). */
+export interface Refusal {
+  readonly caller: Caller;
+  readonly code: ErrorCode;
+  readonly operationId: string;
+  readonly requestId: string;
+}
+
+export interface HttpPorts {
+  /** Finds and verifies the signer, then burns the nonce. @throws KmcError E_UNAUTHENTICATED, E_TIME. */
+  authenticate(received: ReceivedSignature, parts: SignedRequestParts): Promise<Caller>;
+  /** Runs `work` once per caller, key and body for 24 h. @throws KmcError E_CONFLICT for another body. */
+  answerOnce(
+    scope: { readonly caller: string; readonly key: string; readonly bodyDigest: string },
+    work: () => Promise<StoredReply>,
+  ): Promise<StoredReply>;
+  recordRefusal(refusal: Refusal): Promise<void>;
+  /** The service's own log: one line per fault of ours, never a secret. */
+  logFault(entry: { readonly requestId: string; readonly operationId: string; readonly cause: unknown }): void;
+  now(): Date;
+}

@@ -1,0 +1,63 @@
+/** What Node's HTTP parser lets through and this service does not: checked before anything else looks at the request. */
+import type { IncomingMessage } from 'node:http';
+
+const VERSIONS = new Set(['1.0', '1.1']);
+const PATH = /^\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2}|\/)*$/;
+const FORBIDDEN_IN_PATH = /\/\/|\/\.{1,2}(?:\/|$)|%2[ef]|%5c|%00/i;
+
+interface Rule {
+  readonly refuses: (request: IncomingMessage) => boolean;
+  readonly why: string;
+}
+
+function countOf(request: IncomingMessage, name: string): number {
+  let count = 0;
+  for (let i = 0; i < request.rawHeaders.length; i += 2) if (request.rawHeaders[i]?.toLowerCase() === name) count += 1;
+  return count;
+}
+
+/** Fields that must not stand twice: a second one is how two readers come to see two requests. */
+const SINGLE_FIELDS = [
+  'host',
+  'content-type',
+  'content-digest',
+  'signature',
+  'signature-input',
+  'idempotency-key',
+  'authorization',
+];
+
+const RULES: readonly Rule[] = [
+  { refuses: (r) => !VERSIONS.has(r.httpVersion), why: 'HTTP/1.1 (or 1.0) only' },
+  { refuses: (r) => r.headers['transfer-encoding'] !== undefined, why: 'send Content-Length, no Transfer-Encoding' },
+  { refuses: (r) => SINGLE_FIELDS.some((name) => countOf(r, name) > 1), why: 'a header field stands twice' },
+  { refuses: (r) => r.httpVersion === '1.1' && countOf(r, 'host') !== 1, why: 'one Host header' },
+  { refuses: (r) => (r.url ?? '').length > 2048, why: 'the target is too long' },
+  { refuses: (r) => !(r.url ?? '').startsWith('/'), why: 'origin-form targets only' },
+  {
+    refuses: (r) => !PATH.test(pathOf(r)) || FORBIDDEN_IN_PATH.test(pathOf(r)),
+    why: 'the path has a form that is not allowed',
+  },
+  { refuses: (r) => r.headers['content-encoding'] !== undefined, why: 'Content-Encoding is not accepted' },
+  { refuses: (r) => r.headers['x-http-method-override'] !== undefined, why: 'method override is not accepted' },
+  { refuses: (r) => r.headers.upgrade !== undefined, why: 'upgrade is not accepted' },
+];
+
+/** The raw path of a request, without its query. */
+export function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '';
+  const mark = url.indexOf('?');
+  return mark < 0 ? url : url.slice(0, mark);
+}
+
+/** The raw query of a request with its leading `?`; `?` alone when there is none. */
+export function queryOf(request: IncomingMessage): string {
+  const url = request.url ?? '';
+  const mark = url.indexOf('?');
+  return mark < 0 ? '?' : url.slice(mark);
+}
+
+/** Why a request is refused (status 400, connection closed), or undefined when it may go on. */
+export function refusalOf(request: IncomingMessage): string | undefined {
+  return RULES.find((rule) => rule.refuses(request))?.why;
+}

@@ -1,0 +1,92 @@
+/** A route is data: router, role check, schemas and the OpenAPI document come from the same list. */
+import { z } from 'zod';
+import type { Caller } from '../domain/caller.ts';
+import type { RoleName } from '../domain/roles.ts';
+
+/** Who may call: anybody, a person holding one of the roles (`any` = every registered person), or a device. */
+export type Access =
+  | { readonly public: true }
+  | { readonly persons: readonly RoleName[] | 'any' }
+  | { readonly devices: true };
+
+export interface RequestContext<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly caller: Caller;
+  readonly requestId: string;
+  /** Transport address of the peer. */
+  readonly source: string;
+  /** Value of a request header, if present once. */
+  header(name: string): string | undefined;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  readonly bytes?: { readonly type: string; readonly body: Buffer };
+}
+
+export interface AnswerSpec {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  /** Media type; `application/json` when there is a schema. */
+  readonly type?: string;
+}
+
+export interface Route {
+  readonly operationId: string;
+  readonly method: 'get' | 'post';
+  /** Express form: `/api/v1/devices/:deviceId`. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly access: Access;
+  /** HTTPS only. */
+  readonly tlsOnly?: boolean;
+  /** Honours Idempotency-Key (every POST under /api/v1 that changes state, unless the route has a rule of its own). */
+  readonly idempotent?: boolean;
+  readonly params: z.ZodType;
+  readonly query: z.ZodType;
+  readonly body: z.ZodType | undefined;
+  readonly answers: Readonly<Record<number, AnswerSpec>>;
+  handle(context: RequestContext<unknown, unknown, unknown>): Promise<Reply>;
+}
+
+export interface RouteDefinition<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> extends Omit<
+  Route,
+  'params' | 'query' | 'body' | 'handle'
+> {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  handle(context: RequestContext<z.output<P>, z.output<Q>, z.output<B>>): Promise<Reply>;
+}
+
+const NOTHING = z.strictObject({});
+
+/**
+ * Makes a route from a typed definition. Schemas run inside `handle`, so a handler only ever sees parsed input.
+ * @throws z.ZodError out of `handle` when the input does not fit; the server answers E_SCHEMA.
+ */
+export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType>(
+  definition: RouteDefinition<P, Q, B>,
+): Route {
+  const { params, query, body } = definition;
+  return {
+    ...definition,
+    params: params ?? NOTHING,
+    query: query ?? NOTHING,
+    body,
+    async handle(context) {
+      const parsed = {
+        ...context,
+        params: (params ?? NOTHING).parse(context.params) as z.output<P>,
+        query: (query ?? NOTHING).parse(context.query) as z.output<Q>,
+        body: (body === undefined ? undefined : body.parse(context.body)) as z.output<B>,
+      };
+      return definition.handle(parsed);
+    },
+  };
+}

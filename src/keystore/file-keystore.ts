@@ -1,0 +1,170 @@
+/**
+ * A keystore directory (security-and-faults 2.4): the sealed and public files of one keystore under names from a closed
+ * table, a manifest, a journal and a lock. It knows nothing of keys and never sees one.
+ */
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { KmcError } from '../errors.ts';
+import { isKeystoreFileName, type KeystoreKind } from '../domain/keystore/keystore-kind.ts';
+import { fileEntry, type FileEntry } from '../domain/keystore/manifest.ts';
+import type { KeystoreFileReader, KeystoreFiles } from '../flows/ports/keystore.ts';
+import { checkInside, checkPrivateDirectory, createDurableFile, deleteStrayTemporaries } from './durable-file.ts';
+import { isTemporaryName, makePrivateDirectory, readPrivateFile } from './durable-file.ts';
+import { removeDurableFile, replaceDurableFile } from './durable-file.ts';
+import { takeLock } from './lock-file.ts';
+
+const MAX_FILE_BYTES = 4_194_304;
+const MANIFEST = 'manifest.json';
+const JOURNAL = 'journal';
+const LOCK = '.lock';
+const JOURNAL_NAME = /^([0-9]{8})\.rec$/;
+const FOLDERS: Readonly<Record<KeystoreKind, readonly string[]>> = {
+  service: ['seal', 'master', JOURNAL],
+  ceremony: ['seal', 'master', 'kek', 'root', 'tomb', JOURNAL],
+};
+
+/**
+ * Opens a keystore directory for reading and writing, makes it when it is absent, and deletes what interrupted writes
+ * left. Only one process at a time can have it open.
+ * @param root path of the directory; its parent must exist.
+ * @throws KmcError E_CONFLICT while another process has it open; E_INTEGRITY when something in it is not a private
+ * regular file or directory; E_STORAGE.
+ */
+export function openFileKeystore(root: string, kind: KeystoreKind): KeystoreFiles {
+  makePrivateDirectory(root);
+  const lock = takeLock(root);
+  try {
+    for (const folder of ['', ...FOLDERS[kind]]) {
+      if (folder !== '') makePrivateDirectory(join(root, folder));
+      deleteStrayTemporaries(join(root, folder));
+    }
+    for (const folder of kekFolders(root, kind)) deleteStrayTemporaries(join(root, folder));
+    const reader = readFileKeystore(root, kind);
+    reader.list();
+    return { ...reader, ...writerOf(root, kind), close: () => lock.release() };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Looks into a keystore directory without its lock and without changing anything; for status and checks. */
+export function readFileKeystore(root: string, kind: KeystoreKind): KeystoreFileReader {
+  const readOptional = (name: string): Buffer | undefined => {
+    const folder = folderOf(root, name);
+    return folder === undefined ? undefined : readPrivateFile(join(root, name), name, MAX_FILE_BYTES);
+  };
+  const read = (name: string): Buffer => {
+    const bytes = readOptional(checkedName(kind, name));
+    if (bytes === undefined) {
+      throw new KmcError('E_INTEGRITY', `The keystore file ${name} is missing. Restore it from the backup.`);
+    }
+    return bytes;
+  };
+  return {
+    kind,
+    manifest: () => readOptional(MANIFEST),
+    list: () => listNames(root, kind).map((name): FileEntry => fileEntry(name, read(name))),
+    read,
+    journal: () =>
+      namesIn(root, JOURNAL).map((name) => ({ sequence: sequenceOf(name), bytes: readJournal(readOptional, name) })),
+  };
+}
+
+type KeystoreWriter = Omit<KeystoreFiles, keyof KeystoreFileReader | 'close'>;
+
+function writerOf(root: string, kind: KeystoreKind): KeystoreWriter {
+  const target = (name: string): string => {
+    const slash = checkedName(kind, name).lastIndexOf('/');
+    if (slash > 0) makePrivateDirectory(join(root, name.slice(0, slash)));
+    folderOf(root, name);
+    return join(root, name);
+  };
+  return {
+    replaceManifest: (bytes) => replaceDurableFile(join(root, MANIFEST), bytes),
+    add: (name, bytes) => createDurableFile(target(name), bytes),
+    remove: (name) => removeDurableFile(target(name)),
+    addJournal: (sequence, bytes) => createDurableFile(join(root, journalName(sequence)), bytes),
+    removeJournal: (sequence) => removeDurableFile(join(root, journalName(sequence))),
+  };
+}
+
+/** The directory a name lies in, after the check that it is private and inside the keystore; nothing when absent. */
+function folderOf(root: string, name: string): string | undefined {
+  checkPrivateDirectory(root);
+  let folder = root;
+  for (const part of name.split('/').slice(0, -1)) {
+    folder = join(folder, part);
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return undefined;
+    checkPrivateDirectory(folder);
+  }
+  checkInside(root, folder);
+  return folder;
+}
+
+/** Every name besides manifest, journal and lock, sorted. @throws KmcError E_INTEGRITY for a name out of the table. */
+function listNames(root: string, kind: KeystoreKind): string[] {
+  checkPrivateDirectory(root);
+  const names: string[] = [];
+  const visit = (folder: string): void => {
+    for (const entry of namesIn(root, folder)) {
+      const name = folder === '' ? entry : `${folder}/${entry}`;
+      if (name === MANIFEST || name === JOURNAL || name === LOCK) continue;
+      if (isFolder(root, kind, name)) visit(name);
+      else if (isKeystoreFileName(kind, name)) names.push(name);
+      else throw new KmcError('E_INTEGRITY', `The keystore holds ${printable(name)}, which is not one of its files.`);
+    }
+  };
+  visit('');
+  return names.sort();
+}
+
+function isFolder(root: string, kind: KeystoreKind, name: string): boolean {
+  const isKnown = FOLDERS[kind].includes(name) || (kind === 'ceremony' && /^kek\/[a-z-]+$/.test(name));
+  return isKnown && lstatSync(join(root, name)).isDirectory();
+}
+
+function kekFolders(root: string, kind: KeystoreKind): string[] {
+  return kind === 'service' ? [] : namesIn(root, 'kek').map((name) => `kek/${name}`);
+}
+
+/** Names in a folder besides those that a running or interrupted write uses; none when the folder is absent. */
+function namesIn(root: string, folder: string): string[] {
+  const path = join(root, folder);
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return [];
+  checkPrivateDirectory(path);
+  return readdirSync(path)
+    .filter((name) => !isTemporaryName(name))
+    .sort();
+}
+
+function readJournal(readOptional: (name: string) => Buffer | undefined, name: string): Buffer {
+  return readOptional(`${JOURNAL}/${name}`) ?? Buffer.alloc(0);
+}
+
+function journalName(sequence: number): string {
+  return `${JOURNAL}/${String(sequence).padStart(8, '0')}.rec`;
+}
+
+function sequenceOf(name: string): number {
+  const [, digits] = JOURNAL_NAME.exec(name) ?? [];
+  if (digits === undefined) {
+    throw new KmcError(
+      'E_INTEGRITY',
+      `The journal of the keystore holds ${printable(name)}, which is no record of it.`,
+    );
+  }
+  return Number(digits);
+}
+
+function checkedName(kind: KeystoreKind, name: string): string {
+  if (!isKeystoreFileName(kind, name)) {
+    throw new KmcError('E_ID', 'A name of a keystore file has a form that is not allowed.');
+  }
+  return name;
+}
+
+/** A foreign name may hold anything: it is shown with what could disturb a terminal or a log replaced. */
+function printable(name: string): string {
+  return name.replace(/[^A-Za-z0-9./_-]/g, '?').slice(0, 80);
+}

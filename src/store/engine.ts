@@ -1,0 +1,14 @@
+/** What a database engine does for `openDatabase`; sqlite.ts and postgres.ts are the two. */
+import type { Sql } from './sql.ts';
+
+export interface Engine {
+  readonly name: 'sqlite' | 'postgresql';
+  read<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Waits for the units of work under way, then gives up every connection. */
+  close(): Promise<void>;
+}
+
+/** For how long a unit of work is tried again after collisions. */
+export const RETRY_LIMIT_MS = 5_000;

@@ -1,0 +1,123 @@
+import type { Page } from '../flows/ports/database.ts';
+import type {
+  EnrolmentFilter,
+  EnrolmentKey,
+  EnrolmentMove,
+  EnrolmentRow,
+  EnrolmentState,
+  EnrolmentWriter,
+} from '../flows/ports/enrolments.ts';
+import { listPage, type FilterColumns } from './list.ts';
+import type { Sql } from './sql.ts';
+import { blob, flag, integer, optional, Table, text, time, won, word } from './table.ts';
+
+const ENROLMENTS = new Table<EnrolmentRow>('enrolments', {
+  id: text,
+  deviceId: text,
+  label: text,
+  operation: text,
+  spkiSm3: text,
+  state: word<EnrolmentState>(),
+  version: integer,
+  csr: blob,
+  tokenId: optional(text),
+  requestId: optional(text),
+  authorityId: optional(text),
+  signSerial: optional(text),
+  encSerial: optional(text),
+  envelopedKey: optional(blob),
+  answerUntil: optional(time),
+  reason: optional(text),
+  createdAt: time,
+  changedAt: time,
+  expiresAt: time,
+  closed: flag,
+});
+
+const FILTER: FilterColumns<EnrolmentFilter> = { state: 'state', deviceId: 'device_id' };
+
+export class StoredEnrolments implements EnrolmentWriter {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  find(id: string): Promise<EnrolmentRow | undefined> {
+    return ENROLMENTS.find(this.#sql, 'where id = ?', id);
+  }
+
+  findOpen({ deviceId, label, operation, spkiSm3 }: EnrolmentKey): Promise<EnrolmentRow | undefined> {
+    return ENROLMENTS.find(
+      this.#sql,
+      'where device_id = ? and label = ? and operation = ? and spki_sm3 = ? and closed = 0',
+      deviceId,
+      label,
+      operation,
+      spkiSm3,
+    );
+  }
+
+  list(filter: EnrolmentFilter, page: Page): Promise<EnrolmentRow[]> {
+    return listPage(this.#sql, ENROLMENTS, FILTER, filter, page);
+  }
+
+  overdue(now: Date, limit: number): Promise<EnrolmentRow[]> {
+    return ENROLMENTS.all(
+      this.#sql,
+      `where closed = 0 and state in ('RECEIVED', 'PENDING', 'APPROVED') and expires_at <= ?
+       order by expires_at, id limit ?`,
+      now.toISOString(),
+      limit,
+    );
+  }
+
+  insert(row: EnrolmentRow): Promise<boolean> {
+    return ENROLMENTS.insert(this.#sql, row);
+  }
+
+  move({ id, from, to, at, requestId, issued, reason }: EnrolmentMove): Promise<boolean> {
+    return won(
+      this.#sql.run(
+        `update enrolments set state = ?, version = version + 1, changed_at = ?,
+           request_id = coalesce(?, request_id), authority_id = coalesce(?, authority_id),
+           sign_serial = coalesce(?, sign_serial), enc_serial = coalesce(?, enc_serial),
+           enveloped_key = coalesce(?, enveloped_key), answer_until = coalesce(?, answer_until),
+           reason = coalesce(?, reason)
+         where id = ? and state = ? and version = ? and closed = 0`,
+        to,
+        at.toISOString(),
+        requestId ?? null,
+        issued?.authorityId ?? null,
+        issued?.signSerial ?? null,
+        issued?.encSerial ?? null,
+        issued?.envelopedKey ?? null,
+        issued?.answerUntil.toISOString() ?? null,
+        reason ?? null,
+        id,
+        from.state,
+        from.version,
+      ),
+    );
+  }
+
+  close(id: string, at: Date): Promise<boolean> {
+    return won(
+      this.#sql.run(
+        `update enrolments set closed = 1, enveloped_key = null, version = version + 1, changed_at = ?
+         where id = ? and closed = 0`,
+        at.toISOString(),
+        id,
+      ),
+    );
+  }
+
+  eraseDue(now: Date): Promise<number> {
+    return this.#sql.run(
+      `update enrolments set closed = 1, enveloped_key = null, version = version + 1, changed_at = ?
+       where closed = 0 and answer_until <= ?`,
+      now.toISOString(),
+      now.toISOString(),
+    );
+  }
+}

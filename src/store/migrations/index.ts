@@ -1,0 +1,22 @@
+/** The migrations in their order. A name, once released, never changes and never goes. */
+import type { Knex } from 'knex';
+import { up as core } from './001-core.ts';
+import { up as audit } from './002-audit.ts';
+import { up as approvals } from './003-approvals.ts';
+import { up as devices } from './004-devices.ts';
+import { up as certificates } from './005-certificates.ts';
+import { up as escrowedKeys } from './006-escrowed-keys.ts';
+
+export interface Migration {
+  readonly name: string;
+  readonly up: (knex: Knex) => Promise<void>;
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  { name: '001-core', up: core },
+  { name: '002-audit', up: audit },
+  { name: '003-approvals', up: approvals },
+  { name: '004-devices', up: devices },
+  { name: '005-certificates', up: certificates },
+  { name: '006-escrowed-keys', up: escrowedKeys },
+];

@@ -1,0 +1,48 @@
+/** The stores of one unit of work: one member for each noun of the ports. */
+import type { Reader, Transaction } from '../flows/ports/database.ts';
+import { StoredApprovals } from './approvals.ts';
+import { StoredAudit, type AuditSettings } from './audit-events.ts';
+import { StoredAuthorities } from './authorities.ts';
+import { StoredBlockedKeys } from './blocked-keys.ts';
+import { StoredCertificates } from './certificates.ts';
+import { StoredCrls } from './crls.ts';
+import { StoredDevices } from './devices.ts';
+import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
+import { StoredEnrolments } from './enrolments.ts';
+import { StoredEscrowedKeys } from './escrowed-keys.ts';
+import { StoredExecutions } from './executions.ts';
+import { StoredIdempotency } from './idempotency.ts';
+import { StoredInstance } from './instance.ts';
+import { StoredKeystoreRows } from './keystore-rows.ts';
+import { StoredNonces } from './nonces.ts';
+import { StoredPeople } from './people.ts';
+import { StoredRequests } from './requests.ts';
+import type { Sql } from './sql.ts';
+
+/** `audit` is absent where nothing is appended: readers, and tools that only look. */
+export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
+  return {
+    instance: new StoredInstance(sql),
+    people: new StoredPeople(sql),
+    keystoreRows: new StoredKeystoreRows(sql),
+    requests: new StoredRequests(sql),
+    approvals: new StoredApprovals(sql),
+    executions: new StoredExecutions(sql),
+    nonces: new StoredNonces(sql),
+    idempotency: new StoredIdempotency(sql),
+    devices: new StoredDevices(sql),
+    enrolmentTokens: new StoredEnrolmentTokens(sql),
+    enrolments: new StoredEnrolments(sql),
+    authorities: new StoredAuthorities(sql),
+    certificates: new StoredCertificates(sql),
+    crls: new StoredCrls(sql),
+    blockedKeys: new StoredBlockedKeys(sql),
+    escrowedKeys: new StoredEscrowedKeys(sql),
+    audit: new StoredAudit(sql, audit),
+  };
+}
+
+/** The same stores seen as readers: the types keep a reader from writing, and SQLite's readers cannot. */
+export function readerOn(sql: Sql): Reader {
+  return transactionOn(sql);
+}
