@@ -13,7 +13,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What each task starts: a child (`command`), or the built program in this process (`main`: arguments put first). */
 const TASKS = {
-  test: { build: true, command: ['node_modules/mocha/bin/mocha.js', '--reporter', 'scripts/test-reporter.cjs'], defaults: ['test/**/*.test.ts'] },
+  test: {
+    build: true,
+    command: ['node_modules/mocha/bin/mocha.js', '--reporter', 'scripts/test-reporter.cjs'],
+    defaults: ['test/**/*.test.ts'],
+  },
   demo: { build: true, command: ['--import', 'tsx', 'scripts/demo.ts'] },
   bench: { build: true, command: ['--import', 'tsx', 'scripts/bench.ts'] },
   start: { build: true, main: ['start'] },
@@ -91,7 +95,10 @@ if (task.main !== undefined) {
   process.argv = [process.execPath, main, ...task.main, ...args];
   await import(main);
 } else if (task.command !== undefined) {
-  const child = spawn(process.execPath, [...task.command, ...(args.length > 0 ? args : (task.defaults ?? []))], { stdio: 'inherit', cwd: root });
+  const child = spawn(process.execPath, [...task.command, ...(args.length > 0 ? args : (task.defaults ?? []))], {
+    stdio: 'inherit',
+    cwd: root,
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code) => process.exit(code ?? 70));
 }

@@ -44,6 +44,8 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
     layers: ['errors.ts', 'crypto', 'x509', 'domain', 'flows', 'config'],
     packages: [
       'express',
+      'prom-client',
+      'rate-limiter-flexible',
       'zod',
       'node:http',
       'node:https',
@@ -81,6 +83,7 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
     ],
   },
   'main.ts': { layers: ['*'], packages: ['*'] },
+  main: { layers: ['*'], packages: ['*'] },
 };
 
 /** Packages that only one file or folder of a layer may use. */

@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
+import { parseStrictJson } from '../crypto/jcs.ts';
 import { randomBytes } from '../crypto/random.ts';
 import { signRequest, type SignedRequestParts } from '../domain/http-signature.ts';
 import { ERROR_CODES, KmcError, type ErrorCode } from '../errors.ts';
@@ -29,11 +30,22 @@ export interface ClientAnswer {
   readonly body: Buffer;
 }
 
+export interface CallOptions {
+  /** 8 to 128 of A-Z a-z 0-9 _ -: the same key with the same body gets the same answer for a day. */
+  readonly idempotencyKey?: string;
+}
+
 export interface KmcClient {
   /** Sends and returns the answer whatever its status. */
-  send(method: 'GET' | 'POST', target: string, body?: Buffer, contentType?: string): Promise<ClientAnswer>;
+  send(
+    method: 'GET' | 'POST',
+    target: string,
+    body?: Buffer,
+    contentType?: string,
+    options?: CallOptions,
+  ): Promise<ClientAnswer>;
   /** Sends JSON and parses the JSON answer. @throws KmcError with the code of the problem document. */
-  json(method: 'GET' | 'POST', target: string, body?: unknown): Promise<unknown>;
+  json(method: 'GET' | 'POST', target: string, body?: unknown, options?: CallOptions): Promise<unknown>;
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -44,21 +56,35 @@ interface Problem {
   readonly errors?: unknown;
 }
 
+/** The problem document of an answer; empty when it holds none, and the status alone has to do. */
+function problemOf(answer: ClientAnswer): Problem {
+  try {
+    const value: unknown = JSON.parse(answer.body.toString('utf8'));
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function pointersOf(errors: unknown): { pointer: string; detail: string }[] {
+  if (!Array.isArray(errors)) return [];
+  return errors.flatMap((item: unknown) => {
+    const { pointer, detail } = (typeof item === 'object' && item !== null ? item : {}) as Record<string, unknown>;
+    return typeof pointer === 'string' && typeof detail === 'string' ? [{ pointer, detail }] : [];
+  });
+}
+
 function asErrorCode(code: unknown): ErrorCode {
   return ERROR_CODES.find((known) => known === code) ?? 'E_INTERNAL';
 }
 
 /** The error that a problem document reports. */
 export function errorOfAnswer(answer: ClientAnswer): KmcError {
-  let problem: Problem = {};
-  try {
-    problem = JSON.parse(answer.body.toString('utf8')) as Problem;
-  } catch {
-    // Not a problem document: the status alone has to do.
-  }
+  const problem = problemOf(answer);
   const retryAfter = Number(answer.headers['retry-after']);
   const detail = typeof problem.detail === 'string' ? problem.detail : `the service answered ${answer.status}`;
   return new KmcError(answer.status === 202 ? 'E_PENDING' : asErrorCode(problem.code), detail, {
+    pointers: pointersOf(problem.errors),
     ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
   });
 }
@@ -98,9 +124,15 @@ function exchange(
 
 /** Makes a client. Connections follow Node's default agent (keep-alive). */
 export function createClient(options: ClientOptions): KmcClient {
-  const send: KmcClient['send'] = async (method, target, body, contentType = 'application/json') => {
+  const send: KmcClient['send'] = async (
+    method,
+    target,
+    body,
+    contentType = 'application/json',
+    { idempotencyKey } = {},
+  ) => {
     const url = new URL(target, options.baseUrl);
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
     if (body !== undefined) {
       headers['content-type'] = contentType;
       headers['content-length'] = String(body.length);
@@ -120,10 +152,11 @@ export function createClient(options: ClientOptions): KmcClient {
   };
   return {
     send,
-    async json(method, target, body) {
-      const answer = await send(method, target, body === undefined ? undefined : Buffer.from(JSON.stringify(body)));
+    async json(method, target, body, options) {
+      const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+      const answer = await send(method, target, bytes, 'application/json', options);
       if (answer.status < 200 || answer.status > 299 || answer.status === 202) throw errorOfAnswer(answer);
-      return answer.body.length === 0 ? undefined : (JSON.parse(answer.body.toString('utf8')) as unknown);
+      return answer.body.length === 0 ? undefined : parseStrictJson(answer.body, { maxBytes: MAX_ANSWER_BYTES });
     },
   };
 }

@@ -132,7 +132,7 @@ function forbiddenNodes(document: Document.Parsed, lines: LineCounter): YamlFaul
     Node(_key, node) {
       if (isAlias(node)) found(node, 'yaml/anchor', 'aliases are not allowed; write the value out');
       else if (node.anchor !== undefined) found(node, 'yaml/anchor', 'anchors are not allowed; write the value out');
-      if (!isAlias(node) && node.tag !== undefined && isTagged(node)) found(node, 'yaml/tag', 'tags are not allowed');
+      if (!isAlias(node) && node.tag !== undefined) found(node, 'yaml/tag', 'tags are not allowed');
     },
     Pair(_key, pair) {
       if (!isNode(pair.key)) return;
@@ -144,11 +144,6 @@ function forbiddenNodes(document: Document.Parsed, lines: LineCounter): YamlFaul
     },
   });
   return faults;
-}
-
-// The parser writes the resolved tag of plain collections too; only a tag of the source is a fault.
-function isTagged(node: Node): boolean {
-  return node.tag !== 'tag:yaml.org,2002:map' && node.tag !== 'tag:yaml.org,2002:seq';
 }
 
 function lineAt(lines: LineCounter, offset: number): number {

@@ -34,7 +34,8 @@ export const NAMES_LIMIT = 16;
 /** What PrintableString can hold of a serial number on a label. */
 export const DEVICE_SERIAL = /^[A-Za-z0-9](?:[A-Za-z0-9 ./:+-]{0,62}[A-Za-z0-9])?$/;
 /** A dNSName in lower case, without wildcard. */
-export const DNS_NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+export const DNS_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const IP_ADDRESS = /^[0-9a-f.:]{2,45}$/;
 
 function listOf(check: MemberCheck, least: number): MemberCheck {

@@ -53,10 +53,7 @@ export const REQUEST_WINDOW_SECONDS = 120;
 
 const WITHOUT_CONTENT = '("@method" "@authority" "@path" "@query")';
 const WITH_CONTENT = '("@method" "@authority" "@path" "@query" "content-type" "content-digest")';
-const DIGESTS: Readonly<Record<string, (body: Buffer) => Buffer>> = {
-  sm3,
-  'sha-256': sha256,
-};
+const DIGESTS = { sm3, 'sha-256': sha256 } as const satisfies Record<string, (body: Buffer) => Buffer>;
 
 function refuse(message: string): KmcError {
   return new KmcError('E_UNAUTHENTICATED', message);
@@ -64,14 +61,17 @@ function refuse(message: string): KmcError {
 
 /** The `Content-Digest` field value (RFC 9530) of a body. `algorithm` is `sm3` or `sha-256`. */
 export function contentDigest(body: Buffer, algorithm: 'sm3' | 'sha-256'): string {
-  const digest = DIGESTS[algorithm];
-  if (digest === undefined) throw new KmcError('E_INTERNAL', 'unknown content digest');
-  return `${algorithm}=:${digest(body).toString('base64')}:`;
+  return `${algorithm}=:${DIGESTS[algorithm](body).toString('base64')}:`;
 }
 
 /** The `sm3:` keyid of a certificate (DER). */
 export function signatureKeyId(certificate: Buffer): string {
   return `sm3:${sm3(certificate).toString('base64url')}`;
+}
+
+/** The `Accept-Signature` field (RFC 9421 section 5.1) that tells a caller what to sign. */
+export function acceptSignature(withContent: boolean): string {
+  return `gw=${withContent ? WITH_CONTENT : WITHOUT_CONTENT};created;expires;nonce;keyid;tag="kmc-gw-v1"`;
 }
 
 function parametersText(parameters: SignatureParameters, withContent: boolean): string {

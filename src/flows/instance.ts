@@ -1,8 +1,25 @@
 /** What the composition made of an instance: every flow takes the part of it that it names. */
 import type { CryptoEngine } from '../crypto/engine.ts';
 import type { PolicySet } from '../domain/policy.ts';
+import type { AuditLogPorts } from './audit/advance-audit-log.ts';
+import type { LogSigner } from './audit/sign-checkpoint.ts';
 import type { ServiceKeystore } from './keystore/service-keystore.ts';
 import type { Clock, Database } from './ports/database.ts';
+
+/** Id of the key that signs the checkpoints of the audit log, in the service keystore, and the profile of its certificate. */
+export const AUDIT_LOG_KEY = 'audit-log';
+
+/** The audit log of an instance, beside what flows append to it. */
+export interface InstanceAudit {
+  /** Name of the log. */
+  readonly origin: string;
+  /** The certificate of the log's key, DER; nothing before the first ceremony has made it. */
+  certificate(): Promise<Buffer | undefined>;
+  /** What sequencing and signing need; nothing before the first ceremony. */
+  ports(): Promise<AuditLogPorts | undefined>;
+  /** The log's key; nothing while the keystore is sealed. */
+  signer(): Promise<LogSigner | undefined>;
+}
 
 export interface Instance {
   /** Id of the instance, e.g. `kmc-dev`. */
@@ -19,4 +36,5 @@ export interface Instance {
   readonly policies: PolicySet;
   /** `sm3:<hex>` of the policy set in force. */
   readonly policyDigest: string;
+  readonly audit: InstanceAudit;
 }

@@ -5,13 +5,13 @@ import type { AnswerSpec, Route } from './route.ts';
 
 type Json = Record<string, unknown>;
 
-function schemaOf(schema: z.ZodType): Json {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Json;
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
   return json;
 }
 
 function parametersOf(place: 'path' | 'query', schema: z.ZodType): Json[] {
-  const json = schemaOf(schema);
+  const json = schemaOf(schema, 'input');
   const properties = (json['properties'] ?? {}) as Record<string, Json>;
   const required = new Set((json['required'] ?? []) as string[]);
   return Object.entries(properties).map(([name, property]) => ({
@@ -24,7 +24,7 @@ function parametersOf(place: 'path' | 'query', schema: z.ZodType): Json[] {
 
 function answerOf(answer: AnswerSpec): Json {
   if (answer.schema === undefined && answer.type === undefined) return { description: answer.description };
-  const schema = answer.schema === undefined ? { type: 'string', format: 'binary' } : schemaOf(answer.schema);
+  const schema = answer.schema === undefined ? { type: 'string', format: 'binary' } : schemaOf(answer.schema, 'output');
   return { description: answer.description, content: { [answer.type ?? 'application/json']: { schema } } };
 }
 
@@ -47,9 +47,12 @@ function operationOf(route: Route): Json {
     ],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body) } } } }),
+      : {
+          requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
+        }),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
     ...securityOf(route),
+    ...(route.tlsOnly === true ? { 'x-kmc-https-only': true } : {}),
   };
 }
 
@@ -70,11 +73,16 @@ const PROBLEM_SCHEMA: Json = {
   },
 };
 
+/** The path as OpenAPI writes it: `:name` and `*name` are `{name}`. */
+export function templateOf(path: string): string {
+  return path.replaceAll(/[:*]([A-Za-z]+)/g, '{$1}');
+}
+
 /** Builds the document for a list of routes. `version` is that of the product. */
 export function openApiDocument(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
-    const path = route.path.replaceAll(/:([A-Za-z]+)/g, '{$1}');
+    const path = templateOf(route.path);
     paths[path] = { ...paths[path], [route.method]: operationOf(route) };
   }
   return {

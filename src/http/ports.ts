@@ -3,16 +3,23 @@ import type { Caller } from '../domain/caller.ts';
 import type { ReceivedSignature, SignedRequestParts } from '../domain/http-signature.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { StoredReply } from '../flows/ports/idempotency.ts';
+import type { RateLimiter } from './rate-limit.ts';
 
 /** A refusal worth an audit event (authenticated) or a count (anonymous). */
 export interface Refusal {
   readonly caller: Caller;
   readonly code: ErrorCode;
+  /** `none` when no route was reached. */
   readonly operationId: string;
   readonly requestId: string;
 }
 
 export interface HttpPorts {
+  /** Names (`host` or `host:port`, lower case) under which callers reach the service, besides the listeners' own addresses. */
+  readonly authorities: readonly string[];
+  readonly limits: { readonly source: RateLimiter; readonly identity: RateLimiter };
+  /** True while the keystore is not open: the API then answers E_SEALED, except for what opens it. */
+  isSealed(): boolean;
   /** Finds and verifies the signer, then burns the nonce. @throws KmcError E_UNAUTHENTICATED, E_TIME. */
   authenticate(received: ReceivedSignature, parts: SignedRequestParts): Promise<Caller>;
   /** Runs `work` once per caller, key and body for 24 h. @throws KmcError E_CONFLICT for another body. */
@@ -21,7 +28,8 @@ export interface HttpPorts {
     work: () => Promise<StoredReply>,
   ): Promise<StoredReply>;
   recordRefusal(refusal: Refusal): Promise<void>;
-  /** The service's own log: one line per fault of ours, never a secret. */
+  /** The service's own log: one line per fault of ours, never a secret. A cause that is `fatal` seals and stops the service. */
   logFault(entry: { readonly requestId: string; readonly operationId: string; readonly cause: unknown }): void;
-  now(): Date;
+  /** Counts an answer. */
+  answered(operationId: string, status: number, seconds: number): void;
 }

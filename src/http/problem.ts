@@ -75,12 +75,12 @@ export function problemOf(error: unknown, requestId: string): Problem & { readon
   const status = HTTP_STATUS[known.code];
   return {
     type: `urn:kmc:error:${known.code.slice(2).toLowerCase().replaceAll('_', '-')}`,
-    title: known.code,
+    title: known.code.slice(2).toLowerCase().replaceAll('_', ' '),
     status,
     code: known.code,
     detail: status === 500 ? INTERNAL_DETAIL : known.message,
     requestId,
-    ...(known.pointers.length > 0 ? { errors: known.pointers } : {}),
+    ...(known.pointers.length > 0 && status !== 500 ? { errors: known.pointers } : {}),
     ...(known.retryAfter === undefined ? {} : { retryAfter: known.retryAfter }),
   };
 }

@@ -1,5 +1,6 @@
 /** What Node's HTTP parser lets through and this service does not: checked before anything else looks at the request. */
 import type { IncomingMessage } from 'node:http';
+import { KmcError, type ErrorCode } from '../errors.ts';
 
 const VERSIONS = new Set(['1.0', '1.1']);
 const PATH = /^\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2}|\/)*$/;
@@ -8,6 +9,8 @@ const FORBIDDEN_IN_PATH = /\/\/|\/\.{1,2}(?:\/|$)|%2[ef]|%5c|%00/i;
 interface Rule {
   readonly refuses: (request: IncomingMessage) => boolean;
   readonly why: string;
+  /** E_SCHEMA unless told. */
+  readonly code?: ErrorCode;
 }
 
 function countOf(request: IncomingMessage, name: string): number {
@@ -33,12 +36,16 @@ const RULES: readonly Rule[] = [
   { refuses: (r) => SINGLE_FIELDS.some((name) => countOf(r, name) > 1), why: 'a header field stands twice' },
   { refuses: (r) => r.httpVersion === '1.1' && countOf(r, 'host') !== 1, why: 'one Host header' },
   { refuses: (r) => (r.url ?? '').length > 2048, why: 'the target is too long' },
-  { refuses: (r) => !(r.url ?? '').startsWith('/'), why: 'origin-form targets only' },
+  { refuses: (r) => !/^\/[!-~]*$/.test(r.url ?? ''), why: 'origin-form targets of ASCII characters only' },
   {
     refuses: (r) => !PATH.test(pathOf(r)) || FORBIDDEN_IN_PATH.test(pathOf(r)),
     why: 'the path has a form that is not allowed',
   },
-  { refuses: (r) => r.headers['content-encoding'] !== undefined, why: 'Content-Encoding is not accepted' },
+  {
+    refuses: (r) => r.headers['content-encoding'] !== undefined,
+    why: 'Content-Encoding is not accepted',
+    code: 'E_TYPE',
+  },
   { refuses: (r) => r.headers['x-http-method-override'] !== undefined, why: 'method override is not accepted' },
   { refuses: (r) => r.headers.upgrade !== undefined, why: 'upgrade is not accepted' },
 ];
@@ -57,7 +64,8 @@ export function queryOf(request: IncomingMessage): string {
   return mark < 0 ? '?' : url.slice(mark);
 }
 
-/** Why a request is refused (status 400, connection closed), or undefined when it may go on. */
-export function refusalOf(request: IncomingMessage): string | undefined {
-  return RULES.find((rule) => rule.refuses(request))?.why;
+/** Why a request is refused and its connection closed (E_SCHEMA, E_TYPE), or undefined when it may go on. */
+export function refusalOf(request: IncomingMessage): KmcError | undefined {
+  const rule = RULES.find(({ refuses }) => refuses(request));
+  return rule === undefined ? undefined : new KmcError(rule.code ?? 'E_SCHEMA', rule.why);
 }

@@ -38,13 +38,15 @@ export interface AnswerSpec {
 export interface Route {
   readonly operationId: string;
   readonly method: 'get' | 'post';
-  /** Express form: `/api/v1/devices/:deviceId`. */
+  /** Express form: `/api/v1/devices/:deviceId`; `*name` stands for the rest of a path. */
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
   readonly access: Access;
   /** HTTPS only. */
   readonly tlsOnly?: boolean;
+  /** Answers while the keystore is sealed; every other route under /api/v1 then refuses with E_SEALED. */
+  readonly whileSealed?: boolean;
   /** Honours Idempotency-Key (every POST under /api/v1 that changes state, unless the route has a rule of its own). */
   readonly idempotent?: boolean;
   readonly params: z.ZodType;

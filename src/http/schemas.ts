@@ -1,15 +1,41 @@
 /** Pieces of schemas that several routes use: every text is bounded. */
 import { z } from 'zod';
+import { isObject, plainText, readSignedTime, type SignedObject, type SignedValue } from '../domain/signed-body.ts';
 
 export const ID = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'an identifier');
-export const TIME = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, 'a time like 2026-12-31T00:00:00Z');
+export const TIME = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/, 'a time like 2026-12-31T00:00:00Z')
+  .refine((text) => readSignedTime(text) !== undefined, 'a time that exists');
 export const REGION = z.string().regex(/^[0-9]{6}$/, 'a region code');
-export const LABEL_TEXT = z.string().min(1).max(200);
+/** One line for people, in NFC and without control characters. */
+export const LABEL_TEXT = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => plainText(200)(text) === undefined, 'text in NFC without control characters');
 /** A few kilobytes of DER as base64. */
 export const BASE64 = z
   .string()
   .max(64 * 1024)
-  .regex(/^[A-Za-z0-9+/]+={0,2}$/, 'base64');
+  .regex(/^[A-Za-z0-9+/]+={0,2}$/, 'base64')
+  .refine((text) => Buffer.from(text, 'base64').toString('base64') === text, 'canonical base64');
+
+export const DIGEST = z.string().regex(/^sm3:[0-9a-f]{64}$/, 'sm3: and 64 lower-case hex digits');
+
+function isSignedValue(value: unknown): value is SignedValue {
+  if (Array.isArray(value)) return value.every(isSignedValue);
+  return typeof value === 'string' || typeof value === 'boolean' || isSignedObject(value);
+}
+
+function isSignedObject(value: unknown): value is SignedObject {
+  return isObject(value) && Object.values(value).every(isSignedValue);
+}
+
+/** JSON of the signed profile (CONTRACT 5): no numbers, no nulls. Its depth is bounded by the parser. */
+export const SIGNED_OBJECT = z
+  .custom<SignedObject>(isSignedObject, 'an object without numbers and nulls')
+  .meta({ type: 'object' });
 
 /** RFC 3339 in whole seconds. */
 export function timeText(at: Date): string {

@@ -2,16 +2,23 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type NextFunction,
+  type Request,
+  type Response,
+} from 'express';
 import { newId } from '../domain/id.ts';
-import { KmcError } from '../errors.ts';
-import { dispatch, sendProblem, type Exchange } from './dispatch.ts';
+import { KmcError, type ErrorCode } from '../errors.ts';
+import { dispatch, reportProblem, tooManyRequests } from './dispatch.ts';
+import { sendProblem, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
+import { problemOf } from './problem.ts';
+import { addressText, sourceNetwork } from './rate-limit.ts';
 import { refusalOf } from './request-guard.ts';
 import type { Route } from './route.ts';
 
-/** Octets of a JSON body at the most. */
-export const MAX_BODY_BYTES = 1024 * 1024;
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 };
 const MAX_CONNECTIONS = 2_000;
 const MAX_REQUESTS_PER_SOCKET = 10_000;
@@ -32,96 +39,134 @@ export interface TlsIdentity {
   readonly passphrase: string;
 }
 
-function exchangeOf(request: Request, response: Response): Exchange {
-  const requestId = newId('req');
-  response.setHeader('x-request-id', requestId);
-  return { request, response, requestId, source: request.socket.remoteAddress ?? 'unknown' };
-}
-
-/** Body-parser faults are the client's: wrong size, wrong type, cut short. */
-function bodyFault(error: unknown): KmcError | undefined {
-  const status: unknown = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
-  if (status === 413) return new KmcError('E_SIZE', 'the body is larger than this service accepts');
-  if (status === 415) return new KmcError('E_TYPE', 'the body has an encoding that is not accepted');
-  if (status === 400) return new KmcError('E_SCHEMA', 'the request cannot be read');
-  return undefined;
+/** Methods that any route of a path knows, for the Allow field. */
+function allowedMethods(routes: readonly Route[], path: string): string {
+  const methods = routes.filter((route) => route.path === path).map((route) => route.method.toUpperCase());
+  return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))].join(', ');
 }
 
 /** Builds the application of a list of routes. `tls` says which listener it serves. */
 export function createApplication(routes: readonly Route[], ports: HttpPorts, tls: boolean): Express {
+  const served = routes.filter((route) => tls || route.tlsOnly !== true);
+  const exchanges = new WeakMap<Request, Exchange>();
+  const exchangeOf = (request: Request, response: Response): Exchange =>
+    exchanges.get(request) ?? beginExchange(ports, exchanges, request, response);
+  const refuse = async (exchange: Exchange, error: unknown): Promise<void> => {
+    await reportProblem(ports, exchange, { type: 'anonymous', source: exchange.source }, error);
+    sendProblem(exchange, error);
+  };
+
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
-  const json = express.raw({ type: 'application/json', limit: MAX_BODY_BYTES, inflate: false });
-  for (const route of routes) {
-    if (route.tlsOnly === true && !tls) continue;
-    app[route.method](route.path, json, (request, response) => {
-      const exchange = exchangeOf(request, response);
-      const length = request.headers['content-length'];
-      if (length !== undefined && length !== '0' && !Buffer.isBuffer(request.body)) {
-        sendProblem(exchange, new KmcError('E_TYPE', 'send the body as application/json'));
-        return;
-      }
-      void dispatch(ports, route, exchange);
-    });
+  app.use(async (request: Request, response: Response, next: NextFunction) => {
+    const exchange = exchangeOf(request, response);
+    const limited = await ports.limits.source.refusal(sourceNetwork(exchange.source));
+    if (limited === undefined) next();
+    else await refuse(exchange, tooManyRequests(limited.retryAfter));
+  });
+  for (const route of served) {
+    app[route.method](route.path, (request, response) => dispatch(ports, route, exchangeOf(request, response)));
   }
-  const paths = new Set(routes.map((route) => route.path));
-  for (const path of paths) {
+  for (const path of new Set(served.map((route) => route.path))) {
     app.all(path, (request, response) => {
+      response.setHeader('allow', allowedMethods(served, path));
       sendProblem(exchangeOf(request, response), new KmcError('E_METHOD', 'this path does not know that method'));
     });
   }
   app.use((request: Request, response: Response) => {
     sendProblem(exchangeOf(request, response), new KmcError('E_NOT_FOUND', 'there is nothing at this path'));
   });
-  const onError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
-    const exchange = exchangeOf(request, response);
-    const fault = bodyFault(error);
-    if (fault === undefined) ports.logFault({ requestId: exchange.requestId, operationId: 'none', cause: error });
-    sendProblem(exchange, fault ?? error);
-  };
+  const onError: ErrorRequestHandler = (error: unknown, request, response, _next) =>
+    refuse(exchangeOf(request, response), undecodable(error) ?? error);
   app.use(onError);
   return app;
 }
 
-function guarded(app: Express) {
+function beginExchange(
+  ports: HttpPorts,
+  exchanges: WeakMap<Request, Exchange>,
+  request: Request,
+  response: Response,
+): Exchange {
+  const source = addressText(request.socket.remoteAddress);
+  const exchange = { request, response, requestId: newId('req'), source, operationId: 'none' };
+  const start = performance.now();
+  exchanges.set(request, exchange);
+  response.setHeader('x-request-id', exchange.requestId);
+  response.once('finish', () => {
+    ports.answered(exchange.operationId, response.statusCode, (performance.now() - start) / 1000);
+  });
+  return exchange;
+}
+
+/** The router's own refusal of a path whose percent-encoding is not UTF-8. */
+function undecodable(error: unknown): KmcError | undefined {
+  return error instanceof URIError
+    ? new KmcError('E_SCHEMA', 'the path cannot be decoded', { cause: error })
+    : undefined;
+}
+
+/** Sockets with a request that is not answered yet: nothing else may be written to them. */
+type Answering = WeakSet<Socket>;
+
+function guarded(app: Express, ports: HttpPorts, answering: Answering) {
   return (request: IncomingMessage, response: ServerResponse): void => {
-    const why = refusalOf(request);
-    if (why === undefined) {
+    const { socket } = request;
+    answering.add(socket);
+    response.once('close', () => answering.delete(socket));
+    const refusal = refusalOf(request);
+    if (refusal === undefined) {
       app(request, response);
       return;
     }
-    const body = JSON.stringify({
-      type: 'urn:kmc:error:schema',
-      title: 'E_SCHEMA',
-      status: 400,
-      code: 'E_SCHEMA',
-      detail: why,
-      requestId: newId('req'),
-    });
-    response.writeHead(400, {
+    const problem = problemOf(refusal, newId('req'));
+    countRefusal(ports, socket, refusal.code, problem.requestId);
+    const body = JSON.stringify(problem);
+    response.writeHead(problem.status, {
       'content-type': 'application/problem+json',
       'content-length': Buffer.byteLength(body),
       connection: 'close',
     });
-    response.end(body, () => request.socket.destroySoon());
+    response.end(body, () => socket.destroySoon());
   };
 }
 
-function onClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable) return;
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+/** A refusal before any route: the caller is not known, so it is counted for its source. */
+function countRefusal(ports: HttpPorts, socket: Socket, code: ErrorCode, requestId: string): void {
+  const caller = { type: 'anonymous', source: addressText(socket.remoteAddress) } as const;
+  const operationId = 'none';
+  ports.recordRefusal({ caller, code, operationId, requestId }).catch((cause: unknown) => {
+    ports.logFault({ requestId, operationId, cause });
+  });
 }
 
-function harden(server: Server): void {
+/** What the parser of HTTP refuses, by its error code. */
+const PARSER_ANSWERS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+function onClientError(ports: HttpPorts, answering: Answering, error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || answering.has(socket)) {
+    socket.destroySoon();
+    return;
+  }
+  countRefusal(ports, socket, 'E_SCHEMA', newId('req'));
+  const status = PARSER_ANSWERS[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroySoon());
+}
+
+function harden(server: Server, ports: HttpPorts, answering: Answering): void {
   server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
-  server.on('clientError', onClientError);
-  server.on('checkContinue', (_request, response: ServerResponse) => response.writeHead(417).end());
+  server.on('clientError', (error: Error, socket: Socket) => onClientError(ports, answering, error, socket));
+  server.on('checkContinue', (_request, response: ServerResponse) => {
+    response.writeHead(417, { connection: 'close' }).end();
+  });
 }
 
 /**
@@ -131,14 +176,16 @@ function harden(server: Server): void {
  */
 export async function listen(
   app: Express,
+  ports: HttpPorts,
   at: { readonly host: string; readonly port: number },
   tls?: TlsIdentity,
 ): Promise<Listener> {
-  const handler = guarded(app);
+  const answering: Answering = new WeakSet();
+  const handler = guarded(app, ports, answering);
   const secure =
     tls === undefined ? undefined : createHttpsServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' }, handler);
   const server: Server = secure ?? createHttpServer(LIMITS, handler);
-  harden(server);
+  harden(server, ports, answering);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, resolve);

@@ -131,6 +131,19 @@ export function isTemporaryName(name: string): boolean {
   return TEMPORARY.test(name);
 }
 
+/**
+ * Makes the names in a directory durable.
+ * @throws KmcError E_STORAGE, with `fatal` after a failed fsync.
+ */
+export function syncDirectory(directory: string): void {
+  const descriptor = guarded(() => openSync(directory, DIRECTORY_FLAGS));
+  try {
+    syncOrDie(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function readChecked(descriptor: number, name: string, maxBytes: number): Buffer {
   const status = guarded(() => fstatSync(descriptor));
   if (!status.isFile()) throw integrityError(`${name} is not a regular file`);
@@ -165,15 +178,6 @@ function writeTemporary(path: string, bytes: Buffer): string {
     closeSync(descriptor);
   }
   return temporary;
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = guarded(() => openSync(directory, DIRECTORY_FLAGS));
-  try {
-    syncOrDie(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /** After a failed fsync the kernel may have dropped the pages, and a second call would report success: no retry. */

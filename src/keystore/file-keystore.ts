@@ -3,14 +3,14 @@
  * table, a manifest, a journal and a lock. It knows nothing of keys and never sees one.
  */
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { KmcError } from '../errors.ts';
 import { isKeystoreFileName, type KeystoreKind } from '../domain/keystore/keystore-kind.ts';
 import { fileEntry, type FileEntry } from '../domain/keystore/manifest.ts';
 import type { KeystoreFileReader, KeystoreFiles } from '../flows/ports/keystore.ts';
 import { checkInside, checkPrivateDirectory, createDurableFile, deleteStrayTemporaries } from './durable-file.ts';
 import { isTemporaryName, makePrivateDirectory, readPrivateFile } from './durable-file.ts';
-import { removeDurableFile, replaceDurableFile } from './durable-file.ts';
+import { removeDurableFile, replaceDurableFile, syncDirectory } from './durable-file.ts';
 import { takeLock } from './lock-file.ts';
 
 const MAX_FILE_BYTES = 4_194_304;
@@ -39,6 +39,9 @@ export function openFileKeystore(root: string, kind: KeystoreKind): KeystoreFile
       deleteStrayTemporaries(join(root, folder));
     }
     for (const folder of kekFolders(root, kind)) deleteStrayTemporaries(join(root, folder));
+    // An earlier start may have been cut after it made a folder and before it synced the folder's name.
+    for (const folder of [dirname(root), root, ...(kind === 'ceremony' ? [join(root, 'kek')] : [])])
+      syncDirectory(folder);
     const reader = readFileKeystore(root, kind);
     reader.list();
     return { ...reader, ...writerOf(root, kind), close: () => lock.release() };

@@ -7,7 +7,7 @@ import type { AuditSettings } from './audit-events.ts';
 import { StoredAuditLog } from './audit-log.ts';
 import type { Engine } from './engine.ts';
 import { openPostgres } from './postgres.ts';
-import { writeRoleExclusions, type ExcludedPair } from './role-exclusions.ts';
+import { roleExclusionsStand, writeRoleExclusions, type ExcludedPair } from './role-exclusions.ts';
 import { openSqlite } from './sqlite.ts';
 import { readerOn, transactionOn } from './transaction.ts';
 
@@ -44,7 +44,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<KmcDatabas
   const engine = await openEngine(options);
   const database = new StoredDatabase(engine, options.audit);
   try {
-    await engine.transaction((sql) => writeRoleExclusions(sql, options.excludedRoles ?? EXCLUDED_PAIRS));
+    const pairs = options.excludedRoles ?? EXCLUDED_PAIRS;
+    if (!(await engine.read((sql) => roleExclusionsStand(sql, pairs)))) {
+      await engine.transaction((sql) => writeRoleExclusions(sql, pairs));
+    }
     return database;
   } catch (error) {
     await database.close();
@@ -57,6 +60,7 @@ class StoredDatabase implements KmcDatabase {
   readonly auditLog: AuditLog;
   readonly #engine: Engine;
   readonly #audit: AuditSettings | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(engine: Engine, audit: AuditSettings | undefined) {
     this.engine = engine.name;
@@ -82,7 +86,8 @@ class StoredDatabase implements KmcDatabase {
   }
 
   close(): Promise<void> {
-    return this.#engine.close();
+    this.#closing ??= this.#engine.close();
+    return this.#closing;
   }
 }
 

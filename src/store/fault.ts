@@ -132,7 +132,7 @@ export function postgresFault(error: unknown): Fault {
   const { code, message, constraint } = fields(error);
   const raised = raisedFault(message, error);
   if (raised !== undefined) return raised;
-  if (constraint.includes('last_audit_event')) return asFault(['constraint', 'E_AUDIT', AUDIT_MISSING], error);
+  if (constraint.endsWith('_audit_event_fkey')) return asFault(['constraint', 'E_AUDIT', AUDIT_MISSING], error);
   return asFault(POSTGRES_MEANINGS[code] ?? POSTGRES_MEANINGS[code.slice(0, 2)] ?? UNAVAILABLE, error);
 }
 

@@ -72,7 +72,14 @@ class PostgresEngine implements Engine {
   }
 
   read<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#withConnection((connection) => runWork(new Session(connection), work));
+    return this.#withConnection(async (connection, client) => {
+      const session = new Session(connection);
+      try {
+        return await runWork(session, work);
+      } finally {
+        if (session.fault?.kind === 'storage') BROKEN.add(client);
+      }
+    });
   }
 
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
@@ -111,7 +118,9 @@ class PostgresEngine implements Engine {
     try {
       value = await runWork(session, work);
     } catch (error) {
-      await rollBack(connection, client);
+      // A connection in doubt is dropped: the server rolls back by itself, and may not answer.
+      if (session.fault?.kind === 'storage') BROKEN.add(client);
+      else await rollBack(connection, client);
       return { stored: false, error, collided: session.fault?.kind === 'collision' };
     }
     try {

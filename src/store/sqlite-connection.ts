@@ -3,7 +3,8 @@ import type { Database, Statement } from 'sqlite3';
 import { KmcError } from '../errors.ts';
 import { sqliteFault, type Fault } from './fault.ts';
 import { pauseWithJitter } from './pause.ts';
-import type { Binding, Connection, Dialect, SqlRecord } from './sql.ts';
+import type { Binding, Dialect, SqlRecord } from './sql.ts';
+import type { WriterConnection } from './sqlite-writer.ts';
 
 /** "KMC1": marks the file as ours. */
 export const APPLICATION_ID = 0x4b4d4331;
@@ -21,7 +22,7 @@ const SETTINGS: readonly (readonly [pragma: string, value: string, readBack: str
   ['busy_timeout', String(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS],
 ];
 
-export class SqliteConnection implements Connection {
+export class SqliteConnection implements WriterConnection {
   readonly dialect: Dialect;
   readonly #database: Database;
   readonly #prepared = new Map<string, Statement>();
@@ -55,7 +56,6 @@ export class SqliteConnection implements Connection {
     return sqliteFault(error);
   }
 
-  /** BEGIN IMMEDIATE. `false` when another process is writing: it does not wait for it. */
   async beginImmediate(): Promise<boolean> {
     // SQLite's own waiting grows to 100 ms a step and would starve beside a busy writer; the caller waits in small steps.
     this.#database.configure('busyTimeout', 0);

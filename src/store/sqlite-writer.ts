@@ -7,12 +7,17 @@ import type { KmcError } from '../errors.ts';
 import { RETRY_LIMIT_MS } from './engine.ts';
 import { sqliteFault, type Fault } from './fault.ts';
 import { pauseWithJitter } from './pause.ts';
-import { runWork, Session, type Sql } from './sql.ts';
-import type { SqliteConnection } from './sqlite-connection.ts';
+import { runWork, Session, type Connection, type Sql } from './sql.ts';
 
 /** Transactions that share a commit at most. */
 const GROUP_LIMIT = 32;
 const BEGIN_STEP_MS = 4;
+
+/** The connection that the writer holds for itself. */
+export interface WriterConnection extends Connection {
+  /** BEGIN IMMEDIATE; false, without waiting, while another process is writing. */
+  beginImmediate(): Promise<boolean>;
+}
 
 interface Waiting {
   /** Runs the work; what it resolves with tells the caller the result, after the commit. */
@@ -21,14 +26,14 @@ interface Waiting {
 }
 
 export class SqliteWriter {
-  readonly #connection: SqliteConnection;
+  readonly #connection: WriterConnection;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   /** So many of those who wait next must not share a commit. */
   #singly = 0;
   #fatal: KmcError | undefined;
 
-  constructor(connection: SqliteConnection) {
+  constructor(connection: WriterConnection) {
     this.#connection = connection;
   }
 

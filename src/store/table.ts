@@ -51,6 +51,7 @@ export function word<T extends string>(): Column<T> {
   return { encode: (value) => value, decode: (stored) => text.decode(stored) as T };
 }
 
+/** A column that may be null. */
 export function optional<T>(column: Column<T>): Column<T | undefined> {
   return {
     encode: (value) => (value === undefined ? null : column.encode(value)),

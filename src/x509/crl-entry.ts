@@ -3,13 +3,7 @@ import { readGeneralizedTime, readTime, sequence, TAG, time } from '../crypto/as
 import type { DerElement } from '../crypto/asn1/der.ts';
 import { CRL_REASONS } from './extensions/crl.ts';
 import type { CrlReason } from './extensions/crl.ts';
-import {
-  encodeExtensions,
-  extensionOf,
-  EXTENSIONS,
-  parseExtensions,
-  readExtension,
-} from './extensions.ts';
+import { encodeExtensions, extensionOf, EXTENSIONS, parseExtensions, readExtension } from './extensions.ts';
 import type { Extension } from './extensions.ts';
 import { sequenceFields } from './sequence-fields.ts';
 import { encodeSerialNumber, serialNumberText } from './serial-number.ts';

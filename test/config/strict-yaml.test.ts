@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { MAX_YAML_BYTES, readStrictYaml } from '../../src/config/strict-yaml.ts';
 
 function faultsOf(text: string | Uint8Array): string[] {
@@ -20,7 +20,7 @@ describe('strict YAML', () => {
     'a binary': ['a: !!binary aGk=\n', '1 yaml/tag'],
     'a tagged map': ['a: 1\nb: !!omap [x: 1]\n', '2 yaml/tag'],
     'a tag that changes nothing': ['a: !!str x\n', '1 yaml/tag'],
-    'two documents': ['a: 1\n---\nb: 2\n', '3 yaml/documents'],
+    'two documents': ['a: 1\n---\nb: 2\n', '2 yaml/documents'],
     'a number as key': ['a: 1\n2: x\n', '2 yaml/key'],
     'a list as key': ['a: 1\n? [x]\n: 2\n', '2 yaml/key'],
     'no value of a known form': ['a: [1\nb: 2\n', '2 yaml/syntax'],
@@ -59,7 +59,7 @@ describe('strict YAML', () => {
   });
 
   it('never throws, whatever comes in', () => {
-    const characters = fc.string({ unit: fc.constantFrom(...'ab:-[]{}&*!?|><\'"#%@`\n\t ,0.~'), maxLength: 60 });
+    const characters = fc.string({ unit: fc.constantFrom(...'ab:-[]{}&*!?|><\'"#%@`\n\t ,0.~'.split('')), maxLength: 60 });
     fc.assert(
       fc.property(fc.oneof(characters, fc.string()), (text) => {
         const result = readStrictYaml(Buffer.from(text, 'utf8'));

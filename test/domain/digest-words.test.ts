@@ -6,10 +6,10 @@ import { refusalOf } from './refusal.ts';
 /** Letters that must change to make one word of the other. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, x] of [...a].entries()) {
+  for (const [i, x] of a.split('').entries()) {
     let diagonal = i;
     const next = [i + 1];
-    for (const [j, y] of [...b].entries()) {
+    for (const [j, y] of b.split('').entries()) {
       const up = row[j + 1] ?? 0;
       next.push(Math.min(up + 1, (next[j] ?? 0) + 1, diagonal + (x === y ? 0 : 1)));
       diagonal = up;

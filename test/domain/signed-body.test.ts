@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { plainText, readSignedTime, requireMembers, signedTime, textLike } from '../../src/domain/signed-body.ts';
 import { refusalOf } from './refusal.ts';
 

@@ -1,4 +1,4 @@
-import { sign } from 'node:crypto';
+import { createSign, generateKeyPairSync, sign } from 'node:crypto';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { signMessage } from '../../src/crypto/algorithms.ts';
@@ -40,21 +40,21 @@ const attributes = (...list: Buffer[]): Buffer => contextImplicit(0, sequence(..
 const extensionRequest = attribute(OID.extensionRequest, encodeExtensions(EXTENSION_LIST));
 
 describe('a certification request', () => {
-  for (const [at, vector] of GM_REQUESTS.entries()) {
+  const aliyun = GM_REQUESTS.find(({ source }) => source.includes('Aliyun'));
+  for (const [at, vector] of GM_REQUESTS.filter((one) => one !== aliyun).entries()) {
     const isGood = vector.verifies_with_id.includes('1234567812345678');
-    const twice = vector.source.includes('Aliyun');
-    it(`${isGood ? 'of' : 'with a bad signature of'} ${vector.source} (${at})${vector.note ? `, ${vector.note}` : ''}`, async () => {
-      if (twice) {
-        const error = await refusal('E_CSR', () => parseCsr(derOf(vector)));
-        expect(error.message).to.include('extensionRequest occurs twice');
-        return;
-      }
+    it(`${isGood ? 'verifies' : 'does not verify'}: ${vector.source} (${at})`, async () => {
       const parsed = parseCsr(derOf(vector));
       expect(parsed.keyAlgorithm).to.equal('SM2');
       if (isGood) verifyProofOfPossession(parsed);
       else await refusal('E_POP', () => verifyProofOfPossession(parsed));
     });
   }
+
+  it('with two extensionRequest attributes, as Aliyun made one, is refused', async () => {
+    const error = await refusal('E_CSR', () => parseCsr(Buffer.from(aliyun?.b64 ?? '', 'base64')));
+    expect(error.message).to.include('extensionRequest occurs twice');
+  });
 
   for (const algorithm of ['SM2', 'EC-P256', 'RSA'] as const satisfies readonly KeyAlgorithmName[]) {
     it(`for a key of kind ${algorithm} is written so that openssl reads and verifies it`, () => {
@@ -123,6 +123,14 @@ describe('verifyProofOfPossession', () => {
   const info = encodeCertificationRequestInfo({ subject: SUBJECT_NAME, spki: SM2.spki });
   const point = parseSpki(SM2.spki).keyBits;
 
+  /** A key pair straight from generateKeyPairSync signs by ECDSA, whatever its curve. */
+  function ecdsaOnSm2(): Buffer {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'SM2' });
+    const spki = publicKey.export({ format: 'der', type: 'spki' });
+    const ecdsaInfo = encodeCertificationRequestInfo({ subject: SUBJECT_NAME, spki });
+    return assembleCsr(ecdsaInfo, 'SM2-SM3', createSign('sm3').update(ecdsaInfo).sign(privateKey));
+  }
+
   const REFUSED: readonly (readonly [string, () => Buffer])[] = [
     ['a signature of another key', () => assembleCsr(info, 'SM2-SM3', signMessage('SM2-SM3', KEYS.encryption, info))],
     [
@@ -137,7 +145,7 @@ describe('verifyProofOfPossession', () => {
       'an SM2 signature with another ID',
       () => assembleCsr(info, 'SM2-SM3', signSm2(SM2.keyObject, point, info, Buffer.from('TLSv1.3+GM+Cipher+Suite'))),
     ],
-    ['ECDSA over SHA-256 on the SM2 curve', () => assembleCsr(info, 'SM2-SM3', sign('sha256', info, SM2.keyObject))],
+    ['ECDSA on the SM2 curve', ecdsaOnSm2],
     [
       'an algorithm of another kind of key',
       () => assembleCsr(info, 'RSA-SHA256', signMessage('RSA-SHA256', KEYS.subject.RSA, info)),

@@ -161,3 +161,13 @@ export function withFields(der: Buffer, replaced: Readonly<Record<number, Buffer
 
 /** AlgorithmIdentifier DER as this product writes it. */
 export const identifierOf = (name: SignatureAlgorithmName): Buffer => SIGNATURE_ALGORITHMS[name].identifier;
+
+/** The plan that would give this certificate again. */
+export function planOf(certificate: Certificate): CertificatePlan {
+  return {
+    ...certificate,
+    serialNumber: Buffer.from(certificate.serialNumber, 'hex'),
+    issuer: certificate.issuer.der,
+    subject: certificate.subject.der,
+  };
+}

@@ -58,6 +58,7 @@ const quorumRule = z
   })
   .refine((rule) => (rule.expiry === undefined) !== (rule['longest-window'] === undefined), {
     error: 'must have either expiry or longest-window',
+    path: ['expiry'],
   })
   .transform((yaml): QuorumRule => ({
     approvals: yaml.approvals,

@@ -39,6 +39,16 @@ export function rootKeyContext(keyId: string, version: number): BlobContext {
   return { keyId, usage: 'sign', objectVersion: version };
 }
 
+/** An escrowed encryption key under an escrow-store key; `objectVersion` rises with each sealing. */
+export function escrowedKeyContext(keyId: string, objectVersion: number): BlobContext {
+  return { keyId, usage: 'encrypt', objectVersion };
+}
+
+/** An enrolment token under a db-field key; it is sealed once. */
+export function enrolmentTokenContext(tokenId: string): BlobContext {
+  return { keyId: tokenId, usage: 'token', objectVersion: 1 };
+}
+
 /** The name that check values and blobs call a key-encryption key by, e.g. `ca-keys-2`. */
 export function kekName(purpose: KekPurpose, version: number): string {
   return `${purpose}-${version}`;

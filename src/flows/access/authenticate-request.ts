@@ -25,6 +25,13 @@ function digestOf(keyid: string): string {
   return `${keyid.slice(0, colon)}:${Buffer.from(keyid.slice(colon + 1), 'base64url').toString('hex')}`;
 }
 
+/** Certificates for encryption never sign requests. */
+function signingSpki(der: Buffer): Buffer {
+  const certificate = parseCertificate(der);
+  if (certificate.keyUsage?.includes('digitalSignature') !== true) throw unknownSigner();
+  return certificate.spki;
+}
+
 async function personOf(reader: Reader, digest: string, now: Date): Promise<Signer | undefined> {
   const person = await reader.people.findByCertificate(digest);
   if (person === undefined) return undefined;
@@ -34,7 +41,7 @@ async function personOf(reader: Reader, digest: string, now: Date): Promise<Sign
   const { id, unit, roles } = person;
   return {
     caller: { type: 'person', id, unit, roles, certificateSm3: digest },
-    spki: parseCertificate(certificate).spki,
+    spki: signingSpki(certificate),
   };
 }
 
@@ -43,12 +50,14 @@ async function deviceOf(reader: Reader, digest: string, now: Date): Promise<Sign
   if (row?.certificate === undefined || row.deviceId === undefined || row.certificateSm3 === undefined)
     return undefined;
   const device = await reader.devices.find(row.deviceId);
+  const authority = await reader.authorities.find(row.authorityId);
   const inForce = row.status === 'good' && row.notBefore <= now && now <= row.notAfter;
-  if (device === undefined || device.status !== 'in-service' || !inForce) throw unknownSigner();
-  const certificate = parseCertificate(row.certificate);
-  if (certificate.keyUsage?.includes('digitalSignature') !== true) throw unknownSigner();
+  if (device?.status !== 'in-service' || authority?.state === 'revoked' || !inForce) throw unknownSigner();
   const { id, region } = device;
-  return { caller: { type: 'device', id, region, certificateSm3: row.certificateSm3 }, spki: certificate.spki };
+  return {
+    caller: { type: 'device', id, region, certificateSm3: row.certificateSm3 },
+    spki: signingSpki(row.certificate),
+  };
 }
 
 /**

@@ -41,11 +41,14 @@ export async function pullAudit(
   input: AuditPullInput,
   caller: Caller,
 ): Promise<AuditPage> {
-  requireReader(caller);
+  requireAuditReader(caller);
   if (!Number.isSafeInteger(input.from) || input.from < 0 || !Number.isInteger(input.limit)) throw badRange();
   if (input.limit < 1 || input.limit > MAX_PAGE) throw badRange();
   const page = await readPage(ports.database, input);
-  if (page.entries.some((entry) => !isOwnPull(entry, caller))) await recordPull(ports, input, caller, page);
+  if (page.entries.some((entry) => !isOwnPull(entry.canon, caller))) {
+    const events = page.entries.length;
+    await recordPull(ports, caller, input.source, { first: page.scanned.from, next: page.scanned.next, events, size: page.size });
+  }
   return page;
 }
 
@@ -63,15 +66,15 @@ async function readPage(database: Database, { from, limit, size }: AuditPullInpu
   });
 }
 
-async function recordPull(
-  ports: { readonly database: Database; readonly clock: Clock; readonly origin: string },
-  input: AuditPullInput,
+/** Records that events were read. @throws KmcError E_AUDIT, E_SEALED, E_STORAGE. */
+export async function recordPull(
+  ports: { readonly database: Pick<Database, 'transaction'>; readonly clock: Clock; readonly origin: string },
   caller: Caller,
-  page: AuditPage,
+  source: AuditSource,
+  read: { readonly first: number; readonly next: number; readonly events: number; readonly size: number },
 ): Promise<void> {
   const at = ports.clock.now();
   const id = newId('ev', at);
-  const { from, next } = page.scanned;
   await ports.database.transaction(async (tx) => {
     await tx.audit.append(
       {
@@ -80,20 +83,22 @@ async function recordPull(
         outcome: 'success',
         subjects: [{ type: 'log', id: ports.origin }],
         actor: auditActor(caller),
-        source: input.source,
-        detail: { first: from, next, events: page.entries.length, size: page.size },
+        source,
+        detail: read,
       },
       at,
     );
   });
 }
 
-function isOwnPull(entry: AuditEntry, caller: Caller): boolean {
-  const { act, actor } = parseAuditRecord(entry.canon);
+/** True for an event that says that this caller read the log. `canon` is its canonical bytes. */
+export function isOwnPull(canon: Buffer, caller: Caller): boolean {
+  const { act, actor } = parseAuditRecord(canon);
   return act === 'audit.pull' && actor.id === auditActor(caller).id;
 }
 
-function requireReader(caller: Caller): void {
+/** @throws KmcError E_FORBIDDEN unless the caller is an auditor, an audit-administrator or the service itself. */
+export function requireAuditReader(caller: Caller): void {
   if (caller.type === 'system') return;
   const isReader = (role: RoleName): boolean => caller.type === 'person' && holdsRoleIn(caller, role);
   if (isReader('auditor') || isReader('audit-administrator')) return;

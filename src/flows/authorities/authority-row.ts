@@ -1,6 +1,7 @@
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { auditActor, type Caller } from '../../domain/caller.ts';
 import { spkiSm3 } from '../../crypto/spki.ts';
+import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import type { Certificate } from '../../x509/certificate.ts';
 import { sm3Fingerprint } from '../../x509/certificate.ts';
@@ -61,8 +62,8 @@ export function authorityEvent(
       certificate: sm3Fingerprint(certificate.der),
       kid: spkiSm3(certificate.spki),
       serial: certificate.serialNumber,
-      notBefore: certificate.notBefore.toISOString(),
-      notAfter: certificate.notAfter.toISOString(),
+      notBefore: signedTime(certificate.notBefore),
+      notAfter: signedTime(certificate.notAfter),
       signatureAlgorithm: certificate.signatureAlgorithm,
     },
   };

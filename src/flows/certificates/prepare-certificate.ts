@@ -18,6 +18,7 @@ export interface PreparedCertificate {
 /**
  * Plans a certificate under a profile of policy, writes its TBSCertificate and lints it.
  * @param issuer the issuer's certificate, for the rules that compare with it; absent for one that signs itself.
+ * @param skip ids of rules that a ceremony file exempts, with its reasons.
  * @throws KmcError E_POLICY (no such profile, or the facts do not fit it), E_LINT naming the broken rules.
  */
 export function prepareCertificate(
@@ -25,11 +26,12 @@ export function prepareCertificate(
   profile: string,
   facts: CertificateFacts,
   issuer?: Certificate,
+  skip: readonly string[] = [],
 ): PreparedCertificate {
   const rules = Object.hasOwn(policies.profiles, profile) ? policies.profiles[profile] : undefined;
   if (rules === undefined) throw new KmcError('E_POLICY', `Policy has no certificate profile ${profile}.`);
   const plan = planCertificate(rules, policies.publication, facts);
   const tbs = encodeTbsCertificate(plan);
-  const linted = lintTbsCertificate(tbs, rules.kind, issuer === undefined ? {} : { issuer });
+  const linted = lintTbsCertificate(tbs, rules.kind, { skip, ...(issuer === undefined ? {} : { issuer }) });
   return { tbs, linted, profile, facts, notAfter: plan.notAfter };
 }

@@ -3,6 +3,7 @@ import { auditActor, type Caller } from '../../domain/caller.ts';
 import { lostEntries } from '../../domain/crl-guard.ts';
 import { newId } from '../../domain/id.ts';
 import type { PolicySet } from '../../domain/policy.ts';
+import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { encodeTbsCertList, parseCertificateList, type RevokedCertificate } from '../../x509/crl.ts';
 import { EXTENSIONS, extensionOf } from '../../x509/extensions.ts';
@@ -133,8 +134,8 @@ async function store(ports: PublishCrlPorts, caller: Caller, row: CrlRow, from: 
           crlNumber: Number(row.number),
           digest: row.crlSm3,
           entries: row.entries,
-          thisUpdate: row.thisUpdate.toISOString(),
-          nextUpdate: row.nextUpdate.toISOString(),
+          thisUpdate: signedTime(row.thisUpdate),
+          nextUpdate: signedTime(row.nextUpdate),
         },
       },
       row.thisUpdate,

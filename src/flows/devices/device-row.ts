@@ -4,7 +4,7 @@ import { alternativeNamesText, deviceSubject, type DeviceRegistration } from '..
 import { certificateProfile, deviceProfile, type PolicySet } from '../../domain/policy.ts';
 import { findRegion } from '../../domain/region.ts';
 import { KmcError } from '../../errors.ts';
-import type { DeviceRow } from '../ports/devices.ts';
+import type { DeviceRow, DeviceStatus } from '../ports/devices.ts';
 
 /**
  * The row of a device that is registered in `region` (a code).
@@ -15,7 +15,7 @@ export function deviceRow(
   policies: PolicySet,
   registration: DeviceRegistration,
   region: string,
-  by: { readonly person: string; readonly at: Date },
+  by: { readonly person: string; readonly at: Date; readonly status?: DeviceStatus },
 ): DeviceRow {
   const profile = deviceProfile(policies, registration.profile);
   certificateProfile(policies, profile.sign);
@@ -37,7 +37,7 @@ export function deviceRow(
     profile: registration.profile,
     subject: deviceSubject(registration, findRegion(policies.regions, region)),
     alternativeNames: alternativeNamesText(registration),
-    status: 'registered',
+    status: by.status ?? 'registered',
     version: 1,
     spkiSm3: undefined,
     registeredBy: by.person,
@@ -62,7 +62,7 @@ export function registrationEvent(
       model: auditText(row.model),
       profile: row.profile,
       region: row.region,
-      to: 'registered',
+      to: row.status,
     },
   };
 }

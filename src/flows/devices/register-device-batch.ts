@@ -26,7 +26,12 @@ async function prepare(ports: BatchPorts, act: ApprovedAct): Promise<ApplyAct> {
   const batch = act.request.target.split('/')[1] ?? '';
   const rows = rowsOf(ports, act.request.params, { person: act.request.proposer, at: act.at });
   const events = rows.map((row) => ({
-    ...registrationEvent(row, { id: newId('ev', act.at), actor: act.actor, source: act.source, approvals: act.approvals }),
+    ...registrationEvent(row, {
+      id: newId('ev', act.at),
+      actor: act.actor,
+      source: act.source,
+      approvals: act.approvals,
+    }),
     detail: {
       batch,
       model: auditText(row.model),

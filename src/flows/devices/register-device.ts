@@ -31,7 +31,7 @@ export interface RegisteredDevice {
 }
 
 /**
- * Registers one device in the caller's own region. A device of a marked profile is registered as well, and a request
+ * Registers one device in the caller's own region. A device of a marked profile is suspended at first, and a request
  * `device.register-marked` is opened for it: until that is executed its enrolment waits.
  * @throws KmcError E_FORBIDDEN (not an ra-operator of the region), E_SCHEMA, E_POLICY, E_NOT_FOUND (region), E_CONFLICT
  * (id, or serial number of that vendor, registered already).
@@ -44,16 +44,24 @@ export async function registerDevice(
   const operator = requireRaOperator(caller, region);
   const at = ports.clock.now();
   const registration = readDeviceRegistration({ ...given, id: given.id ?? newId('dev', at) });
-  const device = deviceRow(ports.policies, registration, region, { person: operator.id, at });
+  const { marked } = deviceProfile(ports.policies, registration.profile);
+  const device = deviceRow(ports.policies, registration, region, {
+    person: operator.id,
+    at,
+    status: marked ? 'suspended' : 'registered',
+  });
   const source = { node: ports.node, ...(requestId === undefined ? {} : { request: requestId }) };
   const event = { id: newId('ev', at), actor: auditActor(operator, 'ra-operator'), source };
   await ports.database.transaction(async (tx) => {
     if (!(await tx.devices.insert(device))) {
-      throw new KmcError('E_CONFLICT', 'A device of that id, or of that vendor and serial number, is registered already.');
+      throw new KmcError(
+        'E_CONFLICT',
+        'A device of that id, or of that vendor and serial number, is registered already.',
+      );
     }
     await tx.audit.append(registrationEvent(device, event), at);
   });
-  if (!deviceProfile(ports.policies, device.profile).marked) return { device, approvalRequestId: undefined };
+  if (!marked) return { device, approvalRequestId: undefined };
   const handlers = { 'device.register-marked': registerMarkedDevice() };
   const { request } = await createRequest(
     { ...ports, handlers },

@@ -13,10 +13,12 @@ export interface SchemaWords {
 const SQLITE: SchemaWords = { text: 'text', integer: 'integer', blob: 'blob', strict: ' strict' };
 const POSTGRESQL: SchemaWords = { text: 'text collate "C"', integer: 'bigint', blob: 'bytea', strict: '' };
 
+/** True for SQLite, false for PostgreSQL. */
 export function isSqlite(knex: Knex): boolean {
   return (knex.client as { readonly config: { readonly client: string } }).config.client === 'sqlite3';
 }
 
+/** The words of the engine that is migrated. */
 export function schemaWords(knex: Knex): SchemaWords {
   return isSqlite(knex) ? SQLITE : POSTGRESQL;
 }
@@ -31,6 +33,7 @@ export function lastAuditEvent({ text }: SchemaWords): string {
   return `last_audit_event ${text} not null references audit_event (id) deferrable initially deferred`;
 }
 
+/** Runs statements one after another. */
 export async function runAll(knex: Knex, statements: readonly string[]): Promise<void> {
   for (const statement of statements) await knex.raw(statement);
 }

@@ -10,7 +10,10 @@ export interface CertificateKindFacts {
   readonly keyAlgorithms: readonly KeyAlgorithmName[];
   /** keyUsage must be exactly one of these sets, in bit order. */
   readonly keyUsages: readonly (readonly KeyUsageName[])[];
-  /** extendedKeyUsage must be exactly these purposes; `none` forbids it, `free` leaves it open. */
+  /**
+   * extendedKeyUsage must be exactly these purposes; `none` forbids it, `free` leaves it open, `private` wants exactly one
+   * purpose of our own, critical.
+   */
   readonly purposes: readonly string[] | 'none' | 'free' | 'private';
   /** subjectAltName must hold a dNSName. */
   readonly dnsName: boolean;

@@ -106,12 +106,16 @@ export const PAIR_RULES: readonly Rule<PairView>[] = [
   },
 ];
 
+function parsed(tbs: Buffer | TbsCertificate): TbsCertificate {
+  return Buffer.isBuffer(tbs) ? parseTbsCertificate(tbs) : tbs;
+}
+
 /**
- * Lints the two TBSCertificates (DER) of one device against each other: subject, subjectAltName, issuer, validity and
- * algorithms the same, keys and serial numbers not, keyUsage C0 and 38, both purposes on both. Throws `E_LINT` with the
- * ids of the rules they break, and as `parseTbsCertificate` for input that is none.
+ * Lints the two TBSCertificates of one device against each other, given as DER or as read already (`LintedTbs` has it):
+ * subject, subjectAltName, issuer, validity and algorithms the same, keys and serial numbers not, keyUsage C0 and 38, both
+ * purposes on both. Throws `E_LINT` with the ids of the rules they break, and as `parseTbsCertificate` for octets that are
+ * none.
  */
-export function lintPair(signTbs: Buffer, encTbs: Buffer): void {
-  const view = { sign: parseTbsCertificate(signTbs), enc: parseTbsCertificate(encTbs) };
-  refuseErrors(runRules(PAIR_RULES, view), 'certificate pair');
+export function lintPair(sign: Buffer | TbsCertificate, enc: Buffer | TbsCertificate): void {
+  refuseErrors(runRules(PAIR_RULES, { sign: parsed(sign), enc: parsed(enc) }), 'certificate pair');
 }

@@ -51,16 +51,20 @@ export function certificateFindings(
 /** A TBSCertificate that passed the lint for its kind. Only `lintTbsCertificate` makes one. */
 export class LintedTbs extends LintedObject {
   readonly kind: CertificateKind;
+  /** The fields that were linted. */
+  readonly certificate: TbsCertificate;
 
-  private constructor(tbs: Buffer, kind: CertificateKind, warnings: readonly Finding[]) {
-    super(tbs, warnings);
+  private constructor(certificate: TbsCertificate, kind: CertificateKind, warnings: readonly Finding[]) {
+    super(certificate.tbs, warnings);
     this.kind = kind;
+    this.certificate = certificate;
   }
 
   /** See `lintTbsCertificate`. */
   static lint(tbs: Buffer, kind: CertificateKind, options: CertificateLintOptions): LintedTbs {
-    const findings = certificateFindings(parsedForLint(tbs), kind, options);
-    return new LintedTbs(tbs, kind, refuseErrors(findings, `${kind} certificate`));
+    const certificate = parsedForLint(tbs);
+    const warnings = refuseErrors(certificateFindings(certificate, kind, options), `${kind} certificate`);
+    return new LintedTbs(certificate, kind, warnings);
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { KEY_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../../../src/crypto/algorithms.ts';
 import { parsePkcs8 } from '../../../src/crypto/pkcs8.ts';
 import { KmcError } from '../../../src/errors.ts';

@@ -75,11 +75,11 @@ describe('the evaluation of a request', () => {
 
   function judge(
     request: ApprovalRequest,
-    votes: readonly Vote[],
+    given: readonly Vote[],
     change: { readonly people?: readonly Person[]; readonly policy?: QuorumPolicy; readonly at?: Date } = {},
   ): QuorumEvaluation {
     const people = peopleMap(...cast.values(), ...(change.people ?? []));
-    const bodies = votes.map(({ actor, role, body }) => makeDecision(actor, request, role, body));
+    const bodies = given.map(({ actor, role, body }) => makeDecision(actor, request, role, body));
     return evaluateQuorum(request, bodies, people, change.policy ?? QUORUM_POLICY, change.at ?? LATER);
   }
 

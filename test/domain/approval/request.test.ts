@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { sm3 } from '../../../src/crypto/gm/sm3.ts';
 import { canonicalizeSigned, parseStrictJson } from '../../../src/crypto/jcs.ts';
 import { KmcError } from '../../../src/errors.ts';
@@ -24,7 +24,9 @@ const VECTOR = JSON.parse(
 ) as Vector;
 
 function body(text: string): object {
-  return parseStrictJson(text) as object;
+  const value = parseStrictJson(text);
+  if (typeof value !== 'object' || value === null) throw new Error('the vector is no object');
+  return value;
 }
 
 describe('the digest of a request (approval-digest-vector.json)', () => {

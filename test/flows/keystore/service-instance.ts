@@ -49,8 +49,7 @@ export class ServiceInstance {
   }
 
   /** @param url of the database. */
-  static async start(folder: string, url: string): Promise<ServiceInstance> {
-    const engine = createSoftwareEngine();
+  static async start(folder: string, url: string, engine = createSoftwareEngine()): Promise<ServiceInstance> {
     let instance: ServiceInstance | undefined;
     const rowMac = createRowMac(engine, {
       current: () => instance?.keystore.auditMacKeys.current(),

@@ -1,0 +1,205 @@
+/** `kmc approval`: what is asked, a signed answer to it, and the proof, with or without a network. */
+import { SIGNATURE_ALGORITHMS } from '../crypto/algorithms.ts';
+import { parseStrictJson } from '../crypto/jcs.ts';
+import { randomBytes } from '../crypto/random.ts';
+import { decodePemAll } from '../crypto/asn1/pem.ts';
+import {
+  DECISION_SCHEMA,
+  DECISIONS,
+  decisionBytes,
+  readDecisionBody,
+  type DecisionBody,
+} from '../domain/approval/decision.ts';
+import { readApprovalFile, verifyApprovalFile, type VerifiedApprovalFile } from '../domain/approval/file.ts';
+import { readApprovalRequest, requestDigest, ruleOf, type ApprovalRequest } from '../domain/approval/request.ts';
+import { digestWords } from '../domain/digest-words.ts';
+import { subjectPerson } from '../domain/person-name.ts';
+import { isObject, signedTime } from '../domain/signed-body.ts';
+import { KmcError } from '../errors.ts';
+import { parseCertificate, sm3Fingerprint } from '../x509/certificate.ts';
+import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
+import { EXIT } from './exit-codes.ts';
+import { readNamedFile, writeNewFile } from './named-file.ts';
+
+/** A request from a file: the request itself, an approval file, or an answer of the service. */
+function requestOf(path: string): ApprovalRequest {
+  const bytes = readNamedFile(path, 'request');
+  const value: unknown = parseStrictJson(bytes);
+  if (isObject(value) && 'approvals' in value) return readApprovalFile(bytes.toString('utf8')).request;
+  return readApprovalRequest(isObject(value) && 'request' in value ? value['request'] : value);
+}
+
+/** The request as a person reads it before signing. */
+function forPeople(request: ApprovalRequest): string {
+  const digest = requestDigest(request);
+  const lines: [string, string][] = [
+    ['asks to', ruleOf(request).title],
+    ['target', request.target],
+    ['in state', `${request.preState}, version ${request.targetVersion}`],
+    ['by', request.proposer],
+    ['reason', request.reason],
+    ['under', `${request.policy} in ${request.environment}`],
+    ['created', request.createdAt],
+    ['expires', request.expiresAt],
+    ...Object.entries(request.params).map(([name, value]): [string, string] => [
+      `params.${name}`,
+      JSON.stringify(value),
+    ]),
+    ['digest', digest],
+    ['words', digestWords(digest).join(' ')],
+  ];
+  return table(['', ''], lines).trim();
+}
+
+function decisionOf(input: CommandInput): DecisionBody['decision'] {
+  const wanted = (input.text('decision') ?? 'APPROVE').toUpperCase();
+  const decision = DECISIONS.find((known) => known === wanted);
+  if (decision === undefined) throw new KmcError('E_USAGE', `--decision is one of: ${DECISIONS.join(', ')}`);
+  return decision;
+}
+
+async function sign(input: CommandInput, context: CommandContext): Promise<Outcome> {
+  const request = requestOf(input.positionals[0] ?? '');
+  const { key, certificate } = await context.personalKey();
+  const person = subjectPerson(parseCertificate(certificate).subject);
+  if (person === undefined) throw new KmcError('E_CERT', 'The certificate does not name a person of this system.');
+  const body = readDecisionBody({
+    schema: DECISION_SCHEMA,
+    requestDigest: requestDigest(request),
+    requestId: request.id,
+    decision: decisionOf(input),
+    approver: person.id,
+    role: input.required('role'),
+    certSm3: sm3Fingerprint(certificate),
+    decidedAt: signedTime(new Date()),
+    nonce: randomBytes(16).toString('hex'),
+  });
+  const der = await context.engine.sign(key, 'SM2-SM3', decisionBytes(body));
+  const signed = {
+    body,
+    signature: SIGNATURE_ALGORITHMS['SM2-SM3'].toRaw(der).toString('base64'),
+    certificate: certificate.toString('base64'),
+  };
+  const out = input.required('out');
+  writeNewFile(out, `${JSON.stringify(signed, null, 2)}\n`);
+  return { json: signed, text: `${forPeople(request)}\n\n${body.decision} signed: ${out}` };
+}
+
+/** Whatever is wrong with the file, it does not hold: one exit code for all of it. */
+function verifiedOrFault(text: string, anchors: readonly Buffer[]): VerifiedApprovalFile | KmcError {
+  try {
+    return verifyApprovalFile(text, { anchors });
+  } catch (error) {
+    if (error instanceof KmcError) return error;
+    throw error;
+  }
+}
+
+async function verify(input: CommandInput): Promise<Outcome> {
+  const text = readNamedFile(input.positionals[0] ?? '', 'approval file').toString('utf8');
+  const anchors = input
+    .list('anchor')
+    .flatMap((path) => decodePemAll(readNamedFile(path, 'anchor').toString('utf8'), 'CERTIFICATE'));
+  const verified = verifiedOrFault(text, anchors);
+  if (verified instanceof KmcError) {
+    const { code, message } = verified;
+    return {
+      exitCode: EXIT.verificationFailed,
+      json: { ok: false, code, message },
+      text: `does not hold: ${code}: ${message}`,
+    };
+  }
+  const counted = verified.evaluation.counted.map(({ person, role, unit }) => [person, role, unit]);
+  return {
+    json: { ok: true, digest: verified.requestDigest, op: verified.request.op, counted: verified.evaluation.counted },
+    text: [
+      `holds: ${verified.request.op} on ${verified.request.target}`,
+      verified.requestDigest,
+      verified.words.join(' '),
+      table(['APPROVER', 'ROLE', 'UNIT'], counted),
+    ].join('\n'),
+  };
+}
+
+export const commands: readonly Command[] = [
+  {
+    noun: 'approval',
+    verb: 'list',
+    summary: 'Lists requests; with --for me those that wait for your decision.',
+    example: 'kmc approval list --for me --key me.key.pem --cert me.crt.pem',
+    options: { for: { type: 'string', value: 'me', help: 'only what you may still decide' } },
+    async run(input, context) {
+      const mine = input.text('for') === 'me' ? '?for=me' : '';
+      const answer = await (await context.client()).json('GET', `/api/v1/requests${mine}`);
+      const items: readonly unknown[] = isObject(answer) && Array.isArray(answer['items']) ? answer['items'] : [];
+      const columns = ['id', 'op', 'target', 'state', 'proposer', 'expiresAt'];
+      const rows = items.map((item) => columns.map((name) => String(isObject(item) ? (item[name] ?? '') : '')));
+      return {
+        json: answer,
+        text: table(
+          columns.map((name) => name.toUpperCase()),
+          rows,
+        ),
+      };
+    },
+  },
+  {
+    noun: 'approval',
+    verb: 'show',
+    summary: 'Shows what is asked, from a file, with the digest as words to be compared by voice.',
+    example: 'kmc approval show request.json',
+    positionals: ['FILE'],
+    async run(input) {
+      const request = requestOf(input.positionals[0] ?? '');
+      const digest = requestDigest(request);
+      return { json: { request, digest, words: digestWords(digest) }, text: forPeople(request) };
+    },
+  },
+  {
+    noun: 'approval',
+    verb: 'sign',
+    summary: 'Signs a decision on a request, offline, with your own key.',
+    example: 'kmc approval sign request.json --role ca-owner --out decision.json --key me.key.pem --cert me.crt.pem',
+    positionals: ['FILE'],
+    options: {
+      role: { type: 'string', value: 'ROLE', required: true, help: 'the role in which you decide' },
+      decision: { type: 'string', value: 'WORD', help: 'APPROVE (default), REJECT or WITHDRAW' },
+      out: { type: 'string', value: 'FILE', required: true, help: 'where the signed decision goes' },
+    },
+    run: sign,
+  },
+  {
+    noun: 'approval',
+    verb: 'submit',
+    summary: 'Hands a signed decision to the service.',
+    example: 'kmc approval submit decision.json --key me.key.pem --cert me.crt.pem',
+    positionals: ['FILE'],
+    async run(input, context) {
+      const decision: unknown = parseStrictJson(readNamedFile(input.positionals[0] ?? '', 'decision'));
+      const body = isObject(decision) && isObject(decision['body']) ? decision['body'] : {};
+      const id = typeof body['requestId'] === 'string' ? body['requestId'] : '';
+      const answer = await (
+        await context.client()
+      ).json('POST', `/api/v1/requests/${encodeURIComponent(id)}/approvals`, decision);
+      return { json: answer, text: `request ${id}: ${isObject(answer) ? String(answer['state']) : ''}` };
+    },
+  },
+  {
+    noun: 'approval',
+    verb: 'verify',
+    summary:
+      'Proves an approval file with nothing but the certificate of the administrator CA. Exit 4 when it does not hold.',
+    example: 'kmc approval verify approvals/rq-01j....json --anchor admin-ca.pem',
+    positionals: ['FILE'],
+    options: {
+      anchor: {
+        type: 'string',
+        value: 'FILE',
+        multiple: true,
+        required: true,
+        help: 'certificate of the administrator CA',
+      },
+    },
+    run: verify,
+  },
+];

@@ -1,0 +1,72 @@
+/** `kmc ca`: the certification authorities of the service. */
+import { encodePem } from '../crypto/asn1/pem.ts';
+import { isObject } from '../domain/signed-body.ts';
+import { KmcError } from '../errors.ts';
+import { table, type Command, type CommandContext } from './command.ts';
+import { writeNewFile } from './named-file.ts';
+
+async function authorities(context: CommandContext): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const answer = await (await context.client()).json('GET', '/api/v1/authorities');
+  const items: readonly unknown[] = isObject(answer) && Array.isArray(answer['items']) ? answer['items'] : [];
+  return items.filter(isObject);
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export const commands: readonly Command[] = [
+  {
+    noun: 'ca',
+    verb: 'list',
+    summary: 'Lists the certification authorities.',
+    example: 'kmc ca list',
+    async run(_input, context) {
+      const items = await authorities(context);
+      const columns = ['id', 'kind', 'generation', 'algorithm', 'state', 'notAfter', 'subject'];
+      const rows = items.map((item) => columns.map((name) => text(item[name])));
+      return {
+        json: { items },
+        text: table(
+          columns.map((name) => name.toUpperCase()),
+          rows,
+        ),
+      };
+    },
+  },
+  {
+    noun: 'ca',
+    verb: 'show',
+    summary: 'Shows one authority; with --out writes its certificate.',
+    example: 'kmc ca show sm2-root --out sm2-root.pem',
+    positionals: ['ID'],
+    options: { out: { type: 'string', value: 'FILE', help: 'write the certificate there, PEM' } },
+    async run(input, context) {
+      const id = input.positionals[0] ?? '';
+      const found = (await authorities(context)).find((item) => item['id'] === id);
+      if (found === undefined) throw new KmcError('E_NOT_FOUND', `There is no authority ${id}.`);
+      const out = input.text('out');
+      if (out !== undefined)
+        writeNewFile(out, encodePem('CERTIFICATE', Buffer.from(text(found['certificate']), 'base64')));
+      return {
+        json: found,
+        text: table(
+          ['', ''],
+          Object.entries(found).map(([name, value]) => [name, text(value)]),
+        ).trim(),
+      };
+    },
+  },
+  {
+    noun: 'ca',
+    verb: 'publish-crl',
+    summary: 'Makes the next CRL of an authority now (role ca-operator).',
+    example: 'kmc ca publish-crl sm2-issuing --key me.key.pem --cert me.crt.pem',
+    positionals: ['ID'],
+    async run(input, context) {
+      const id = encodeURIComponent(input.positionals[0] ?? '');
+      const answer = await (await context.client()).json('POST', `/api/v1/authorities/${id}/crls`, {});
+      return { json: answer, text: `CRL ${isObject(answer) ? text(answer['number']) : ''} of ${id}` };
+    },
+  },
+];

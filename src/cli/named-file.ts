@@ -1,0 +1,23 @@
+/** Files that a person names on the command line. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { KmcError } from '../errors.ts';
+
+/** Reads a file. @throws KmcError E_NOT_FOUND with the name as it was typed. */
+export function readNamedFile(path: string, what: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new KmcError('E_NOT_FOUND', `The ${what} cannot be read: ${path}`, { cause });
+  }
+}
+
+/** Writes a new file with mode 0600. @throws KmcError E_EXISTS rather than overwrite; E_STORAGE. */
+export function writeNewFile(path: string, content: string | Buffer): void {
+  try {
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
+  } catch (cause) {
+    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
+    if (exists) throw new KmcError('E_EXISTS', `There is a file of that name already: ${path}`, { cause });
+    throw new KmcError('E_STORAGE', `The file cannot be written: ${path}`, { cause });
+  }
+}

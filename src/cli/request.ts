@@ -1,0 +1,97 @@
+/** `kmc request`: acts that need approvals, proposed and executed through the service. */
+import { parseStrictJson } from '../crypto/jcs.ts';
+import { isObject } from '../domain/signed-body.ts';
+import { table, type Command } from './command.ts';
+import { readNamedFile } from './named-file.ts';
+
+function field(value: unknown, name: string): string {
+  const member = isObject(value) ? value[name] : undefined;
+  return typeof member === 'string' ? member : '';
+}
+
+function words(value: unknown): string {
+  const list = isObject(value) ? value['words'] : undefined;
+  return Array.isArray(list) ? list.join(' ') : '';
+}
+
+const ID_ARGUMENT = ['ID'];
+
+export const commands: readonly Command[] = [
+  {
+    noun: 'request',
+    verb: 'create',
+    summary: 'Proposes an act that needs approvals.',
+    example:
+      'kmc request create --op authority.create-issuing --target sm2-issuing --params params.json --reason "..."',
+    options: {
+      op: { type: 'string', value: 'ACT', required: true, help: 'an act of the action table, e.g. person.grant-role' },
+      target: { type: 'string', value: 'ID', required: true, help: 'what it is done to' },
+      params: { type: 'string', value: 'FILE', required: true, help: 'JSON object with the parameters' },
+      reason: { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' },
+      'expires-at': { type: 'string', value: 'TIME', help: 'end of the case or ceremony, where the class asks for it' },
+    },
+    async run(input, context) {
+      const params = parseStrictJson(readNamedFile(input.required('params'), 'parameter file'));
+      const expiresAt = input.text('expires-at');
+      const client = await context.client();
+      const answer = await client.json('POST', '/api/v1/requests', {
+        op: input.required('op'),
+        targetId: input.required('target'),
+        params,
+        reason: input.required('reason'),
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+      });
+      const id = isObject(answer) && isObject(answer['request']) ? field(answer['request'], 'id') : field(answer, 'id');
+      return { json: answer, text: `${id}\n${field(answer, 'digest')}\n${words(answer)}` };
+    },
+  },
+  {
+    noun: 'request',
+    verb: 'list',
+    summary: 'Lists requests.',
+    example: 'kmc request list --state OPEN',
+    options: { state: { type: 'string', value: 'STATE', help: 'only requests in that state' } },
+    async run(input, context) {
+      const client = await context.client();
+      const state = input.text('state');
+      const answer = await client.json(
+        'GET',
+        `/api/v1/requests${state === undefined ? '' : `?state=${encodeURIComponent(state)}`}`,
+      );
+      const items: readonly unknown[] = isObject(answer) && Array.isArray(answer['items']) ? answer['items'] : [];
+      const columns = ['id', 'op', 'target', 'state', 'proposer', 'expiresAt'];
+      const rows = items.map((item) => columns.map((name) => field(item, name)));
+      return {
+        json: answer,
+        text: table(
+          columns.map((name) => name.toUpperCase()),
+          rows,
+        ),
+      };
+    },
+  },
+  {
+    noun: 'request',
+    verb: 'withdraw',
+    summary: 'Withdraws an own request before it is executed.',
+    example: 'kmc request withdraw rq-01j...',
+    positionals: ID_ARGUMENT,
+    async run(input, context) {
+      const client = await context.client();
+      const answer = await client.json('POST', `/api/v1/requests/${input.positionals[0]}/withdrawal`, {});
+      return { json: answer, text: `withdrawn: ${input.positionals[0]}` };
+    },
+  },
+  {
+    noun: 'request',
+    verb: 'execute',
+    summary: 'Does what was approved. Exit 3 while approvals or the cool-down are missing.',
+    example: 'kmc request execute rq-01j...',
+    positionals: ID_ARGUMENT,
+    async run(input, context) {
+      const client = await context.client();
+      const answer = await client.json('POST', `/api/v1/requests/${input.positionals[0]}/executions`, {});
+      return { json: answer, text: JSON.stringify(answer, null, 2) };
+    },
+  },
+];

@@ -1,0 +1,19 @@
+/** Who sees which requests, and who is asked to decide. */
+import { approversOf } from '../action.ts';
+import type { PersonCaller } from '../caller.ts';
+import { holdsRoleIn } from '../person.ts';
+import { ROLES } from '../roles.ts';
+import { regionOf, ruleOf, type ApprovalRequest } from './request.ts';
+
+/** True for the proposer, for every holder of a role of the centre, and for regional roles in their own region. */
+export function seesRequest(caller: Pick<PersonCaller, 'id' | 'roles'>, request: ApprovalRequest): boolean {
+  if (request.proposer === caller.id) return true;
+  const region = regionOf(request);
+  return caller.roles.some((grant) => !ROLES[grant.role].regional || (region !== undefined && grant.region === region));
+}
+
+/** True when a role of the caller approves the act and the caller did not propose it. */
+export function isAskedToDecide(caller: Pick<PersonCaller, 'id' | 'roles'>, request: ApprovalRequest): boolean {
+  if (request.proposer === caller.id) return false;
+  return approversOf(ruleOf(request)).some((role) => holdsRoleIn(caller, role, regionOf(request)));
+}

@@ -1,0 +1,113 @@
+/** The table of ceremony types: which steps each consists of, in their order, and what it needs. */
+import type { StepKind } from './step-kinds.ts';
+
+export interface TypeStep {
+  readonly kind: StepKind;
+  /** How often in a row; absent means exactly once. */
+  readonly times?: 'optional' | 'some' | 'any';
+}
+
+export interface CeremonyTypeRule {
+  readonly title: string;
+  readonly steps: readonly TypeStep[];
+  /** The first ceremony: it has no predecessor and brings the first people. */
+  readonly first: boolean;
+  /** It writes into the database and the service keystore, so it runs where the service runs. */
+  readonly service: boolean;
+}
+
+const OFFLINE = { first: false, service: false } as const;
+const once = (...kinds: StepKind[]): TypeStep[] => kinds.map((kind) => ({ kind }));
+
+export const CEREMONY_TYPES = {
+  'kmc-init': {
+    title: 'the first ceremony of an instance: keystores, administrator CA, first people',
+    first: true,
+    service: true,
+    steps: once(
+      'selftest',
+      'create-keystore',
+      'open-keystore',
+      'establish-instance',
+      'create-authority',
+      'admit-people',
+      'reshare-keystore',
+      'create-keystore',
+      'create-authority',
+      'create-log-key',
+      'close-keystore',
+    ),
+  },
+  'ca-root': {
+    title: 'a new root: its key, its certificate, its first CRL',
+    ...OFFLINE,
+    steps: [
+      ...once('selftest', 'open-keystore', 'make-root-key', 'self-sign'),
+      { kind: 'sign-crl', times: 'optional' },
+      ...once('close-keystore'),
+    ],
+  },
+  'ca-issuing': {
+    title: 'the certificate of an issuing CA, signed by a root',
+    ...OFFLINE,
+    steps: [
+      ...once('selftest', 'open-keystore'),
+      { kind: 'sign-request', times: 'some' },
+      { kind: 'sign-crl', times: 'optional' },
+      ...once('close-keystore'),
+    ],
+  },
+  'cross-sign': {
+    title: 'the link certificates between two roots',
+    ...OFFLINE,
+    steps: [
+      ...once('selftest', 'open-keystore'),
+      { kind: 'cross-sign', times: 'some' },
+      { kind: 'sign-crl', times: 'any' },
+      { kind: 'restrict-key', times: 'any' },
+      ...once('close-keystore'),
+    ],
+  },
+  'legacy-import': {
+    title: 'the import of the legacy root and issuing CA',
+    first: false,
+    service: true,
+    steps: once(
+      'selftest',
+      'open-keystore',
+      'open-keystore',
+      'import-legacy-root',
+      'import-legacy-issuing',
+      'close-keystore',
+      'close-keystore',
+    ),
+  },
+} as const satisfies Readonly<Record<string, CeremonyTypeRule>>;
+
+export type CeremonyType = keyof typeof CEREMONY_TYPES;
+
+/** True for a name of the table. */
+export function isCeremonyType(name: string): name is CeremonyType {
+  return Object.hasOwn(CEREMONY_TYPES, name);
+}
+
+/** The rule of a type; nothing for a name that is not in the table. */
+export function ceremonyTypeRule(name: string): CeremonyTypeRule | undefined {
+  return isCeremonyType(name) ? CEREMONY_TYPES[name] : undefined;
+}
+
+/** Position of the first step that does not stand where its type wants it, with what is wanted there; else nothing. */
+export function misplacedStep(
+  type: CeremonyTypeRule,
+  kinds: readonly string[],
+): { readonly at: number; readonly wanted: string } | undefined {
+  let at = 0;
+  for (const { kind, times } of type.steps) {
+    const repeats = times === 'some' || times === 'any';
+    const mayMiss = times === 'optional' || times === 'any';
+    if (kinds[at] !== kind && !mayMiss) return { at, wanted: kind };
+    if (kinds[at] === kind) at += 1;
+    while (repeats && kinds[at] === kind) at += 1;
+  }
+  return at < kinds.length ? { at, wanted: 'the end' } : undefined;
+}

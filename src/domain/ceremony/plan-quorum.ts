@@ -1,0 +1,27 @@
+import { KmcError } from '../../errors.ts';
+import { isObject, sm3Text } from '../signed-body.ts';
+import type { CeremonyQuorum } from './ceremony-file.ts';
+import type { CeremonyPlan } from './plan.ts';
+
+/**
+ * The seats as a plan states them, for verifiers that have the plan alone.
+ * @throws KmcError E_SCHEMA when the file in the plan states none.
+ */
+export function planQuorum(plan: CeremonyPlan): CeremonyQuorum {
+  const quorum: unknown = plan.file['quorum'];
+  const members = isObject(quorum) ? quorum : {};
+  const k = Number(members['k']);
+  const holders = digests(members['holders']);
+  const [lead] = digests([members['lead']]);
+  const [auditor] = digests([members['auditor']]);
+  if (!Number.isInteger(k) || k < 2 || k > holders.length || lead === undefined || auditor === undefined) {
+    throw new KmcError('E_SCHEMA', 'The plan states no quorum that can be kept.');
+  }
+  return { k, holders, witness: digests(members['witness']), auditor, lead };
+}
+
+function digests(value: unknown): string[] {
+  return Array.isArray(value)
+    ? value.filter((item): item is string => typeof item === 'string' && sm3Text(item) === undefined)
+    : [];
+}

@@ -1,0 +1,26 @@
+/** Who sits in a ceremony, and in which seat they sign. One person fills one seat (C11). */
+import type { CeremonyQuorum, Digest } from './ceremony-file.ts';
+
+export const SEAT_NAMES = ['lead', 'custodian', 'witness', 'auditor'] as const;
+export type SeatName = (typeof SEAT_NAMES)[number];
+
+export interface Seat {
+  readonly seat: SeatName;
+  /** `sm3:<hex>` of the certificate (DER) that signs in it. */
+  readonly certificate: Digest;
+}
+
+/** Every seat of the ceremony; a certificate that stands in two of them is listed twice, and refused by the lint. */
+export function seatsOf(quorum: CeremonyQuorum): Seat[] {
+  return [
+    { seat: 'lead', certificate: quorum.lead },
+    ...quorum.holders.map((certificate): Seat => ({ seat: 'custodian', certificate })),
+    ...quorum.witness.map((certificate): Seat => ({ seat: 'witness', certificate })),
+    { seat: 'auditor', certificate: quorum.auditor },
+  ];
+}
+
+/** How many signatures each seat must give at the close. */
+export function neededAtClose(quorum: CeremonyQuorum): Readonly<Record<SeatName, number>> {
+  return { lead: 1, custodian: quorum.k, witness: 1, auditor: 1 };
+}

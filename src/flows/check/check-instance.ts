@@ -1,0 +1,203 @@
+import { parseCertificateList } from '../../x509/crl.ts';
+import { parseCertificate } from '../../x509/certificate.ts';
+import { escrowedKeyContext } from '../../domain/keystore/blob-context.ts';
+import { KmcError } from '../../errors.ts';
+import type { Instance } from '../instance.ts';
+import { inspectKeystore } from '../keystore/inspect-keystore.ts';
+import type { CertificateRow } from '../ports/certificates.ts';
+import type { Reader } from '../ports/database.ts';
+import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
+
+/** What one invariant of security-and-faults 5.3 came to. */
+export interface InvariantResult {
+  /** `I1` to `I12`. */
+  readonly id: string;
+  readonly title: string;
+  /** How many things were looked at. */
+  readonly checked: number;
+  /** Empty when it holds. */
+  readonly violations: readonly string[];
+  /** Why it could not be looked at in full, e.g. that the keystore is sealed. */
+  readonly limit?: string;
+}
+
+type CheckPorts = Pick<Instance, 'database' | 'engine' | 'keystore' | 'policies'>;
+
+const PAGE = 500;
+/** Violations named one by one; more are counted. */
+const NAMED = 20;
+
+class Findings {
+  checked = 0;
+  readonly #violations: string[] = [];
+  #more = 0;
+
+  add(violation: string): void {
+    if (this.#violations.length < NAMED) this.#violations.push(violation);
+    else this.#more += 1;
+  }
+
+  result(id: string, title: string, limit?: string): InvariantResult {
+    const violations = this.#more === 0 ? this.#violations : [...this.#violations, `and ${this.#more} more`];
+    return { id, title, checked: this.checked, violations, ...(limit === undefined ? {} : { limit }) };
+  }
+}
+
+async function* pagesOf<Row extends { readonly id: string }>(
+  read: (page: { limit: number; after?: string }) => Promise<Row[]>,
+): AsyncGenerator<Row> {
+  let after: string | undefined;
+  for (;;) {
+    const rows = await read({ limit: PAGE, ...(after === undefined ? {} : { after }) });
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    after = last.id;
+  }
+}
+
+function certificatesOf(reader: Reader, profile?: string): AsyncGenerator<CertificateRow> {
+  return pagesOf((page) => reader.certificates.list(profile === undefined ? {} : { profile }, page));
+}
+
+/** Opens the blob of an escrowed key and compares its public key. */
+async function blobFault(ports: CheckPorts, key: EscrowedKeyRow): Promise<string | undefined> {
+  if (key.sealedKey === undefined) return `key ${key.id} has no blob`;
+  try {
+    const kek = await ports.keystore.kek('escrow-store', key.kekVersion);
+    const handle = await ports.engine.openKey(kek, escrowedKeyContext(key.id, key.objectVersion), key.sealedKey);
+    const same = handle.spki.equals(key.spki);
+    ports.engine.destroyKey(handle);
+    return same ? undefined : `key ${key.id} is another key than its row says`;
+  } catch (error) {
+    if (error instanceof KmcError) return `key ${key.id} does not open: ${error.code}`;
+    throw error;
+  }
+}
+
+/** I1: every encryption certificate has one escrowed key that opens and matches. I9 is the part that opens. */
+async function checkEscrow(ports: CheckPorts, reader: Reader): Promise<InvariantResult[]> {
+  const pairs = new Findings();
+  const blobs = new Findings();
+  const open = ports.keystore.state === 'UNSEALED';
+  const encryption = new Set(Object.values(ports.policies.deviceProfiles).flatMap((profile) => profile.enc ?? []));
+  for (const profile of encryption) {
+    for await (const row of certificatesOf(reader, profile)) {
+      if (row.certificate === undefined) continue;
+      pairs.checked += 1;
+      const key = await reader.escrowedKeys.findByCertificate(row.authorityId, row.serialNumber);
+      const { spki } = parseCertificate(row.certificate);
+      if (key === undefined) pairs.add(`certificate ${row.id} has no escrowed key`);
+      else if (!key.spki.equals(spki)) pairs.add(`certificate ${row.id} and escrowed key ${key.id} do not match`);
+    }
+  }
+  if (open) {
+    for await (const key of pagesOf((page) => reader.escrowedKeys.list({}, page))) {
+      if (key.state === 'destroyed' || key.state === 'destroyed-compromised') continue;
+      blobs.checked += 1;
+      const fault = await blobFault(ports, key);
+      if (fault !== undefined) blobs.add(fault);
+    }
+  }
+  const limit = open ? undefined : 'the keystore is sealed: no blob was opened';
+  return [
+    pairs.result('I1', 'every encryption certificate has one escrowed key over the same public key'),
+    blobs.result('I9', 'every escrowed key opens under its stated key-encryption key', limit),
+  ];
+}
+
+/** I3 and I10 over certificates and CRLs. */
+async function checkCertificates(reader: Reader): Promise<InvariantResult[]> {
+  const intents = new Findings();
+  const lists = new Findings();
+  const revoked = new Map<string, Set<string>>();
+  for await (const row of certificatesOf(reader)) {
+    intents.checked += 1;
+    if (row.status === 'aborted' && row.certificate !== undefined) intents.add(`aborted ${row.id} has a certificate`);
+    if (row.status === 'good' && row.source === 'issued' && row.certificate === undefined) {
+      intents.add(`issued ${row.id} has no certificate`);
+    }
+  }
+  for (const authority of await reader.authorities.list({})) {
+    const latest = await reader.crls.latest(authority.id, 'complete');
+    if (latest === undefined) continue;
+    lists.checked += 1;
+    const entries = new Set(parseCertificateList(latest.crl).entries.map((entry) => entry.serialNumber));
+    revoked.set(authority.id, entries);
+    if (authority.crlNumber !== latest.number) lists.add(`${authority.id}: CRL number and newest CRL differ`);
+    for (const entry of await reader.certificates.revoked(authority.id, { endingAfter: latest.thisUpdate })) {
+      const due = entry.revokedAt < latest.thisUpdate;
+      if (due && !entries.has(entry.serialNumber)) lists.add(`${authority.id}: the CRL lacks ${entry.serialNumber}`);
+    }
+  }
+  return [
+    intents.result('I3', 'every certificate that is in force exists, and no aborted intent has one'),
+    lists.result('I10', 'CRL numbers agree, and every CRL covers what was revoked before it'),
+  ];
+}
+
+async function checkRequests(reader: Reader): Promise<InvariantResult> {
+  const found = new Findings();
+  for await (const request of pagesOf((page) => reader.requests.list({}, page))) {
+    found.checked += 1;
+    const execution = await reader.executions.find(request.digest);
+    if (request.state === 'DONE' && execution?.result === undefined)
+      found.add(`${request.id} is done without a result`);
+    if (request.state === 'OPEN' && execution !== undefined) found.add(`${request.id} is open and was executed`);
+  }
+  return found.result('I5', 'every approved request has at most one execution, and a done one has its result');
+}
+
+async function checkKeystore(ports: CheckPorts, reader: Reader): Promise<InvariantResult> {
+  const found = new Findings();
+  const { files } = ports.keystore.ports;
+  try {
+    const inspected = inspectKeystore(files);
+    if (inspected !== undefined) {
+      found.checked = inspected.manifest.body.files.length;
+      const epoch = await reader.instance.keystoreEpoch();
+      const { epoch: ofFiles } = inspected.manifest.body;
+      const pending = inspected.record !== undefined && ofFiles === epoch + 1;
+      if (ofFiles !== epoch && !pending) found.add(`the files are at epoch ${ofFiles}, the database at ${epoch}`);
+    }
+  } catch (error) {
+    if (!(error instanceof KmcError)) throw error;
+    found.add(error.message);
+  }
+  return found.result(
+    'I6',
+    'the files of the keystore are those of its manifest, and its epoch is that of the database',
+  );
+}
+
+async function checkKeys(reader: Reader): Promise<InvariantResult> {
+  const found = new Findings();
+  const seen = new Set<string>();
+  for await (const key of pagesOf((page) => reader.escrowedKeys.list({}, page))) {
+    found.checked += 1;
+    if (seen.has(key.spkiSm3)) found.add(`the public key of ${key.id} stands twice`);
+    seen.add(key.spkiSm3);
+    const certificates = await reader.certificates.findByKey(key.spkiSm3);
+    if (new Set(certificates.map((row) => row.deviceId)).size > 1) found.add(`${key.id} was given to two devices`);
+  }
+  const counts = await reader.escrowedKeys.counts();
+  const total = counts.reduce((sum, { count }) => sum + count, 0);
+  if (total !== found.checked) found.add(`the stores count ${total} keys, ${found.checked} were found`);
+  return found.result('I2', 'no key stands in two stores or was given to two users, and the counts add up');
+}
+
+/**
+ * Checks the invariants of an instance that can be seen in its database and keystore at one moment. The log has a check
+ * of its own (checkAuditLog).
+ * @returns one result for each invariant; all of them are looked at whatever the others came to.
+ * @throws KmcError E_STORAGE, E_INTEGRITY when rows cannot be read at all.
+ */
+export async function checkInstance(ports: CheckPorts): Promise<readonly InvariantResult[]> {
+  return await ports.database.snapshot(async (reader) => [
+    ...(await checkEscrow(ports, reader)),
+    await checkKeys(reader),
+    ...(await checkCertificates(reader)),
+    await checkRequests(reader),
+    await checkKeystore(ports, reader),
+  ]);
+}

@@ -1,0 +1,89 @@
+/** The proof that a device knows its one-time token: counted before it is compared (security-and-faults E13). */
+import { equalConstantTime, wipe } from '../../crypto/bytes.ts';
+import type { AuditEventInput, AuditSource } from '../../domain/audit/event.ts';
+import { tokenMacInput } from '../../domain/enrolment.ts';
+import { newId } from '../../domain/id.ts';
+import { enrolmentTokenContext } from '../../domain/keystore/blob-context.ts';
+import { KmcError } from '../../errors.ts';
+import type { Instance } from '../instance.ts';
+import type { Transaction } from '../ports/database.ts';
+import type { DeviceRow } from '../ports/devices.ts';
+import type { EnrolmentTokenRow } from '../ports/enrolment-tokens.ts';
+
+export type ProveTokenPorts = Pick<Instance, 'database' | 'engine' | 'keystore' | 'policies'>;
+
+export interface TokenProof {
+  readonly device: DeviceRow;
+  readonly token: EnrolmentTokenRow;
+  /** The request as it came, DER. */
+  readonly csr: Buffer;
+  /** What the device sent, 32 octets if it is sound. */
+  readonly tokenMac: Buffer;
+  readonly at: Date;
+  readonly source: AuditSource;
+}
+
+/** One text for every reason, so that a stranger learns nothing about devices and tokens. */
+export function tokenRefused(): KmcError {
+  return new KmcError(
+    'E_TOKEN',
+    'The token does not prove this request: it is unknown, used for another key, expired or locked. Wait 15 minutes, or ask the registration authority for a new one.',
+  );
+}
+
+/** HMAC-SM3(token, input), computed inside the engine from the sealed token. */
+async function expectedMac(ports: ProveTokenPorts, { token, csr }: TokenProof): Promise<Buffer> {
+  if (token.sealedToken === undefined) throw tokenRefused();
+  const kek = await ports.keystore.kek('db-field', token.kekVersion);
+  const secret = await ports.engine.openSecret(kek, enrolmentTokenContext(token.id), token.sealedToken);
+  try {
+    return await ports.engine.mac(secret, tokenMacInput(csr));
+  } finally {
+    ports.engine.destroySecret(secret);
+  }
+}
+
+async function recordWrongTry(tx: Transaction, proof: TokenProof, limit: number, eventId: string): Promise<void> {
+  const { device, token, at, source } = proof;
+  const attempts = (await tx.enrolmentTokens.find(token.id))?.tries ?? 0;
+  const event: AuditEventInput = {
+    id: eventId,
+    action: attempts >= limit ? 'token.lock' : 'token.attempt',
+    outcome: 'denied',
+    code: 'E_TOKEN',
+    subjects: [{ type: 'token', id: token.id }],
+    terms: [{ type: 'device', id: device.id }],
+    actor: { type: 'anonymous', id: 'anonymous' },
+    source,
+    detail: { attempts, device: device.id, region: device.region },
+  };
+  await tx.audit.append(event, at);
+}
+
+/**
+ * Counts a try and compares the proof, in one transaction: parallel tries on one token go through here one after the
+ * other, so that no more than the limit of policy is ever compared before the token locks. A right proof sets the count
+ * back.
+ * @throws KmcError E_TOKEN for a wrong proof and for a locked token, with one text; E_SEALED.
+ */
+export async function proveToken(ports: ProveTokenPorts, proof: TokenProof): Promise<void> {
+  const { token, tokenMac, at } = proof;
+  const { tokenTries, tokenLockSeconds } = ports.policies.enrolment;
+  const rule = { now: at, limit: tokenTries, lockUntil: new Date(at.getTime() + tokenLockSeconds * 1000) };
+  const eventId = newId('ev', at);
+  const expected = await expectedMac(ports, proof);
+  try {
+    const proven = await ports.database.transaction(async (tx) => {
+      if (!(await tx.enrolmentTokens.countTry(token.id, rule))) return false;
+      if (equalConstantTime(expected, tokenMac)) {
+        await tx.enrolmentTokens.clearTries(token.id);
+        return true;
+      }
+      await recordWrongTry(tx, proof, tokenTries, eventId);
+      return false;
+    });
+    if (!proven) throw tokenRefused();
+  } finally {
+    wipe(expected);
+  }
+}

@@ -1,0 +1,31 @@
+import { sm3 } from '../../crypto/gm/sm3.ts';
+import { newId } from '../../domain/id.ts';
+import type { ErrorCode } from '../../errors.ts';
+import type { Database } from '../ports/database.ts';
+import type { EnrolmentScene } from './enrolment-scene.ts';
+
+/** Records that a device which proved its token asked for what it may not have. */
+export async function recordRefusedRequest(database: Database, scene: EnrolmentScene, code: ErrorCode): Promise<void> {
+  const { device, token, request, at, source } = scene;
+  const id = newId('ev', at);
+  await database.transaction(async (tx) => {
+    await tx.audit.append(
+      {
+        id,
+        action: 'enrolment.request',
+        outcome: 'denied',
+        code,
+        subjects: [{ type: 'device', id: device.id }],
+        actor: { type: 'device', id: device.id },
+        source,
+        detail: {
+          csr: `sm3:${sm3(request.der).toString('hex')}`,
+          region: device.region,
+          signKid: scene.spkiSm3,
+          token: token.id,
+        },
+      },
+      at,
+    );
+  });
+}

@@ -1,0 +1,52 @@
+import type { SystemCaller } from '../../domain/caller.ts';
+import { expireRequests } from '../approvals/expire-requests.ts';
+import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
+import type { RefusalTally } from '../../domain/audit/refusals.ts';
+import { publishDueCrls } from '../certificates/publish-due-crls.ts';
+import type { Instance } from '../instance.ts';
+
+/** Rows that one round forgets at the most. */
+const PURGE_LIMIT = 5_000;
+
+export interface HousekeepingPorts extends Instance {
+  readonly tally: RefusalTally;
+}
+
+type Job = (ports: HousekeepingPorts, caller: SystemCaller, now: Date) => Promise<unknown>;
+
+/** What has to be done again and again, whatever the keystore's state. */
+const ALWAYS: Readonly<Record<string, Job>> = {
+  'write-refusal-counts': (ports) => writeRefusalCounts(ports),
+  'purge-nonces': (ports, _caller, now) => ports.database.transaction((tx) => tx.nonces.purge(now, PURGE_LIMIT)),
+  'purge-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.idempotency.purge(now, PURGE_LIMIT)),
+  'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
+  'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),
+};
+
+/** What needs keys. */
+const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
+  'expire-requests': (ports, caller) => expireRequests(ports, { source: { node: ports.node } }, caller),
+  'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
+};
+
+/**
+ * One round of the regular work: purge what is over, expire requests, publish CRLs that are due. A job that fails does not
+ * keep the others from running.
+ * @returns the names of the jobs that failed, with what they threw.
+ */
+export async function keepHouse(
+  ports: HousekeepingPorts,
+): Promise<readonly { readonly job: string; readonly cause: unknown }[]> {
+  const caller: SystemCaller = { type: 'system', id: ports.node };
+  const now = ports.clock.now();
+  const jobs = { ...ALWAYS, ...(ports.keystore.state === 'UNSEALED' ? WHILE_UNSEALED : {}) };
+  const failed: { job: string; cause: unknown }[] = [];
+  for (const [job, run] of Object.entries(jobs)) {
+    try {
+      await run(ports, caller, now);
+    } catch (cause) {
+      failed.push({ job, cause });
+    }
+  }
+  return failed;
+}

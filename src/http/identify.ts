@@ -1,0 +1,73 @@
+/** Who calls, by the signature of the request, and whether the route is for them. */
+import type { Request } from 'express';
+import type { Caller } from '../domain/caller.ts';
+import { parseSignature } from '../domain/http-signature.ts';
+import { KmcError } from '../errors.ts';
+import { bodyOf, headerOf, type Exchange } from './exchange.ts';
+import type { HttpPorts } from './ports.ts';
+import { addressText } from './rate-limit.ts';
+import { pathOf, queryOf } from './request-guard.ts';
+import type { Access } from './route.ts';
+
+const LOOPBACK = new Set(['127.0.0.1', '::1']);
+
+/** Host as signed: lower case, without the default port of HTTPS. */
+function authorityOf(request: Request): string {
+  return withoutDefaultPort((headerOf(request, 'host') ?? '').toLowerCase());
+}
+
+function withoutDefaultPort(authority: string): string {
+  return authority.endsWith(':443') ? authority.slice(0, -4) : authority;
+}
+
+/** The names by which the peer may have reached this socket: those configured, and its own address. */
+function isOwnAuthority(request: Request, authority: string, configured: readonly string[]): boolean {
+  if (configured.includes(authority)) return true;
+  const { localAddress, localPort } = request.socket;
+  const address = addressText(localAddress);
+  const hosts = [address.includes(':') ? `[${address}]` : address, ...(LOOPBACK.has(address) ? ['localhost'] : [])];
+  return hosts.some((host) => withoutDefaultPort(`${host}:${localPort}`) === authority);
+}
+
+/**
+ * Establishes the caller; whoever uses a public route stays anonymous.
+ * @throws KmcError E_UNAUTHENTICATED, E_TIME.
+ */
+export async function identify(ports: HttpPorts, { request, source }: Exchange, access: Access): Promise<Caller> {
+  if ('public' in access) return { type: 'anonymous', source };
+  const body = bodyOf(request);
+  const type = headerOf(request, 'content-type');
+  const received = parseSignature({
+    signatureInput: headerOf(request, 'signature-input'),
+    signature: headerOf(request, 'signature'),
+    contentDigest: headerOf(request, 'content-digest'),
+    hasContent: body !== undefined,
+  });
+  if (body === undefined && type !== undefined) {
+    throw new KmcError('E_UNAUTHENTICATED', 'Content-Type stands with a body and only with one');
+  }
+  const authority = authorityOf(request);
+  if (!isOwnAuthority(request, authority, ports.authorities)) {
+    throw new KmcError('E_UNAUTHENTICATED', 'the request was signed for another host than this service');
+  }
+  return ports.authenticate(received, {
+    method: request.method,
+    authority,
+    path: pathOf(request),
+    query: queryOf(request),
+    ...(body === undefined ? {} : { content: { type: type ?? '', body } }),
+  });
+}
+
+/** @throws KmcError E_FORBIDDEN when the route is not for this caller. */
+export function checkAccess(access: Access, caller: Caller): void {
+  if ('public' in access) return;
+  if ('devices' in access) {
+    if (caller.type !== 'device') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
+    return;
+  }
+  if (caller.type !== 'person') throw new KmcError('E_FORBIDDEN', 'this call is for registered persons');
+  const { persons } = access;
+  if (persons === 'any' || caller.roles.some(({ role }) => persons.includes(role))) return;
+  throw new KmcError('E_FORBIDDEN', `this call needs one of the roles: ${persons.join(', ')}`);
+}

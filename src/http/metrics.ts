@@ -1,0 +1,72 @@
+/** What the service counts of itself, for Prometheus. Names begin with kmc_; labels never hold ids of people or devices. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+const PREFIX = 'kmc_';
+/** Seconds. */
+const BUCKETS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+/** What is read when somebody asks. */
+export interface ServiceFigures {
+  readonly unsealed: boolean;
+  readonly ready: boolean;
+  readonly auditEvents: number;
+  readonly auditPending: number;
+}
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests = new Counter({
+    name: `${PREFIX}http_requests_total`,
+    help: 'Answers by operation and status',
+    labelNames: ['operation', 'status'],
+    registers: [this.#registry],
+  });
+  readonly #seconds = new Histogram({
+    name: `${PREFIX}http_request_seconds`,
+    help: 'Seconds from the request to its answer',
+    labelNames: ['operation'],
+    buckets: BUCKETS,
+    registers: [this.#registry],
+  });
+  readonly #refusals = new Counter({
+    name: `${PREFIX}http_refusals_total`,
+    help: 'Refusals by error code',
+    labelNames: ['code'],
+    registers: [this.#registry],
+  });
+  readonly #unsealed = this.#gauge('keystore_unsealed', '1 while the keystore is open');
+  readonly #ready = this.#gauge('ready', '1 while the service is ready');
+  readonly #auditEvents = this.#gauge('audit_events', 'Audit events with a place in the tree');
+  readonly #auditPending = this.#gauge('audit_pending_events', 'Audit events that wait for a place in the tree');
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
+  }
+
+  /** Media type of `text`. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  answered(operation: string, status: number, seconds: number): void {
+    this.#requests.inc({ operation, status: String(status) });
+    this.#seconds.observe({ operation }, seconds);
+  }
+
+  refused(code: string): void {
+    this.#refusals.inc({ code });
+  }
+
+  /** The text exposition format of Prometheus. */
+  async text(figures: ServiceFigures): Promise<string> {
+    this.#unsealed.set(figures.unsealed ? 1 : 0);
+    this.#ready.set(figures.ready ? 1 : 0);
+    this.#auditEvents.set(figures.auditEvents);
+    this.#auditPending.set(figures.auditPending);
+    return await this.#registry.metrics();
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name: `${PREFIX}${name}`, help, registers: [this.#registry] });
+  }
+}

@@ -1,0 +1,33 @@
+/** Every route of the service. */
+import type { Route } from '../route.ts';
+import type { ServedInstance } from '../served-instance.ts';
+import { auditRoutes } from './audit.ts';
+import { authorityRoutes } from './authorities.ts';
+import { certificateRoutes } from './certificates.ts';
+import { deviceRoutes } from './devices.ts';
+import { enrolmentRoutes } from './enrolments.ts';
+import { healthRoutes } from './health.ts';
+import { keystoreRoutes } from './keystore.ts';
+import { openApiRoute } from './openapi.ts';
+import { personRoutes } from './people.ts';
+import { policyRoutes } from './policies.ts';
+import { requestRoutes } from './requests.ts';
+
+const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
+  healthRoutes,
+  keystoreRoutes,
+  requestRoutes,
+  personRoutes,
+  policyRoutes,
+  auditRoutes,
+  authorityRoutes,
+  certificateRoutes,
+  deviceRoutes,
+  enrolmentRoutes,
+];
+
+/** The routes in the order in which they are tried and described. */
+export function allRoutes(instance: ServedInstance): Route[] {
+  const routes = NOUNS.flatMap((routesOf) => routesOf(instance));
+  return [...routes, openApiRoute(routes, instance.version)];
+}

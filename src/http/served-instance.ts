@@ -1,0 +1,52 @@
+/** An instance as the service shows it: with the acts that it does, and what it counts of itself. */
+import type { RefusalTally } from '../domain/audit/refusals.ts';
+import type { AuditSource } from '../domain/audit/event.ts';
+import { answerOnce } from '../flows/access/answer-once.ts';
+import { authenticateRequest } from '../flows/access/authenticate-request.ts';
+import type { ActionHandlers } from '../flows/approvals/action-handler.ts';
+import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import type { Instance } from '../flows/instance.ts';
+import type { Metrics } from './metrics.ts';
+import type { HttpPorts } from './ports.ts';
+import { RateLimiter, type RateLimits } from './rate-limit.ts';
+
+export interface ServedInstance extends Instance {
+  /** Of the product. */
+  readonly version: string;
+  readonly handlers: ActionHandlers;
+  readonly tally: RefusalTally;
+  readonly metrics: Metrics;
+  /** True when the audit log does not advance: events wait for a key, or are missing from the checkpoints. */
+  isAuditBlocked(): boolean;
+}
+
+export interface ServingOptions {
+  /** `host` or `host:port` under which callers reach the service besides its listeners' own addresses. */
+  readonly authorities: readonly string[];
+  readonly limits: RateLimits;
+  /** One line for each fault of ours. */
+  readonly logFault: HttpPorts['logFault'];
+}
+
+/** What the HTTP layer asks, answered by the flows on this instance. */
+export function httpPorts(instance: ServedInstance, { authorities, limits, logFault }: ServingOptions): HttpPorts {
+  const { metrics } = instance;
+  return {
+    authorities,
+    limits: { source: new RateLimiter(limits.source), identity: new RateLimiter(limits.identity) },
+    isSealed: () => instance.keystore.state !== 'UNSEALED',
+    authenticate: (received, parts) => authenticateRequest(instance, received, parts),
+    answerOnce: (scope, work) => answerOnce(instance, scope, work),
+    async recordRefusal(refusal) {
+      metrics.refused(refusal.code);
+      await recordRefusal(instance, refusal);
+    },
+    logFault,
+    answered: (operationId, status, seconds) => metrics.answered(operationId, status, seconds),
+  };
+}
+
+/** Where an audit event of a request came from. */
+export function auditSourceOf(instance: Pick<Instance, 'node'>, requestId: string): AuditSource {
+  return { node: instance.node, request: requestId };
+}

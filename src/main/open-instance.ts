@@ -1,0 +1,146 @@
+/** Puts an instance together from its folder: policies, database, keystore files, engine, audit log. */
+import { join } from 'node:path';
+import { environmentName, type Environment } from '../config/environment.ts';
+import { loadPolicies } from '../config/policies.ts';
+import type { CryptoEngine } from '../crypto/engine.ts';
+import { createSoftwareEngine } from '../crypto/software-engine.ts';
+import { policyDigest } from '../domain/policy.ts';
+import { KmcError } from '../errors.ts';
+import type { AuditLogPorts } from '../flows/audit/advance-audit-log.ts';
+import { CheckpointSight } from '../flows/audit/checkpoint-sight.ts';
+import { OutstandingReceipts } from '../flows/audit/outstanding-receipts.ts';
+import { createRowMac, type AuditMacKeys } from '../flows/audit/row-mac.ts';
+import { trackReceipts } from '../flows/audit/track-receipts.ts';
+import { AUDIT_LOG_KEY, type Instance, type InstanceAudit } from '../flows/instance.ts';
+import { ServiceKeystore } from '../flows/keystore/service-keystore.ts';
+import type { Clock, Database } from '../flows/ports/database.ts';
+import { createAuditSignerState } from '../keystore/audit-signer-state.ts';
+import { makePrivateDirectory } from '../keystore/durable-file.ts';
+import { openFileKeystore } from '../keystore/file-keystore.ts';
+import { openDatabase, type KmcDatabase } from '../store/database.ts';
+
+export interface OpenedInstance extends Instance {
+  /** The database itself, for readiness checks. */
+  readonly store: KmcDatabase;
+  /** Seals, gives the lock of the keystore back, closes the database. */
+  close(): Promise<void>;
+}
+
+export const SYSTEM_CLOCK: Clock = { now: () => new Date() };
+
+/** Audit MAC keys of a keystore that is opened after the database that needs them. */
+function macKeysOf(keystore: () => ServiceKeystore | undefined): AuditMacKeys {
+  const open = () => {
+    const present = keystore();
+    return present?.state === 'UNSEALED' ? present : undefined;
+  };
+  return {
+    current: () => open()?.currentKek('audit-mac'),
+    version: (version) => open()?.ringForChange().kek('audit-mac', version),
+  };
+}
+
+interface AuditParts {
+  readonly environment: Environment;
+  readonly engine: CryptoEngine;
+  readonly store: KmcDatabase;
+  readonly keystore: ServiceKeystore;
+  readonly rowMac: AuditLogPorts['rowMac'];
+  readonly outstanding: OutstandingReceipts;
+  readonly seen: { sight: CheckpointSight | undefined };
+}
+
+async function logCertificate(database: Database): Promise<Buffer | undefined> {
+  return await database.read(async (reader) => {
+    const key = await reader.keystoreRows.caKey(AUDIT_LOG_KEY);
+    if (key === undefined) return undefined;
+    const rows = await reader.certificates.findByKey(key.spkiSm3);
+    return rows.find((row) => row.status === 'good')?.certificate;
+  });
+}
+
+function auditOf(parts: AuditParts): InstanceAudit {
+  const { environment, engine, store, keystore, rowMac, outstanding, seen } = parts;
+  const { origin } = environment;
+  let ports: AuditLogPorts | undefined;
+  return {
+    origin,
+    certificate: () => logCertificate(store),
+    async ports() {
+      const key = await store.read((reader) => reader.keystoreRows.caKey(AUDIT_LOG_KEY));
+      if (key === undefined) return undefined;
+      seen.sight ??= new CheckpointSight({ name: origin, signer: 'log', spki: key.spki });
+      const signerState = createAuditSignerState(join(environment.home, 'audit-signer'));
+      const { auditLog } = store;
+      ports ??= {
+        database: store,
+        auditLog,
+        signerState,
+        engine,
+        clock: SYSTEM_CLOCK,
+        rowMac,
+        sight: seen.sight,
+        outstanding,
+      };
+      return ports;
+    },
+    async signer() {
+      if (keystore.state !== 'UNSEALED') return undefined;
+      return { origin, key: await keystore.caKey(AUDIT_LOG_KEY) };
+    },
+  };
+}
+
+/**
+ * Opens the instance of an environment; its folder is made when it is not there. The keystore is sealed afterwards.
+ * @throws KmcError E_CONFIG, E_LINT (policy), E_STORAGE, E_INTEGRITY, E_CONFLICT while another process has it open,
+ * E_SELF_TEST.
+ */
+export async function openInstance(environment: Environment): Promise<OpenedInstance> {
+  const { set: policies } = loadPolicies(environment.policies, environment.environment);
+  const engine = createSoftwareEngine();
+  await engine.selfTest();
+  makePrivateDirectory(environment.home);
+  let keystore: ServiceKeystore | undefined;
+  const rowMac = createRowMac(
+    engine,
+    macKeysOf(() => keystore),
+  );
+  const seen: AuditParts['seen'] = { sight: undefined };
+  const outstanding = new OutstandingReceipts();
+  const store = await openDatabase({
+    url: environment.database,
+    excludedRoles: policies.exclusions,
+    audit: { origin: environment.origin, rowMac, verified: { newest: () => seen.sight?.newest() } },
+  });
+  try {
+    const database = trackReceipts(store, outstanding, SYSTEM_CLOCK);
+    const files = openFileKeystore(join(environment.home, 'service'), 'service');
+    const opened = new ServiceKeystore({ engine, database, files });
+    keystore = opened;
+    return {
+      id: environment.instance,
+      environment: environment.environment,
+      environmentName: environmentName(environment),
+      node: environment.node,
+      database,
+      clock: SYSTEM_CLOCK,
+      engine,
+      keystore: opened,
+      policies,
+      policyDigest: policyDigest(policies),
+      audit: auditOf({ environment, engine, store, keystore: opened, rowMac, outstanding, seen }),
+      store,
+      async close() {
+        opened.seal();
+        files.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error instanceof KmcError
+      ? error
+      : new KmcError('E_INTERNAL', 'The instance cannot be opened.', { cause: error });
+  }
+}

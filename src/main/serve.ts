@@ -1,0 +1,183 @@
+/** The running service: listeners, the keeper of the audit log, and the regular work. */
+import type { Environment } from '../config/environment.ts';
+import { KmcError } from '../errors.ts';
+import { RefusalTally } from '../domain/audit/refusals.ts';
+import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
+import type { LogSigner } from '../flows/audit/sign-checkpoint.ts';
+import { answerOnce } from '../flows/access/answer-once.ts';
+import { authenticateRequest } from '../flows/access/authenticate-request.ts';
+import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import { issueServiceTls } from '../flows/certificates/issue-service-tls.ts';
+import { keepHouse } from '../flows/housekeeping/keep-house.ts';
+import type { HttpPorts } from '../http/ports.ts';
+import { allRoutes } from '../http/routes/index.ts';
+import { createApplication, listen, type Listener, type TlsIdentity } from '../http/server.ts';
+import type { OpenedInstance } from './open-instance.ts';
+
+export interface RunningService {
+  /** Address of the plain listener. */
+  readonly url: string;
+  /** Address of the HTTPS listener, once the keystore was unsealed. */
+  tlsUrl(): string | undefined;
+  /** Resolves when the service has ended; rejects with the fault that ended it. */
+  readonly ended: Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ServiceLog {
+  info(message: string): void;
+  fault(message: string, cause: unknown): void;
+}
+
+const HOUSEKEEPING_MS = 30_000;
+const UNSEAL_POLL_MS = 250;
+/** A TLS certificate is replaced when this part of its life is over. */
+const TLS_RENEWAL = 0.5;
+
+function httpPortsOf(instance: OpenedInstance, tally: RefusalTally, log: ServiceLog): HttpPorts {
+  return {
+    authenticate: (received, parts) => authenticateRequest(instance, received, parts),
+    answerOnce: (scope, work) => answerOnce(instance, scope, work),
+    recordRefusal: (refusal) => recordRefusal({ ...instance, tally }, refusal),
+    logFault: ({ requestId, operationId, cause }) => log.fault(`${requestId} ${operationId}`, cause),
+    now: () => instance.clock.now(),
+  };
+}
+
+type StartTls = (identity: TlsIdentity) => Promise<Listener>;
+
+/** HTTPS starts when the keystore is open for the first time, and takes a new certificate in good time. */
+class TlsSide {
+  #listener: Listener | undefined;
+  #renewAt = 0;
+  readonly #start: StartTls;
+  readonly #instance: OpenedInstance;
+  readonly #hosts: readonly string[];
+
+  constructor(instance: OpenedInstance, hosts: readonly string[], start: StartTls) {
+    this.#instance = instance;
+    this.#hosts = hosts;
+    this.#start = start;
+  }
+
+  get url(): string | undefined {
+    return this.#listener?.url;
+  }
+
+  async refresh(): Promise<void> {
+    const now = this.#instance.clock.now().getTime();
+    if (this.#instance.keystore.state !== 'UNSEALED' || now < this.#renewAt) return;
+    const identity = await issueServiceTls(this.#instance, this.#hosts);
+    this.#renewAt = now + (identity.notAfter.getTime() - now) * TLS_RENEWAL;
+    if (this.#listener === undefined) this.#listener = await this.#start(identity);
+    else this.#listener.setCertificate(identity);
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.close();
+  }
+}
+
+function repeat(milliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const round = () => {
+      if (signal.aborted) {
+        resolve();
+        return;
+      }
+      void work().finally(() => {
+        const timer = setTimeout(round, milliseconds);
+        signal.addEventListener(
+          'abort',
+          () => {
+            clearTimeout(timer);
+            resolve();
+          },
+          { once: true },
+        );
+      });
+    };
+    round();
+  });
+}
+
+/** Sequencing and signing from the moment that the log's key exists. */
+async function keepLog(instance: OpenedInstance, signal: AbortSignal, log: ServiceLog): Promise<void> {
+  let signer: LogSigner | undefined;
+  const refresh = async () => {
+    signer = await instance.audit.signer().catch(() => undefined);
+  };
+  let ports = await instance.audit.ports();
+  while (ports === undefined && !signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, UNSEAL_POLL_MS));
+    ports = await instance.audit.ports();
+  }
+  if (ports === undefined) return;
+  await refresh();
+  await keepAuditLog(ports, {
+    signer: () => signer,
+    report: ({ quarantined, overdue }) => {
+      void refresh();
+      if (quarantined.length > 0)
+        log.fault(`${quarantined.length} audit events were not written by the service`, undefined);
+      if (overdue.length > 0) log.fault(`${overdue.length} audit events are missing from the log`, undefined);
+    },
+    trouble: (error) => log.fault('the audit log waits', error),
+    signal,
+  });
+}
+
+/**
+ * Starts the service of an instance.
+ * @throws KmcError E_CONFIG when an address is taken.
+ */
+export async function serve(
+  environment: Environment,
+  instance: OpenedInstance,
+  log: ServiceLog,
+): Promise<RunningService> {
+  const tally = new RefusalTally();
+  const stop = new AbortController();
+  const ports = httpPortsOf(instance, tally, log);
+  const routes = allRoutes(instance);
+  const plain = await listen(createApplication(routes, ports, false), environment.listen);
+  const hosts = [environment.tlsListen.host, 'localhost'];
+  const tls = new TlsSide(instance, hosts, (identity) =>
+    listen(createApplication(routes, ports, true), environment.tlsListen, identity),
+  );
+  const guarded = (what: string, work: () => Promise<unknown>) => async () => {
+    try {
+      await work();
+    } catch (error) {
+      log.fault(what, error);
+    }
+  };
+  const background = [
+    repeat(
+      UNSEAL_POLL_MS,
+      stop.signal,
+      guarded('https', () => tls.refresh()),
+    ),
+    repeat(
+      HOUSEKEEPING_MS,
+      stop.signal,
+      guarded('regular work', async () => {
+        for (const { job, cause } of await keepHouse({ ...instance, tally })) log.fault(job, cause);
+      }),
+    ),
+  ];
+  const ended = keepLog(instance, stop.signal, log).catch((error: unknown) => {
+    instance.keystore.seal();
+    throw error instanceof KmcError ? error : new KmcError('E_INTERNAL', 'The audit log stopped.', { cause: error });
+  });
+  return {
+    url: plain.url,
+    tlsUrl: () => tls.url,
+    ended,
+    async close() {
+      stop.abort();
+      await Promise.allSettled([...background, ended]);
+      await Promise.all([plain.close(), tls.close()]);
+    },
+  };
+}
