@@ -3,6 +3,7 @@ import type { CryptoEngine } from '../crypto/engine.ts';
 import type { KmcClient } from '../agent/signed-client.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Instance } from '../flows/instance.ts';
+import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
 
 export interface OptionSpec {
   readonly type: 'string' | 'boolean';
@@ -40,6 +41,8 @@ export interface CommandContext {
   readonly json: boolean;
   /** Opens the instance of `--home`: database, keystore files, policies. Closed when the command ends. */
   openInstance(): Promise<Instance>;
+  /** The place of ceremonies: their folders, and the ceremony keystore below `--home`. */
+  ceremonySite(): CeremonySite;
   /** The service at `--url`; signed when `--key` and `--cert` are given. */
   client(): Promise<KmcClient>;
   /** The caller's key from `--key` with its passphrase. */

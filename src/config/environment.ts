@@ -69,14 +69,14 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   policies: { variable: 'KMC_POLICIES', key: 'policies' },
   sm2Engine: { variable: 'KMC_SM2_ENGINE', key: 'sm2-engine' },
   logLevel: { variable: 'KMC_LOG_LEVEL', key: 'log-level' },
-  server: { variable: 'KMC_SERVER', key: 'server' },
-  keyFile: { variable: 'KMC_KEY_FILE', key: 'key-file' },
-  certificateFile: { variable: 'KMC_CERTIFICATE_FILE', key: 'certificate-file' },
+  server: { variable: 'KMC_URL', key: 'url' },
+  keyFile: { variable: 'KMC_KEY', key: 'key' },
+  certificateFile: { variable: 'KMC_CERT', key: 'cert' },
   passphraseFile: { variable: 'KMC_PASSPHRASE_FILE', key: 'passphrase-file' },
 };
 
 /** Variables of the test suite, which child processes inherit. */
-const TEST_VARIABLE = /^KMC_(?:SEED|TEST_[A-Z_]+)$/;
+const TEST_VARIABLE = /^KMC_(?:SEED|CRASH_POINTS|TEST_[A-Z_]+)$/;
 
 const id = z
   .string()

@@ -6,17 +6,22 @@ export interface GuardedEntry {
   readonly revokedAt: Date;
 }
 
+function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1000);
+}
+
 /**
- * Serial numbers that the last CRL holds and the inventory no longer does, or with another date: only a release from
- * hold (entries with reason certificateHold) may take an entry away.
+ * Entries of the last CRL that the inventory no longer has, or has with another date. An entry on hold is kept by any
+ * entry of its serial number: to revoke for good gives it another date. Whether one that is gone was released is for the
+ * caller to see.
  */
 export function lostEntries(
   last: readonly ReadRevokedCertificate[],
   inventory: readonly GuardedEntry[],
-): readonly string[] {
-  const now = new Map(inventory.map((entry) => [entry.serialNumber, Math.floor(entry.revokedAt.getTime() / 1000)]));
-  return last
-    .filter((entry) => entry.reason !== 'certificateHold')
-    .filter((entry) => now.get(entry.serialNumber) !== Math.floor(entry.revocationDate.getTime() / 1000))
-    .map((entry) => entry.serialNumber);
+): readonly ReadRevokedCertificate[] {
+  const dates = new Map(inventory.map((entry) => [entry.serialNumber, seconds(entry.revokedAt)]));
+  return last.filter(({ serialNumber, reason, revocationDate }) => {
+    const date = dates.get(serialNumber);
+    return reason === 'certificateHold' ? date === undefined : date !== seconds(revocationDate);
+  });
 }

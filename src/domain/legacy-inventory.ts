@@ -17,7 +17,7 @@ export interface InventoryLine {
   readonly spki: Buffer;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  readonly revoked?: { readonly at: Date; readonly reason: CrlReason };
+  readonly revoked?: { readonly at: Date; readonly reason: Exclude<CrlReason, 'removeFromCRL'> };
 }
 
 const MAX_LINE_OCTETS = 16_384;
@@ -31,6 +31,13 @@ function textOf(object: JsonObject, name: string, line: number): string {
   const value = object[name];
   if (typeof value !== 'string' || value === '') throw fault(line, `${name} is missing`);
   return value;
+}
+
+function bytesOf(object: JsonObject, name: string, line: number): Buffer {
+  const text = textOf(object, name, line);
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.toString('base64') !== text) throw fault(line, `${name} must be base64`);
+  return bytes;
 }
 
 function timeOf(object: JsonObject, name: string, line: number): Date {
@@ -48,7 +55,8 @@ function revocationOf(object: JsonObject, line: number): InventoryLine['revoked'
   if (status !== 'revoked') throw fault(line, 'status is valid or revoked');
   const named = object['reason'] ?? 'unspecified';
   const reason = CRL_REASONS.find((known) => known === named);
-  if (reason === undefined || reason === 'removeFromCRL') throw fault(line, 'reason is not one of RFC 5280');
+  if (reason === undefined || reason === 'removeFromCRL')
+    throw fault(line, 'reason is not one that RFC 5280 gives to revoked certificates');
   return { at: timeOf(object, 'revokedAt', line), reason };
 }
 
@@ -74,9 +82,12 @@ export function parseInventoryLine(text: string, number: number): InventoryLine 
   const unknown = Object.keys(object).find((name) => !MEMBERS.has(name));
   if (unknown !== undefined) throw fault(number, 'it holds a member that is not known');
   const serialNumber = textOf(object, 'serial', number);
-  if (!isConformingSerialNumber(serialNumber)) throw fault(number, 'serial must be lower-case hex of 1 to 20 octets');
-  const spki = Buffer.from(textOf(object, 'spki', number), 'base64');
-  const subject = Buffer.from(textOf(object, 'subject', number), 'base64');
+  // A leading zero octet would let one serial number stand under two texts.
+  if (!isConformingSerialNumber(serialNumber) || serialNumber.startsWith('00')) {
+    throw fault(number, 'serial must be lower-case hex of 1 to 20 octets, without a sign octet');
+  }
+  const spki = bytesOf(object, 'spki', number);
+  const subject = bytesOf(object, 'subject', number);
   parseSpki(spki);
   parseName(subject, 'E_SCHEMA');
   const revoked = revocationOf(object, number);
@@ -91,20 +102,22 @@ export function parseInventoryLine(text: string, number: number): InventoryLine 
 }
 
 /**
- * Checks that every entry of the last CRL stands in the inventory as revoked, at the same time.
+ * Checks that every entry of the last CRL stands in the inventory as revoked, at the same time and for the same reason.
  * @throws KmcError E_CRL naming how many do not.
  */
 export function requireInventoryCoversCrl(
   lines: readonly InventoryLine[],
   entries: readonly ReadRevokedCertificate[],
 ): void {
-  const revoked = new Map(
-    lines.flatMap((line) => (line.revoked ? [[line.serialNumber, line.revoked.at.getTime()]] : [])),
-  );
-  const missing = entries.filter((entry) => revoked.get(entry.serialNumber) !== entry.revocationDate.getTime());
+  const revoked = new Map(lines.map((line) => [line.serialNumber, line.revoked]));
+  const missing = entries.filter(({ serialNumber, revocationDate, reason = 'unspecified' }) => {
+    const line = revoked.get(serialNumber);
+    return line?.at.getTime() !== revocationDate.getTime() || line.reason !== reason;
+  });
   if (missing.length === 0) return;
   throw new KmcError(
     'E_CRL',
-    `${missing.length} entries of the last CRL do not stand in the inventory as revoked at that time: nothing was imported.`,
+    `${missing.length} entries of the last CRL do not stand in the inventory as revoked at that time and for that reason: ` +
+      'nothing was imported.',
   );
 }

@@ -23,6 +23,12 @@ export const BASE64 = z
 
 export const DIGEST = z.string().regex(/^sm3:[0-9a-f]{64}$/, 'sm3: and 64 lower-case hex digits');
 
+/** A count or index in a query. */
+export const WHOLE_NUMBER = z
+  .string()
+  .regex(/^(?:0|[1-9][0-9]{0,14})$/, 'a whole number')
+  .transform(Number);
+
 function isSignedValue(value: unknown): value is SignedValue {
   if (Array.isArray(value)) return value.every(isSignedValue);
   return typeof value === 'string' || typeof value === 'boolean' || isSignedObject(value);

@@ -19,7 +19,14 @@ import { addressText, sourceNetwork } from './rate-limit.ts';
 import { refusalOf } from './request-guard.ts';
 import type { Route } from './route.ts';
 
-const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 };
+/** Octets and milliseconds. Node looks for connections that are too slow only once in an interval: 30 s unless told. */
+const LIMITS = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+};
 const MAX_CONNECTIONS = 2_000;
 const MAX_REQUESTS_PER_SOCKET = 10_000;
 
@@ -45,8 +52,14 @@ function allowedMethods(routes: readonly Route[], path: string): string {
   return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))].join(', ');
 }
 
+/** What a listener serves. */
+export interface Application {
+  readonly app: Express;
+  readonly ports: HttpPorts;
+}
+
 /** Builds the application of a list of routes. `tls` says which listener it serves. */
-export function createApplication(routes: readonly Route[], ports: HttpPorts, tls: boolean): Express {
+export function createApplication(routes: readonly Route[], ports: HttpPorts, tls: boolean): Application {
   const served = routes.filter((route) => tls || route.tlsOnly !== true);
   const exchanges = new WeakMap<Request, Exchange>();
   const exchangeOf = (request: Request, response: Response): Exchange =>
@@ -83,7 +96,7 @@ export function createApplication(routes: readonly Route[], ports: HttpPorts, tl
   const onError: ErrorRequestHandler = (error: unknown, request, response, _next) =>
     refuse(exchangeOf(request, response), undecodable(error) ?? error);
   app.use(onError);
-  return app;
+  return { app, ports };
 }
 
 function beginExchange(
@@ -175,8 +188,7 @@ function harden(server: Server, ports: HttpPorts, answering: Answering): void {
  * @param tls the identity of an HTTPS listener; without it the listener is plain HTTP.
  */
 export async function listen(
-  app: Express,
-  ports: HttpPorts,
+  { app, ports }: Application,
   at: { readonly host: string; readonly port: number },
   tls?: TlsIdentity,
 ): Promise<Listener> {

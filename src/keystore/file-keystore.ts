@@ -11,7 +11,7 @@ import type { KeystoreFileReader, KeystoreFiles } from '../flows/ports/keystore.
 import { checkInside, checkPrivateDirectory, createDurableFile, deleteStrayTemporaries } from './durable-file.ts';
 import { isTemporaryName, makePrivateDirectory, readPrivateFile } from './durable-file.ts';
 import { removeDurableFile, replaceDurableFile, syncDirectory } from './durable-file.ts';
-import { takeLock } from './lock-file.ts';
+import { awaitLock, takeLock } from './lock-file.ts';
 
 const MAX_FILE_BYTES = 4_194_304;
 const MANIFEST = 'manifest.json';
@@ -24,34 +24,74 @@ const FOLDERS: Readonly<Record<KeystoreKind, readonly string[]>> = {
 };
 
 /**
- * Opens a keystore directory for reading and writing, makes it when it is absent, and deletes what interrupted writes
- * left. Only one process at a time can have it open.
+ * Opens a keystore directory for reading and writing, and makes it when it is absent. Several processes may have the one
+ * of the service open and take turns in changing it; the one of the ceremonies is its ceremony's alone until `close`.
  * @param root path of the directory; its parent must exist.
- * @throws KmcError E_CONFLICT while another process has it open; E_INTEGRITY when something in it is not a private
- * regular file or directory; E_STORAGE.
+ * @throws KmcError E_CONFLICT while another process has the ceremony keystore open; E_INTEGRITY when something in it is
+ * not a private regular file or directory, or has a name that it cannot have; E_STORAGE.
  */
 export function openFileKeystore(root: string, kind: KeystoreKind): KeystoreFiles {
-  makePrivateDirectory(root);
+  makeFolders(root, kind);
+  return kind === 'ceremony' ? openForCeremony(root) : openForService(root);
+}
+
+function openForCeremony(root: string): KeystoreFiles {
   const lock = takeLock(root);
-  try {
-    for (const folder of ['', ...FOLDERS[kind]]) {
-      if (folder !== '') makePrivateDirectory(join(root, folder));
-      deleteStrayTemporaries(join(root, folder));
-    }
-    for (const folder of kekFolders(root, kind)) deleteStrayTemporaries(join(root, folder));
-    // An earlier start may have been cut after it made a folder and before it synced the folder's name.
-    for (const folder of [dirname(root), root, ...(kind === 'ceremony' ? [join(root, 'kek')] : [])])
-      syncDirectory(folder);
-    const reader = readFileKeystore(root, kind);
-    reader.list();
-    return { ...reader, ...writerOf(root, kind), close: () => lock.release() };
-  } catch (error) {
+  const reader = readFileKeystore(root, 'ceremony');
+  let isHeld = true;
+  const close = (): void => {
+    isHeld = false;
     lock.release();
+  };
+  try {
+    clearUp(root, reader);
+    return { ...reader, ...writerOf(root, 'ceremony', () => isHeld), exclusively: async (work) => work(), close };
+  } catch (error) {
+    close();
     throw error;
   }
 }
 
-/** Looks into a keystore directory without its lock and without changing anything; for status and checks. */
+function openForService(root: string): KeystoreFiles {
+  const reader = readFileKeystore(root, 'service');
+  let isHeld = false;
+  return {
+    ...reader,
+    ...writerOf(root, 'service', () => isHeld),
+    async exclusively(work) {
+      const lock = await awaitLock(root);
+      isHeld = true;
+      try {
+        clearUp(root, reader);
+        return await work();
+      } finally {
+        isHeld = false;
+        lock.release();
+      }
+    },
+    close: () => undefined,
+  };
+}
+
+function makeFolders(root: string, kind: KeystoreKind): void {
+  for (const folder of ['', ...FOLDERS[kind]]) makePrivateDirectory(join(root, folder));
+  // An earlier start may have been cut after it made a folder and before it synced the folder's name.
+  for (const folder of [dirname(root), root, ...(kind === 'ceremony' ? [join(root, 'kek')] : [])])
+    syncDirectory(folder);
+}
+
+/** Deletes what interrupted writes left, then looks at everything else once. */
+function clearUp(root: string, reader: KeystoreFileReader): void {
+  for (const folder of ['', ...FOLDERS[reader.kind], ...kekFolders(root, reader.kind)]) {
+    deleteStrayTemporaries(join(root, folder));
+  }
+  reader.list();
+}
+
+/**
+ * Looks into a keystore directory without its lock and without changing anything; for status and checks. What another
+ * process changes at the same time may be seen half done.
+ */
 export function readFileKeystore(root: string, kind: KeystoreKind): KeystoreFileReader {
   const readOptional = (name: string): Buffer | undefined => {
     const folder = folderOf(root, name);
@@ -74,21 +114,26 @@ export function readFileKeystore(root: string, kind: KeystoreKind): KeystoreFile
   };
 }
 
-type KeystoreWriter = Omit<KeystoreFiles, keyof KeystoreFileReader | 'close'>;
+type KeystoreWriter = Omit<KeystoreFiles, keyof KeystoreFileReader | 'exclusively' | 'close'>;
 
-function writerOf(root: string, kind: KeystoreKind): KeystoreWriter {
-  const target = (name: string): string => {
-    const slash = checkedName(kind, name).lastIndexOf('/');
-    if (slash > 0) makePrivateDirectory(join(root, name.slice(0, slash)));
-    folderOf(root, name);
+function writerOf(root: string, kind: KeystoreKind, isHeld: () => boolean): KeystoreWriter {
+  const inRoot = (name: string): string => {
+    if (!isHeld()) throw new KmcError('E_INTERNAL', 'A keystore was about to be changed without its lock.');
     return join(root, name);
   };
+  const target = (name: string): string => {
+    const path = inRoot(checkedName(kind, name));
+    const slash = name.lastIndexOf('/');
+    if (slash > 0) makePrivateDirectory(join(root, name.slice(0, slash)));
+    folderOf(root, name);
+    return path;
+  };
   return {
-    replaceManifest: (bytes) => replaceDurableFile(join(root, MANIFEST), bytes),
+    replaceManifest: (bytes) => replaceDurableFile(inRoot(MANIFEST), bytes),
     add: (name, bytes) => createDurableFile(target(name), bytes),
     remove: (name) => removeDurableFile(target(name)),
-    addJournal: (sequence, bytes) => createDurableFile(join(root, journalName(sequence)), bytes),
-    removeJournal: (sequence) => removeDurableFile(join(root, journalName(sequence))),
+    addJournal: (sequence, bytes) => createDurableFile(inRoot(journalName(sequence)), bytes),
+    removeJournal: (sequence) => removeDurableFile(inRoot(journalName(sequence))),
   };
 }
 

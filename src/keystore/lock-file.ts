@@ -3,6 +3,7 @@
  * then looks for others: of two that meet, the later one at least sees the earlier. Claims of dead processes are
  * cleared away. Between nodes the lease in the database decides.
  */
+import { randomInt } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { KmcError } from '../errors.ts';
@@ -11,6 +12,9 @@ import { makePrivateDirectory } from './durable-file.ts';
 export interface KeystoreLock {
   release(): void;
 }
+
+const PATIENCE_MS = 5000;
+const PAUSE_MS = 20;
 
 /**
  * The claim is the name alone, so that it is there at once and whole: process id, start of the process in clock ticks
@@ -37,6 +41,23 @@ export function takeLock(root: string): KeystoreLock {
     removeClaim(join(folder, name));
   }
   return { release };
+}
+
+/**
+ * Takes the lock as soon as it is free.
+ * @throws KmcError E_CONFLICT when it is not free within 5 s; E_STORAGE.
+ */
+export async function awaitLock(root: string): Promise<KeystoreLock> {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return takeLock(root);
+    } catch (error) {
+      if (!(error instanceof KmcError && error.code === 'E_CONFLICT') || Date.now() >= end) throw error;
+    }
+    // Two that were refused at once must not meet again.
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS + randomInt(PAUSE_MS)));
+  }
 }
 
 function putClaim(path: string): void {

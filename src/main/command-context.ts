@@ -1,14 +1,19 @@
 /** What a command may ask for, made when it asks. */
 import { createInterface } from 'node:readline/promises';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { createClient } from '../agent/signed-client.ts';
 import type { CommandContext, CommandInput, Io } from '../cli/command.ts';
 import { readNamedFile } from '../cli/named-file.ts';
 import { readEnvironment, type Environment, type SettingFlags } from '../config/environment.ts';
 import { decodePem } from '../crypto/asn1/pem.ts';
 import { wipe } from '../crypto/bytes.ts';
+import type { CryptoEngine } from '../crypto/engine.ts';
 import { createSoftwareEngine } from '../crypto/software-engine.ts';
 import { KmcError } from '../errors.ts';
+import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
+import { openCeremonySite } from '../keystore/ceremony-site.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 
 /** Options of the command line that are settings. */
@@ -60,16 +65,28 @@ function needed(value: string | undefined, option: string): string {
   return value;
 }
 
+/** Ceremonies of the instance; the tool measures the folder it runs from (`dist` or `src`). */
+export function ceremonySiteOf({ home }: Environment, engine: CryptoEngine): CeremonySite {
+  return openCeremonySite({
+    keystore: join(home, 'ceremony'),
+    program: fileURLToPath(new URL('..', import.meta.url)),
+    lockFile: fileURLToPath(new URL('../../package-lock.json', import.meta.url)),
+    engine: engine.name,
+  });
+}
+
 /** The context of one command. `close` ends what it opened. */
 export function createContext(input: CommandInput, json: boolean, io: Io): ClosableContext {
   const environment: Environment = readEnvironment(flagsOf(input));
   const engine = createSoftwareEngine();
   let opened: Promise<OpenedInstance> | undefined;
+  let site: CeremonySite | undefined;
   const context: ClosableContext = {
     io,
     environment,
     engine,
     json,
+    ceremonySite: () => (site ??= ceremonySiteOf(environment, engine)),
     openInstance: () => (opened ??= openInstance(environment)),
     async client() {
       const signed = environment.keyFile !== undefined;

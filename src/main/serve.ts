@@ -4,15 +4,17 @@ import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
 import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
 import type { LogSigner } from '../flows/audit/sign-checkpoint.ts';
-import { answerOnce } from '../flows/access/answer-once.ts';
-import { authenticateRequest } from '../flows/access/authenticate-request.ts';
-import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import { actionHandlers } from '../flows/action-handlers.ts';
 import { issueServiceTls } from '../flows/certificates/issue-service-tls.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
-import type { HttpPorts } from '../http/ports.ts';
+import { Metrics } from '../http/metrics.ts';
+import { DEFAULT_RATE_LIMITS } from '../http/rate-limit.ts';
 import { allRoutes } from '../http/routes/index.ts';
+import { httpPorts, type ServedInstance } from '../http/served-instance.ts';
 import { createApplication, listen, type Listener, type TlsIdentity } from '../http/server.ts';
+import { checkPolicy } from '../flows/policy/check-policy.ts';
 import type { OpenedInstance } from './open-instance.ts';
+import { PRODUCT_VERSION } from './product-version.ts';
 
 export interface RunningService {
   /** Address of the plain listener. */
@@ -33,16 +35,6 @@ const HOUSEKEEPING_MS = 30_000;
 const UNSEAL_POLL_MS = 250;
 /** A TLS certificate is replaced when this part of its life is over. */
 const TLS_RENEWAL = 0.5;
-
-function httpPortsOf(instance: OpenedInstance, tally: RefusalTally, log: ServiceLog): HttpPorts {
-  return {
-    authenticate: (received, parts) => authenticateRequest(instance, received, parts),
-    answerOnce: (scope, work) => answerOnce(instance, scope, work),
-    recordRefusal: (refusal) => recordRefusal({ ...instance, tally }, refusal),
-    logFault: ({ requestId, operationId, cause }) => log.fault(`${requestId} ${operationId}`, cause),
-    now: () => instance.clock.now(),
-  };
-}
 
 type StartTls = (identity: TlsIdentity) => Promise<Listener>;
 
@@ -101,8 +93,13 @@ function repeat(milliseconds: number, signal: AbortSignal, work: () => Promise<v
   });
 }
 
+/** What the keeper of the log last said of it. */
+interface LogState {
+  blocked: boolean;
+}
+
 /** Sequencing and signing from the moment that the log's key exists. */
-async function keepLog(instance: OpenedInstance, signal: AbortSignal, log: ServiceLog): Promise<void> {
+async function keepLog(instance: OpenedInstance, state: LogState, signal: AbortSignal, log: ServiceLog): Promise<void> {
   let signer: LogSigner | undefined;
   const refresh = async () => {
     signer = await instance.audit.signer().catch(() => undefined);
@@ -116,57 +113,60 @@ async function keepLog(instance: OpenedInstance, signal: AbortSignal, log: Servi
   await refresh();
   await keepAuditLog(ports, {
     signer: () => signer,
-    report: ({ quarantined, overdue }) => {
+    report: ({ quarantined, overdue, blocked }) => {
+      state.blocked = blocked || overdue.length > 0;
       void refresh();
-      if (quarantined.length > 0)
-        log.fault(`${quarantined.length} audit events were not written by the service`, undefined);
+      if (quarantined.length > 0) log.fault(`${quarantined.length} audit events are not the service's own`, undefined);
       if (overdue.length > 0) log.fault(`${overdue.length} audit events are missing from the log`, undefined);
     },
-    trouble: (error) => log.fault('the audit log waits', error),
+    trouble: (error) => {
+      state.blocked = true;
+      log.fault('the audit log waits', error);
+    },
     signal,
   });
 }
 
+function servedInstance(instance: OpenedInstance, state: LogState): ServedInstance {
+  return {
+    ...instance,
+    version: PRODUCT_VERSION,
+    handlers: actionHandlers(instance),
+    tally: new RefusalTally(),
+    metrics: new Metrics(),
+    isAuditBlocked: () => state.blocked,
+  };
+}
+
 /**
  * Starts the service of an instance.
- * @throws KmcError E_CONFIG when an address is taken.
+ * @throws KmcError E_POLICY when the policy files are not those in force; E_CONFIG when an address is taken.
  */
 export async function serve(
   environment: Environment,
   instance: OpenedInstance,
   log: ServiceLog,
 ): Promise<RunningService> {
-  const tally = new RefusalTally();
+  await checkPolicy(instance);
   const stop = new AbortController();
-  const ports = httpPortsOf(instance, tally, log);
-  const routes = allRoutes(instance);
+  const state: LogState = { blocked: false };
+  const served = servedInstance(instance, state);
+  const routes = allRoutes(served);
+  const ports = httpPorts(served, {
+    authorities: [],
+    limits: DEFAULT_RATE_LIMITS,
+    logFault: ({ requestId, operationId, cause }) => log.fault(`${requestId} ${operationId}`, cause),
+  });
   const plain = await listen(createApplication(routes, ports, false), environment.listen);
-  const hosts = [environment.tlsListen.host, 'localhost'];
-  const tls = new TlsSide(instance, hosts, (identity) =>
+  const tls = new TlsSide(instance, [environment.tlsListen.host, 'localhost'], (identity) =>
     listen(createApplication(routes, ports, true), environment.tlsListen, identity),
   );
-  const guarded = (what: string, work: () => Promise<unknown>) => async () => {
-    try {
-      await work();
-    } catch (error) {
-      log.fault(what, error);
-    }
+  const tlsRound = () => tls.refresh().catch((error: unknown) => log.fault('https', error));
+  const houseRound = async () => {
+    for (const { job, cause } of await keepHouse(served)) log.fault(job, cause);
   };
-  const background = [
-    repeat(
-      UNSEAL_POLL_MS,
-      stop.signal,
-      guarded('https', () => tls.refresh()),
-    ),
-    repeat(
-      HOUSEKEEPING_MS,
-      stop.signal,
-      guarded('regular work', async () => {
-        for (const { job, cause } of await keepHouse({ ...instance, tally })) log.fault(job, cause);
-      }),
-    ),
-  ];
-  const ended = keepLog(instance, stop.signal, log).catch((error: unknown) => {
+  const background = [repeat(UNSEAL_POLL_MS, stop.signal, tlsRound), repeat(HOUSEKEEPING_MS, stop.signal, houseRound)];
+  const ended = keepLog(instance, state, stop.signal, log).catch((error: unknown) => {
     instance.keystore.seal();
     throw error instanceof KmcError ? error : new KmcError('E_INTERNAL', 'The audit log stopped.', { cause: error });
   });

@@ -40,6 +40,7 @@ class SqliteEngine implements Engine {
   readonly #writerDatabase: Database;
   readonly #writer: SqliteWriter;
   readonly #readerConnections = new Map<Database, SqliteConnection>();
+  readonly #reading = new Set<Promise<unknown>>();
 
   static async start(writers: Knex, readers: Knex): Promise<SqliteEngine> {
     return new SqliteEngine(writers, readers, await rawPool(writers).acquireConnection());
@@ -75,11 +76,16 @@ class SqliteEngine implements Engine {
 
   async close(): Promise<void> {
     await this.#writer.idle();
-    await this.#writerConnection.finalize();
+    await Promise.allSettled(this.#reading);
+    await this.#drop(this.#readers, [...this.#readerConnections.values()]);
+    // The last connection writes the log back into the file; of two that close at once neither would.
     rawPool(this.#writers).releaseConnection(this.#writerDatabase);
-    // The pool of readers waits for those at work, and none is handed out any more.
-    await Promise.all([...this.#readerConnections.values()].map((connection) => connection.finalize()));
-    await Promise.all([this.#writers.destroy(), this.#readers.destroy()]);
+    await this.#drop(this.#writers, [this.#writerConnection]);
+  }
+
+  async #drop(pool: Knex, connections: readonly SqliteConnection[]): Promise<void> {
+    await Promise.all(connections.map((connection) => connection.finalize()));
+    await pool.destroy();
   }
 
   async #withReader<T>(use: (connection: SqliteConnection) => Promise<T>): Promise<T> {
@@ -87,11 +93,12 @@ class SqliteEngine implements Engine {
     const database = await pool.acquireConnection().catch((error: unknown) => {
       throw sqliteFault(error).error;
     });
-    try {
-      return await use(this.#reader(database));
-    } finally {
+    const reading = use(this.#reader(database)).finally(() => {
       pool.releaseConnection(database);
-    }
+      this.#reading.delete(reading);
+    });
+    this.#reading.add(reading);
+    return reading;
   }
 
   #reader(database: Database): SqliteConnection {

@@ -64,7 +64,9 @@ describe('the environment', () => {
   });
 
   it('lets the variables of the test suite and those of others pass', () => {
-    expect(codeOf({ KMC_SEED: '7', KMC_TEST_PG_URL: 'postgres://x', PATH: '/bin', MY_KMC_X: '1' })).to.equal(undefined);
+    expect(
+      codeOf({ KMC_SEED: '7', KMC_CRASH_POINTS: 'all', KMC_TEST_PG_URL: 'postgres://x', PATH: '/bin', MY_KMC_X: '1' }),
+    ).to.equal(undefined);
   });
 
   it('refuses an unknown key of the file with its line', () => {
@@ -104,7 +106,7 @@ describe('the environment', () => {
     KMC_SM2_ENGINE: 'fastest',
     KMC_LOG_LEVEL: 'all',
     KMC_ORIGIN: 'https://x',
-    KMC_SERVER: 'kmc.gov.cn',
+    KMC_URL: 'kmc.gov.cn',
     KMC_NODE: '-n',
   };
   for (const [name, value] of Object.entries(bad)) {

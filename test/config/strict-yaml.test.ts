@@ -59,7 +59,10 @@ describe('strict YAML', () => {
   });
 
   it('never throws, whatever comes in', () => {
-    const characters = fc.string({ unit: fc.constantFrom(...'ab:-[]{}&*!?|><\'"#%@`\n\t ,0.~'.split('')), maxLength: 60 });
+    const characters = fc.string({
+      unit: fc.constantFrom(...'ab:-[]{}&*!?|><\'"#%@`\n\t ,0.~'.split('')),
+      maxLength: 60,
+    });
     fc.assert(
       fc.property(fc.oneof(characters, fc.string()), (text) => {
         const result = readStrictYaml(Buffer.from(text, 'utf8'));

@@ -149,7 +149,7 @@ describe('durable file', () => {
   });
 
   it('EFBIG in the middle of a write leaves neither file nor temporary', function () {
-    if (spawnSync('prlimit', ['--version']).status !== 0) return this.skip();
+    if (spawnSync('prlimit', ['--version']).status !== 0) this.skip();
     const script = `
       import { createDurableFile } from ${JSON.stringify(join(import.meta.dirname, '../../src/keystore/durable-file.ts'))};
       process.on('SIGXFSZ', () => {});

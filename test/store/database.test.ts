@@ -219,6 +219,16 @@ forEachDatabase('opening a database', (fixture) => {
     expect(error.message).to.match(/newer version/);
   });
 
+  it('ends with what is under way', async () => {
+    const inserts = Array.from({ length: 5 }, (_, number) =>
+      fixture.database.transaction((tx) => tx.people.insert(person(`p-${number}`))),
+    );
+    const reads = Array.from({ length: 5 }, () => fixture.database.read(({ people }) => people.holders('auditor')));
+    await Promise.all([fixture.database.close(), ...inserts, ...reads]);
+    const again = await fixture.open();
+    expect(await again.read(({ people }) => people.list({ limit: 9 }))).to.have.length(5);
+  });
+
   it('is possible many times at once, and again', async () => {
     await Promise.all(Array.from({ length: 4 }, () => fixture.open()));
     await fixture.database.close();

@@ -1,5 +1,5 @@
 /** SM3 (GB/T 32905) and what is built on it: HMAC, HKDF (RFC 5869), PBKDF2 (RFC 8018). All through node:crypto. */
-import { createHash, createHmac, hkdfSync, pbkdf2 } from 'node:crypto';
+import { createHash, createHmac, hash as hashOnce, hkdfSync, pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
 
 /** Octets of an SM3 digest. */
@@ -9,6 +9,9 @@ const pbkdf2Async = promisify(pbkdf2);
 
 /** SM3 over the parts one after the other: 32 octets. */
 export function sm3(...parts: readonly Uint8Array[]): Buffer {
+  const [only] = parts;
+  // The one-shot call costs a third less for short inputs, of which the tree of the audit log hashes millions.
+  if (only !== undefined && parts.length === 1) return hashOnce('sm3', only, 'buffer');
   const hash = createHash('sm3');
   for (const part of parts) hash.update(part);
   return hash.digest();

@@ -72,9 +72,14 @@ export function isWholeNumber(value: unknown): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
+const TIME = /^\d{4}-(?:0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+
 /** True for a time exactly as Date.toISOString writes it: UTC with milliseconds. */
 export function isTime(value: unknown): boolean {
-  if (typeof value !== 'string' || value.length !== 24) return false;
-  const time = new Date(value);
+  const match = typeof value === 'string' ? TIME.exec(value) : null;
+  if (match === null) return false;
+  // Every month has 28 days; making a Date is only worth its cost for the others.
+  if (Number(match[1]) <= 28) return true;
+  const time = new Date(match[0]);
   return !Number.isNaN(time.getTime()) && time.toISOString() === value;
 }

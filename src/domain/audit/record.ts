@@ -192,11 +192,15 @@ export function parseAuditRecord(canon: Buffer): AuditRecord {
   }
   const misfit = recordMisfit(value);
   if (!isAuditRecord(value, misfit)) throw schemaError('An audit record', misfit ?? '');
-  // Bytes are compared too, because decoding hides malformed UTF-8.
-  if (canonicalText(value) !== json || !canon.equals(Buffer.from(json, 'utf8'))) {
+  if (canonicalText(value) !== json || !isLossless(json, canon)) {
     throw new KmcError('E_JSON', 'An audit record is not in its canonical form.');
   }
   return value;
+}
+
+/** Decoding puts U+FFFD in the place of malformed UTF-8: only where it stands must the bytes be compared. */
+function isLossless(decoded: string, bytes: Buffer): boolean {
+  return !decoded.includes('\ufffd') || bytes.equals(Buffer.from(decoded, 'utf8'));
 }
 
 /** The chain links of a record that is not acceptable otherwise, as far as they can be read. */

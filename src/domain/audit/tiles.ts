@@ -103,13 +103,14 @@ export function hashesOfTile(tile: Buffer, width: number): Buffer[] {
 
 /** An entry bundle: each entry behind its length as two octets, big-endian. @throws KmcError E_SIZE */
 export function encodeEntryBundle(entries: readonly Buffer[]): Buffer {
-  const parts = entries.flatMap((entry) => {
+  const bundle = Buffer.alloc(entries.reduce((length, entry) => length + 2 + entry.length, 0));
+  let at = 0;
+  for (const entry of entries) {
     if (entry.length > MAX_ENTRY_OCTETS) throw new KmcError('E_SIZE', 'A log entry is larger than a bundle can hold.');
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(entry.length);
-    return [length, entry];
-  });
-  return Buffer.concat(parts);
+    bundle.writeUInt16BE(entry.length, at);
+    at += 2 + entry.copy(bundle, at + 2);
+  }
+  return bundle;
 }
 
 /** The entries of a bundle. @throws KmcError E_SCHEMA unless it holds exactly `width` and nothing behind them. */

@@ -102,21 +102,21 @@ export class TileComparison {
     this.#bundles += 1;
     this.#entries = [];
     const tile: TileCoordinates = { level: 'entries', index, width: this.#widthOf(0, index) };
-    const file = this.#file(tile);
     const wanted = encodeEntryBundle(entries);
+    const file = this.#file(tile, entries.length === tile.width ? wanted : undefined);
     if (file === undefined || file.subarray(0, wanted.length).equals(wanted)) return;
     this.#findings.add(AUDIT_EXIT.content, `bundle ${tilePath(tile)} and the events differ`, index * TILE_WIDTH);
   }
 
-  /** Reads a file and checks that it has its full width and nothing more. */
-  #file(tile: TileCoordinates): Buffer | undefined {
+  /** Reads a file and checks that it has its full width and nothing more, as one that equals `wanted` has. */
+  #file(tile: TileCoordinates, wanted?: Buffer): Buffer | undefined {
     const file = this.#read(tilePath(tile));
     if (file === undefined) {
       this.#missing += 1;
       return undefined;
     }
     this.#compared += 1;
-    if (hasWidth(tile, file)) return file;
+    if (wanted?.equals(file) === true || hasWidth(tile, file)) return file;
     this.#findings.add(AUDIT_EXIT.malformed, `the file ${tilePath(tile)} does not hold exactly ${tile.width} entries`);
     return undefined;
   }

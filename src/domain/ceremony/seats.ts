@@ -1,8 +1,17 @@
 /** Who sits in a ceremony, and in which seat they sign. One person fills one seat (C11). */
+import type { RoleName } from '../roles.ts';
 import type { CeremonyQuorum, Digest } from './ceremony-file.ts';
 
 export const SEAT_NAMES = ['lead', 'custodian', 'witness', 'auditor'] as const;
 export type SeatName = (typeof SEAT_NAMES)[number];
+
+/** The roles that fit a person for a seat (D.3, C11). */
+export const SEAT_ROLES: Readonly<Record<SeatName, readonly RoleName[]>> = {
+  lead: ['ca-owner', 'security-administrator'],
+  custodian: ['custodian'],
+  witness: ['witness'],
+  auditor: ['auditor'],
+};
 
 export interface Seat {
   readonly seat: SeatName;

@@ -8,7 +8,7 @@ import type { Certificate } from '../../x509/certificate.ts';
 import { BUNDLE, isHashed } from './bundle-files.ts';
 import { bundleDigest, hashList, readClosing, type Closing } from './closing.ts';
 import { planHash, readPlan, type CeremonyPlan } from './plan.ts';
-import { planQuorum } from './plan-quorum.ts';
+import { planQuorum } from './planned-file.ts';
 import { neededAtClose, type SeatName } from './seats.ts';
 import { readSeatSignature, type SeatSignature } from './seat-signature.ts';
 import { readTranscript, type ReadTranscript } from './transcript.ts';

@@ -3,7 +3,7 @@ import { createDigests } from '../../crypto/digests.ts';
 import { KmcError } from '../../errors.ts';
 import { outputFile } from './bundle-files.ts';
 import type { CeremonyPlan } from './plan.ts';
-import { planQuorum } from './plan-quorum.ts';
+import { planQuorum } from './planned-file.ts';
 import { readSeatSignature } from './seat-signature.ts';
 import type { ReadTranscript, TranscriptFault } from './transcript.ts';
 import { verifySeats } from './verify-signatures.ts';

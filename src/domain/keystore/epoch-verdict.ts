@@ -11,6 +11,8 @@ export interface EpochFacts {
   readonly database: number;
   /** Epoch in the newest audit event about the keystore; 0 while there is none. */
   readonly audit: number;
+  /** The newest change in the audit log made exactly the manifest on this node. */
+  readonly auditNamesManifest: boolean;
   /** The journal record, when one is left. */
   readonly journal?: {
     /** Epoch that the recorded change makes. */
@@ -52,6 +54,13 @@ const ROWS: readonly VerdictRow[] = [
     holds: ({ file, database }) => file > database,
     verdict: {
       refuse: 'The files are newer than the database: the database went back. Restore it from a newer backup.',
+    },
+  },
+  {
+    // Two nodes changed their files at once, and the database took the other change.
+    holds: ({ auditNamesManifest }) => !auditNamesManifest,
+    verdict: {
+      refuse: 'The files are of another change than the database; carry the current files to this node or restore.',
     },
   },
   { holds: ({ journal }) => journal === undefined, verdict: 'open' },

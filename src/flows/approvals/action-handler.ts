@@ -36,7 +36,7 @@ export type ApplyAct = (tx: Transaction) => Promise<ExecutionResult>;
 
 interface HandlerBase {
   /** State and version of the target now. Compared when the request is made and again when it is executed. */
-  target(reader: Reader, targetId: string, params: SignedObject): Promise<TargetState>;
+  readonly target: (reader: Reader, targetId: string, params: SignedObject) => Promise<TargetState>;
   /** Refuses parameters that could never be executed, before anybody approves them. @throws KmcError */
   check?(reader: Reader, targetId: string, params: SignedObject): Promise<void>;
   /** True when there is no cool-down: in an emergency. */

@@ -47,7 +47,12 @@ export async function pullAudit(
   const page = await readPage(ports.database, input);
   if (page.entries.some((entry) => !isOwnPull(entry.canon, caller))) {
     const events = page.entries.length;
-    await recordPull(ports, caller, input.source, { first: page.scanned.from, next: page.scanned.next, events, size: page.size });
+    await recordPull(ports, caller, input.source, {
+      first: page.scanned.from,
+      next: page.scanned.next,
+      events,
+      size: page.size,
+    });
   }
   return page;
 }

@@ -5,6 +5,7 @@ import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { auditActor, type Caller } from '../../domain/caller.ts';
 import { newId, requireId } from '../../domain/id.ts';
 import { parseInventory, requireInventoryCoversCrl, type InventoryLine } from '../../domain/legacy-inventory.ts';
+import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, type Certificate } from '../../x509/certificate.ts';
 import { parseCertificateList, type CertificateList } from '../../x509/crl.ts';
@@ -13,7 +14,9 @@ import type { ServiceKeystore } from '../keystore/service-keystore.ts';
 import type { AuthorityRow } from '../ports/authorities.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 import type { CrlRow } from '../ports/crls.ts';
-import type { Clock, Database, Transaction } from '../ports/database.ts';
+import type { Clock, Database } from '../ports/database.ts';
+import { crlNumberDetail } from '../certificates/crl-number-detail.ts';
+import { requireAuthorityCertificate, requireIssuer } from './authority-certificate.ts';
 import { authorityEvent, authorityRow, insertAuthority } from './authority-row.ts';
 import { insertCaKey, sealedCaKey } from './insert-ca-key.ts';
 
@@ -75,28 +78,57 @@ function checkExpectation(input: LegacyAuthority, lines: readonly InventoryLine[
   );
 }
 
-function checkEstate(input: LegacyAuthority): CheckedEstate {
-  const certificate = parseCertificate(input.certificate);
-  const crl = parseCertificateList(input.crl);
+/** The CRL that the next one continues: complete, understood in full, and not from the future. */
+function checkCrl(crl: CertificateList, certificate: Certificate, now: Date): bigint {
   if (!crl.issuer.der.equals(certificate.subject.der) || !verifySignedBy(crl, certificate)) {
     throw new KmcError('E_CRL', 'The last CRL was not signed by this authority.');
   }
   if (crl.crlNumber === undefined) throw new KmcError('E_CRL', 'The last CRL has no number to continue from.');
+  if (crl.issuingDistributionPoint !== undefined || crl.deltaBase !== undefined) {
+    throw new KmcError('E_CRL', 'The last CRL holds only a part of the entries: bring the complete one.');
+  }
+  if (crl.entries.some((entry) => entry.unknownCritical !== undefined || entry.ofOtherIssuer === true)) {
+    throw new KmcError('E_CRL', 'An entry of the last CRL has a critical extension that is not known here.');
+  }
+  if (crl.thisUpdate > now) throw new KmcError('E_CRL', 'The last CRL is from the future: set the clock right.');
+  return crl.crlNumber;
+}
+
+function checkEstate(input: LegacyAuthority, now: Date): CheckedEstate {
+  const certificate = parseCertificate(input.certificate);
+  requireAuthorityCertificate(certificate, input, now);
+  const crl = parseCertificateList(input.crl);
+  const crlNumber = checkCrl(crl, certificate, now);
   if (input.key !== undefined && !input.key.spki.equals(certificate.spki)) {
     throw new KmcError('E_KEY', 'The private key is not that of the certificate.');
   }
   const lines = parseInventory(input.inventory.toString('utf8'));
   checkExpectation(input, lines);
   requireInventoryCoversCrl(lines, crl.entries);
-  return { certificate, crl, crlNumber: crl.crlNumber, lines };
+  return { certificate, crl, crlNumber, lines };
 }
 
-function certificateRow(authorityId: string, line: InventoryLine, at: Date, auditEvent: string): CertificateRow {
-  return {
-    id: newId('cert', at),
+/** Status and revocation of an inventory line; the CRL may know a date of invalidity besides. */
+function statusOf({ serialNumber, revoked }: InventoryLine, invalidityDates: ReadonlyMap<string, Date | undefined>) {
+  if (revoked === undefined) {
+    return { status: 'good', revokedAt: undefined, reason: undefined, invalidityDate: undefined } as const;
+  }
+  const { at, reason } = revoked;
+  const status = reason === 'certificateHold' ? 'on-hold' : 'revoked';
+  return { status, revokedAt: at, reason, invalidityDate: invalidityDates.get(serialNumber) } as const;
+}
+
+function certificateRows(
+  authorityId: string,
+  { lines, crl }: CheckedEstate,
+  createdAt: Date,
+  auditEvent: string,
+): CertificateRow[] {
+  const invalidityDates = new Map(crl.entries.map((entry) => [entry.serialNumber, entry.invalidityDate]));
+  return lines.map((line) => ({
+    id: newId('cert', createdAt),
     authorityId,
     serialNumber: line.serialNumber,
-    status: line.revoked === undefined ? 'good' : 'revoked',
     subject: line.subject,
     spkiSm3: spkiSm3(line.spki),
     profile: 'legacy-gateway',
@@ -109,12 +141,10 @@ function certificateRow(authorityId: string, line: InventoryLine, at: Date, audi
     pairId: undefined,
     deviceId: undefined,
     shard: undefined,
-    revokedAt: line.revoked?.at,
-    reason: line.revoked === undefined || line.revoked.reason === 'removeFromCRL' ? undefined : line.revoked.reason,
-    invalidityDate: undefined,
-    createdAt: at,
+    ...statusOf(line, invalidityDates),
+    createdAt,
     lastAuditEvent: auditEvent,
-  };
+  }));
 }
 
 function crlRow(input: LegacyAuthority, { crl, crlNumber }: CheckedEstate): CrlRow {
@@ -146,23 +176,21 @@ function crlEvent(
     terms: [{ type: 'authority', id }],
     actor: auditActor(caller),
     source: { node },
-    detail: { authority: id, crlNumber: Number(crlNumber), digest: expected.crl, entries: crl.entries.length },
+    detail: {
+      authority: id,
+      ...crlNumberDetail(crlNumber),
+      digest: expected.crl,
+      entries: crl.entries.length,
+      thisUpdate: signedTime(crl.thisUpdate),
+    },
   };
-}
-
-async function requireIssuer(tx: Transaction, issuerId: string, certificate: Certificate): Promise<void> {
-  const issuer = await tx.authorities.find(issuerId);
-  if (issuer === undefined)
-    throw new KmcError('E_NOT_FOUND', 'The issuer is not in the service: import the root first.');
-  if (verifySignedBy(certificate, parseCertificate(issuer.certificate))) return;
-  throw new KmcError('E_CERT', 'The certificate of the authority was not signed by the issuer that is named.');
 }
 
 /**
  * Brings a legacy authority into the service with its last CRL and its inventory, all or nothing: the CRL number
  * continues, old entries stay, imported serials and keys are known from the first moment (A.7).
- * @throws KmcError E_STALE when counts or digests are not those of the ceremony file; E_CRL, E_SCHEMA, E_JSON for what is
- * imported; E_CONFLICT when the authority is here already; E_SEALED.
+ * @throws KmcError E_STALE when counts or digests are not those of the ceremony file; E_CERT, E_CRL, E_KEY, E_SCHEMA, E_JSON
+ * for what is imported; E_NOT_FOUND (no such issuer); E_CONFLICT when the authority is here already; E_SEALED.
  */
 export async function importLegacyAuthority(
   ports: ImportLegacyPorts,
@@ -171,10 +199,10 @@ export async function importLegacyAuthority(
 ): Promise<AuthorityRow> {
   requireId(input.id, 'id of the authority');
   const at = ports.clock.now();
-  const estate = checkEstate(input);
+  const estate = checkEstate(input, at);
   const sealed = input.key === undefined ? undefined : await sealedCaKey(ports.keystore, input.id, input.key);
   const events = { authority: newId('ev', at), inventory: newId('ev', at) };
-  const rows = estate.lines.map((line) => certificateRow(input.id, line, at, events.inventory));
+  const rows = certificateRows(input.id, estate, at, events.inventory);
   const row = authorityRow(
     {
       id: input.id,
@@ -190,7 +218,7 @@ export async function importLegacyAuthority(
     at,
   );
   return await ports.database.transaction(async (tx) => {
-    if (input.issuerId !== undefined) await requireIssuer(tx, input.issuerId, estate.certificate);
+    if (input.issuerId !== undefined) await requireIssuer(tx, estate.certificate, input.issuerId);
     if (sealed !== undefined) await insertCaKey(tx, sealed, at);
     await insertAuthority(tx, row);
     await tx.audit.append(

@@ -45,6 +45,7 @@ export class CeremonyRun {
   #ceremonyKeystore: CeremonyKeystore | undefined;
   readonly #handedOut = new Map<string, SealedShare>();
   readonly #certificates = new Map<string, Certificate>();
+  readonly #issued = new Map<string, Certificate>();
 
   constructor(ports: CeremonyRunPorts, facts: CeremonyRunFacts) {
     this.ports = ports;
@@ -123,6 +124,16 @@ export class CeremonyRun {
     const share = this.#handedOut.get(`${keystore}/${custodian.person}`) ?? custodian.shares[keystore];
     if (share !== undefined) return share;
     throw new KmcError('E_NOT_FOUND', `${custodian.name} brought no share of the ${keystore} keystore.`);
+  }
+
+  /** Keeps the certificate that this ceremony issued to a person. */
+  noteIssued(person: string, certificate: Certificate): void {
+    this.#issued.set(person, certificate);
+  }
+
+  /** The certificate that this ceremony issued to a person, if it did. */
+  issuedTo(person: string): Certificate | undefined {
+    return this.#issued.get(person);
   }
 
   /** The files of the ceremony keystore; opened at their first use. @throws KmcError E_CONFLICT. */

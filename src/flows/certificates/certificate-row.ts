@@ -19,17 +19,18 @@ export function issuedCertificateRow(
   certificate: Buffer,
   row: CertificateRowFacts,
 ): CertificateRow {
-  const { facts, profile, notAfter } = prepared;
+  const { profile, facts } = prepared;
+  const { serialNumber, subject, spki, notBefore, notAfter } = prepared.linted.certificate;
   const digests = createDigests(certificate);
   return {
     id: row.id,
     authorityId: row.authorityId,
-    serialNumber: facts.serialNumber.toString('hex'),
+    serialNumber,
     status: 'good',
-    subject: facts.subject,
-    spkiSm3: spkiSm3(facts.spki),
+    subject: subject.der,
+    spkiSm3: spkiSm3(spki),
     profile,
-    notBefore: facts.notBefore,
+    notBefore,
     notAfter,
     certificate,
     certificateSm3: digests.sm3,

@@ -5,7 +5,7 @@ import { newId } from '../../domain/id.ts';
 import type { PolicySet } from '../../domain/policy.ts';
 import { newSerialNumber } from '../../domain/serial-number.ts';
 import type { GeneralName } from '../../x509/extensions/general-name.ts';
-import { issuingAuthority } from '../authorities/issuing-authority.ts';
+import { openAuthority, requireSigningAuthority } from '../authorities/issuing-authority.ts';
 import type { ServiceKeystore } from '../keystore/service-keystore.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 import type { Clock, Database, Transaction } from '../ports/database.ts';
@@ -50,11 +50,15 @@ export async function issueCertificate(
   along?: AlongWithCertificate,
 ): Promise<CertificateRow & { certificate: Buffer }> {
   const at = ports.clock.now();
-  const authority = await ports.database.read(async (reader) => {
-    await requireCertifiable(reader, spkiSm3(input.spki));
-    return await issuingAuthority(ports, reader, input.authorityId, 'certificates');
-  });
   const { subject, spki, subjectAltName } = input;
+  const kid = spkiSm3(spki);
+  const authority = await openAuthority(
+    ports,
+    await ports.database.read(async (reader) => {
+      await requireCertifiable(reader, kid);
+      return await requireSigningAuthority(reader, input.authorityId, 'certificates');
+    }),
+  );
   const facts = {
     serialNumber: newSerialNumber(),
     issuer: authority.issuer,
@@ -76,6 +80,8 @@ export async function issueCertificate(
     certificate,
   };
   return await ports.database.transaction(async (tx) => {
+    // Another request for the same key may have come first.
+    await requireCertifiable(tx, kid);
     await tx.audit.append(
       {
         id: ids.event,

@@ -6,13 +6,10 @@ import { lintTbsCertificate, type LintedTbs } from '../../x509/lint/lint-tbs-cer
 import type { Certificate } from '../../x509/certificate.ts';
 
 export interface PreparedCertificate {
-  /** TBSCertificate, DER: what will be signed. */
-  readonly tbs: Buffer;
-  /** What signing takes. */
+  /** What signing takes, with the TBSCertificate and its fields as they were linted. */
   readonly linted: LintedTbs;
   readonly profile: string;
   readonly facts: CertificateFacts;
-  readonly notAfter: Date;
 }
 
 /**
@@ -31,7 +28,9 @@ export function prepareCertificate(
   const rules = Object.hasOwn(policies.profiles, profile) ? policies.profiles[profile] : undefined;
   if (rules === undefined) throw new KmcError('E_POLICY', `Policy has no certificate profile ${profile}.`);
   const plan = planCertificate(rules, policies.publication, facts);
-  const tbs = encodeTbsCertificate(plan);
-  const linted = lintTbsCertificate(tbs, rules.kind, { skip, ...(issuer === undefined ? {} : { issuer }) });
-  return { tbs, linted, profile, facts, notAfter: plan.notAfter };
+  const linted = lintTbsCertificate(encodeTbsCertificate(plan), rules.kind, {
+    skip,
+    ...(issuer === undefined ? {} : { issuer }),
+  });
+  return { linted, profile, facts };
 }

@@ -9,12 +9,13 @@ import { encodeTbsCertList, parseCertificateList, type RevokedCertificate } from
 import { EXTENSIONS, extensionOf } from '../../x509/extensions.ts';
 import { lintTbsCertList } from '../../x509/lint/lint-tbs-cert-list.ts';
 import { compareSerialNumbers } from '../../x509/serial-number.ts';
-import { issuingAuthority, type IssuingAuthority } from '../authorities/issuing-authority.ts';
+import { openAuthority, requireSigningAuthority, type SigningAuthorityRow } from '../authorities/issuing-authority.ts';
 import type { RevokedEntry } from '../ports/certificates.ts';
 import type { CrlRow } from '../ports/crls.ts';
-import type { Clock, Database } from '../ports/database.ts';
+import type { Clock, Database, Reader } from '../ports/database.ts';
 import type { ServiceKeystore } from '../keystore/service-keystore.ts';
 import type { CryptoEngine } from '../../crypto/engine.ts';
+import { crlNumberDetail } from './crl-number-detail.ts';
 import { signCertificateList } from './sign-certificate-list.ts';
 
 export interface PublishCrlPorts {
@@ -31,18 +32,31 @@ const SCOPE = 'complete';
 const ATTEMPTS = 4;
 
 interface CrlSource {
-  readonly authority: IssuingAuthority;
+  readonly row: SigningAuthorityRow;
   readonly previous: CrlRow | undefined;
   /** What the new CRL will hold. */
   readonly revoked: readonly RevokedEntry[];
-  /** The same and those whose certificates have ended: what the last CRL held must be among them. */
-  readonly known: readonly RevokedEntry[];
+  /** How many entries of the last CRL are gone without a reason. */
+  readonly lost: number;
+}
+
+/** An entry of the last CRL must still be in the inventory; only one on hold may have been released. */
+async function countLost(reader: Reader, authorityId: string, previous: CrlRow): Promise<number> {
+  // Those whose certificates have ended are not in the next CRL, and still in the inventory.
+  const inventory = await reader.certificates.revoked(authorityId, {});
+  let lost = 0;
+  for (const { serialNumber, reason } of lostEntries(parseCertificateList(previous.crl).entries, inventory)) {
+    const row =
+      reason === 'certificateHold' ? await reader.certificates.findBySerial(authorityId, serialNumber) : undefined;
+    if (row?.status !== 'good') lost += 1;
+  }
+  return lost;
 }
 
 async function readSource(ports: PublishCrlPorts, authorityId: string): Promise<CrlSource> {
   return await ports.database.snapshot(async (reader) => {
-    const authority = await issuingAuthority(ports, reader, authorityId, 'lists');
-    if (authority.row.inventory === 'awaited') {
+    const row = await requireSigningAuthority(reader, authorityId, 'lists');
+    if (row.inventory === 'awaited') {
       throw new KmcError(
         'E_STATE',
         'The inventory of this authority is not in yet: nothing is said of its certificates.',
@@ -51,9 +65,12 @@ async function readSource(ports: PublishCrlPorts, authorityId: string): Promise<
     const previous = await reader.crls.latest(authorityId, SCOPE);
     // An entry stays until it stood in one CRL after the certificate's own end (RFC 5280 3.3).
     const filter = previous === undefined ? {} : { endingAfter: previous.thisUpdate };
-    const revoked = await reader.certificates.revoked(authorityId, filter);
-    const known = previous === undefined ? revoked : await reader.certificates.revoked(authorityId, {});
-    return { authority, previous, revoked, known };
+    return {
+      row,
+      previous,
+      revoked: await reader.certificates.revoked(authorityId, filter),
+      lost: previous === undefined ? 0 : await countLost(reader, authorityId, previous),
+    };
   });
 }
 
@@ -67,21 +84,32 @@ function entryOf({ serialNumber, revokedAt, reason, invalidityDate }: RevokedEnt
   };
 }
 
-function guard({ previous, known }: CrlSource, thisUpdate: Date): void {
-  if (previous === undefined) return;
-  if (thisUpdate < previous.thisUpdate) {
-    throw new KmcError('E_TIME', 'The clock is behind the last CRL: set it right before another one is made.');
-  }
-  const lost = lostEntries(parseCertificateList(previous.crl).entries, known);
-  if (lost.length === 0) return;
-  throw new KmcError(
-    'E_CRL',
-    `The new CRL would lose ${lost.length} entries of the last one: the inventory was altered.`,
-  );
+/** As CRLs count time. */
+function wholeSeconds(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / 1000) * 1000);
 }
 
-async function signCrl(ports: PublishCrlPorts, source: CrlSource, number: bigint, thisUpdate: Date): Promise<CrlRow> {
-  const { authority, previous, revoked } = source;
+/** @throws KmcError E_TIME, E_INTEGRITY, E_CRL rather than sign what contradicts the last CRL. */
+function guard({ row, previous, revoked, lost }: CrlSource, thisUpdate: Date): void {
+  const last = previous?.thisUpdate ?? new Date(0);
+  const newest = revoked.reduce((latest, { revokedAt }) => (revokedAt > latest ? revokedAt : latest), last);
+  if (thisUpdate < wholeSeconds(newest)) {
+    throw new KmcError(
+      'E_TIME',
+      'The clock is behind the last CRL or a revocation: set it right before another CRL is made.',
+    );
+  }
+  if (previous !== undefined && row.crlNumber < previous.number) {
+    throw new KmcError('E_INTEGRITY', 'The CRL number went back: the database was altered. Restore it.');
+  }
+  if (lost === 0) return;
+  throw new KmcError('E_CRL', `The new CRL would lose ${lost} entries of the last one: the inventory was altered.`);
+}
+
+async function signCrl(ports: PublishCrlPorts, source: CrlSource, thisUpdate: Date): Promise<CrlRow> {
+  const { row, previous, revoked } = source;
+  const authority = await openAuthority(ports, row);
+  const number = row.crlNumber + 1n;
   const nextUpdate = new Date(thisUpdate.getTime() + ports.policies.revocation.crlValiditySeconds * 1000);
   const entries = revoked.map(entryOf).sort((a, b) => compareSerialNumbers(a.serialNumber, b.serialNumber));
   const tbs = encodeTbsCertList({
@@ -100,14 +128,12 @@ async function signCrl(ports: PublishCrlPorts, source: CrlSource, number: bigint
     ...(previous === undefined ? {} : { previousNumber: previous.number }),
   });
   const crl = await signCertificateList(authority.signer, linted);
-  const { id } = authority.row;
-  const crlSm3 = createDigests(crl).sm3;
   return {
-    authorityId: id,
+    authorityId: row.id,
     scope: SCOPE,
     number,
     crl,
-    crlSm3,
+    crlSm3: createDigests(crl).sm3,
     entries: entries.length,
     thisUpdate,
     nextUpdate,
@@ -119,7 +145,10 @@ async function store(ports: PublishCrlPorts, caller: Caller, row: CrlRow, from: 
   const auditEvent = newId('ev', row.thisUpdate);
   return await ports.database.transaction(async (tx) => {
     const won = await tx.authorities.advanceCrlNumber(row.authorityId, from, row.number);
-    if (!won || !(await tx.crls.insert(row))) return false;
+    if (!won) return false;
+    if (!(await tx.crls.insert(row))) {
+      throw new KmcError('E_INTEGRITY', 'There is a CRL of that number already: the database was altered. Restore it.');
+    }
     await tx.audit.append(
       {
         id: auditEvent,
@@ -131,7 +160,7 @@ async function store(ports: PublishCrlPorts, caller: Caller, row: CrlRow, from: 
         source: { node: ports.node },
         detail: {
           authority: row.authorityId,
-          crlNumber: Number(row.number),
+          ...crlNumberDetail(row.number),
           digest: row.crlSm3,
           entries: row.entries,
           thisUpdate: signedTime(row.thisUpdate),
@@ -149,16 +178,16 @@ async function store(ports: PublishCrlPorts, caller: Caller, row: CrlRow, from: 
  * number, a later time, linted, and its signature checked twice.
  * @returns the new CRL.
  * @throws KmcError E_NOT_FOUND; E_STATE (the authority signs no CRLs, or its inventory is awaited); E_CRL when an entry
- * would be lost; E_TIME when the clock went back; E_CONFLICT when other publishers won every time.
+ * would be lost; E_TIME when the clock went back; E_SEALED; E_INTEGRITY when the number was altered or the signature does
+ * not verify; E_CONFLICT when other publishers won every time.
  */
 export async function publishCrl(ports: PublishCrlPorts, caller: Caller, authorityId: string): Promise<CrlRow> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const source = await readSource(ports, authorityId);
-    const thisUpdate = new Date(Math.floor(ports.clock.now().getTime() / 1000) * 1000);
+    const thisUpdate = wholeSeconds(ports.clock.now());
     guard(source, thisUpdate);
-    const from = source.authority.row.crlNumber;
-    const row = await signCrl(ports, source, from + 1n, thisUpdate);
-    if (await store(ports, caller, row, from)) return row;
+    const row = await signCrl(ports, source, thisUpdate);
+    if (await store(ports, caller, row, source.row.crlNumber)) return row;
   }
   throw new KmcError('E_CONFLICT', 'Other CRLs of this authority were made meanwhile: the newest one is in place.');
 }

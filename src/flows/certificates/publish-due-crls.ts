@@ -1,12 +1,8 @@
 import type { Caller } from '../../domain/caller.ts';
 import { KmcError } from '../../errors.ts';
+import { maySign } from '../authorities/issuing-authority.ts';
 import type { AuthorityRow } from '../ports/authorities.ts';
 import { publishCrl, type PublishCrlPorts } from './publish-crl.ts';
-
-/** An authority signs CRLs for its subordinates: a root does that in a ceremony, the others here. */
-function mayPublish(row: AuthorityRow): boolean {
-  return row.keyId !== undefined && row.inventory !== 'awaited' && row.state !== 'revoked' && row.state !== 'staged';
-}
 
 async function isDue(ports: PublishCrlPorts, row: AuthorityRow): Promise<boolean> {
   const latest = await ports.database.read((reader) => reader.crls.latest(row.id, 'complete'));
@@ -24,7 +20,8 @@ export async function publishDueCrls(ports: PublishCrlPorts, caller: Caller): Pr
   const rows = await ports.database.read((reader) => reader.authorities.list({}));
   const published: string[] = [];
   let trouble: unknown;
-  for (const row of rows.filter(mayPublish)) {
+  // A root has its key, and signs its CRLs, in the ceremony room.
+  for (const row of rows.filter((each) => maySign(each, 'lists') && each.inventory !== 'awaited')) {
     try {
       if (!(await isDue(ports, row))) continue;
       await publishCrl(ports, caller, row.id);

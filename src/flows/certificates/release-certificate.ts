@@ -1,12 +1,13 @@
 import { auditActor, type Caller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
 import { KmcError } from '../../errors.ts';
+import { certificateWithPair } from './certificate-pair.ts';
 import type { RevocationPorts } from './revoke-certificate.ts';
 
 /**
  * Takes a certificate, and the other half of its pair, off hold.
  * @returns the ids of the certificates that are good again.
- * @throws KmcError E_NOT_FOUND; E_STATE when it is not on hold.
+ * @throws KmcError E_NOT_FOUND; E_STATE when it is not on hold, or changed meanwhile.
  */
 export async function releaseCertificate(
   ports: RevocationPorts,
@@ -14,31 +15,31 @@ export async function releaseCertificate(
   input: { readonly certificateId: string; readonly requestId?: string },
 ): Promise<readonly string[]> {
   const at = ports.clock.now();
+  const pair = await ports.database.read((reader) => certificateWithPair(reader, input.certificateId));
+  if (pair[0].status !== 'on-hold') throw new KmcError('E_STATE', 'The certificate is not on hold.');
+  const held = pair.filter((row) => row.status === 'on-hold').map((row) => ({ row, auditEvent: newId('ev', at) }));
   return await ports.database.transaction(async (tx) => {
-    const row = await tx.certificates.find(input.certificateId);
-    if (row === undefined) throw new KmcError('E_NOT_FOUND', 'There is no certificate of that id.');
-    const pair = row.pairId === undefined ? [row] : await tx.certificates.list({ pairId: row.pairId }, { limit: 10 });
-    const held = pair.filter((each) => each.status === 'on-hold');
-    if (row.status !== 'on-hold') throw new KmcError('E_STATE', 'The certificate is not on hold.');
-    for (const each of held) {
-      const auditEvent = newId('ev', at);
+    for (const { row, auditEvent } of held) {
       await tx.audit.append(
         {
           id: auditEvent,
           action: 'certificate.unsuspend',
           outcome: 'success',
-          subjects: [{ type: 'certificate', id: each.id }],
-          terms: [{ type: 'authority', id: each.authorityId }],
+          subjects: [{ type: 'certificate', id: row.id }],
+          terms: [
+            { type: 'authority', id: row.authorityId },
+            ...(row.deviceId === undefined ? [] : [{ type: 'device', id: row.deviceId }]),
+          ],
           actor: auditActor(caller),
           source: { node: ports.node, ...(input.requestId === undefined ? {} : { request: input.requestId }) },
-          detail: { authority: each.authorityId, serial: each.serialNumber, profile: each.profile },
+          detail: { authority: row.authorityId, serial: row.serialNumber, profile: row.profile },
         },
         at,
       );
-      if (!(await tx.certificates.release(each.id, auditEvent))) {
+      if (!(await tx.certificates.release(row.id, auditEvent))) {
         throw new KmcError('E_STATE', 'The certificate changed meanwhile: look at it again.');
       }
     }
-    return held.map((each) => each.id);
+    return held.map(({ row }) => row.id);
   });
 }

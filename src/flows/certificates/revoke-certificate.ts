@@ -3,6 +3,7 @@ import { newId } from '../../domain/id.ts';
 import { KmcError } from '../../errors.ts';
 import type { CertificateRow, RevocationReason } from '../ports/certificates.ts';
 import type { Clock, Database, Transaction } from '../ports/database.ts';
+import { certificateWithPair } from './certificate-pair.ts';
 
 export interface RevocationInput {
   readonly certificateId: string;
@@ -22,25 +23,31 @@ export interface RevocationPorts {
 /** A revoked key is never certified again for these reasons. */
 const BLOCKS_KEY: readonly RevocationReason[] = ['keyCompromise', 'cACompromise', 'aACompromise'];
 
-function revocable(row: CertificateRow | undefined, reason: RevocationReason): asserts row is CertificateRow {
-  if (row === undefined || row.status === 'reserved' || row.status === 'aborted') {
-    throw new KmcError('E_NOT_FOUND', 'There is no certificate of that id.');
-  }
+function requireRevocable(row: CertificateRow, reason: RevocationReason): void {
   if (row.status === 'revoked') throw new KmcError('E_STATE', 'The certificate is revoked already.');
   if (row.status === 'on-hold' && reason === 'certificateHold') {
     throw new KmcError('E_STATE', 'The certificate is on hold already: release it, or revoke it for good.');
   }
 }
 
+/** What a revocation for this reason still changes. */
+function isAffected({ status }: CertificateRow, reason: RevocationReason): boolean {
+  return status === 'good' || (status === 'on-hold' && reason !== 'certificateHold');
+}
+
+interface Revocation {
+  readonly row: CertificateRow;
+  readonly auditEvent: string;
+  readonly at: Date;
+}
+
 async function revokeOne(
   tx: Transaction,
-  ports: RevocationPorts,
+  { node }: RevocationPorts,
   caller: Caller,
   input: RevocationInput,
-  row: CertificateRow,
-  at: Date,
+  { row, auditEvent, at }: Revocation,
 ): Promise<void> {
-  const auditEvent = newId('ev', at);
   const { reason, invalidityDate } = input;
   await tx.audit.append(
     {
@@ -53,7 +60,7 @@ async function revokeOne(
         ...(row.deviceId === undefined ? [] : [{ type: 'device', id: row.deviceId }]),
       ],
       actor: auditActor(caller),
-      source: { node: ports.node, ...(input.requestId === undefined ? {} : { request: input.requestId }) },
+      source: { node, ...(input.requestId === undefined ? {} : { request: input.requestId }) },
       detail: { authority: row.authorityId, serial: row.serialNumber, profile: row.profile, reason },
     },
     at,
@@ -69,7 +76,8 @@ async function revokeOne(
  * Revokes a certificate, or puts it on hold (reason certificateHold), together with the other half of its pair: a gateway
  * whose signing certificate is void must not be reached under its encryption certificate either.
  * @returns the ids of the certificates that are now revoked or on hold.
- * @throws KmcError E_NOT_FOUND; E_STATE when it is revoked already or changed meanwhile.
+ * @throws KmcError E_NOT_FOUND; E_STATE when it is revoked already or changed meanwhile; E_TIME for an invalidityDate that
+ * is yet to come.
  */
 export async function revokeCertificate(
   ports: RevocationPorts,
@@ -77,17 +85,16 @@ export async function revokeCertificate(
   input: RevocationInput,
 ): Promise<readonly string[]> {
   const at = ports.clock.now();
+  if (input.invalidityDate !== undefined && input.invalidityDate > at) {
+    throw new KmcError('E_TIME', 'The key cannot have been lost in the future: state when it was.');
+  }
+  const pair = await ports.database.read((reader) => certificateWithPair(reader, input.certificateId));
+  requireRevocable(pair[0], input.reason);
+  const revocations = pair
+    .filter((row) => isAffected(row, input.reason))
+    .map((row): Revocation => ({ row, auditEvent: newId('ev', at), at }));
   return await ports.database.transaction(async (tx) => {
-    const row = await tx.certificates.find(input.certificateId);
-    revocable(row, input.reason);
-    const pair =
-      row.pairId === undefined
-        ? []
-        : (await tx.certificates.list({ pairId: row.pairId }, { limit: 10 })).filter(
-            (other) => other.id !== row.id && (other.status === 'good' || other.status === 'on-hold'),
-          );
-    const all = [row, ...pair];
-    for (const each of all) await revokeOne(tx, ports, caller, input, each, at);
-    return all.map((each) => each.id);
+    for (const revocation of revocations) await revokeOne(tx, ports, caller, input, revocation);
+    return revocations.map(({ row }) => row.id);
   });
 }

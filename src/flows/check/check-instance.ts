@@ -24,6 +24,8 @@ export interface InvariantResult {
 type CheckPorts = Pick<Instance, 'database' | 'engine' | 'keystore' | 'policies'>;
 
 const PAGE = 500;
+/** A revocation carries the time at which it began; it is in force, and in the next CRL, once it is stored. */
+const STORING_MS = 60_000;
 /** Violations named one by one; more are counted. */
 const NAMED = 20;
 
@@ -110,7 +112,6 @@ async function checkEscrow(ports: CheckPorts, reader: Reader): Promise<Invariant
 async function checkCertificates(reader: Reader): Promise<InvariantResult[]> {
   const intents = new Findings();
   const lists = new Findings();
-  const revoked = new Map<string, Set<string>>();
   for await (const row of certificatesOf(reader)) {
     intents.checked += 1;
     if (row.status === 'aborted' && row.certificate !== undefined) intents.add(`aborted ${row.id} has a certificate`);
@@ -122,11 +123,12 @@ async function checkCertificates(reader: Reader): Promise<InvariantResult[]> {
     const latest = await reader.crls.latest(authority.id, 'complete');
     if (latest === undefined) continue;
     lists.checked += 1;
-    const entries = new Set(parseCertificateList(latest.crl).entries.map((entry) => entry.serialNumber));
-    revoked.set(authority.id, entries);
+    const crl = parseCertificateList(latest.crl);
+    const entries = new Set(crl.entries.map((entry) => entry.serialNumber));
+    if (crl.crlNumber !== latest.number) lists.add(`${authority.id}: the newest CRL states another number`);
     if (authority.crlNumber !== latest.number) lists.add(`${authority.id}: CRL number and newest CRL differ`);
     for (const entry of await reader.certificates.revoked(authority.id, { endingAfter: latest.thisUpdate })) {
-      const due = entry.revokedAt < latest.thisUpdate;
+      const due = entry.revokedAt.getTime() + STORING_MS < latest.thisUpdate.getTime();
       if (due && !entries.has(entry.serialNumber)) lists.add(`${authority.id}: the CRL lacks ${entry.serialNumber}`);
     }
   }

@@ -97,10 +97,8 @@ async function issue(
   if (device.status !== 'registered' && device.status !== 'in-service') {
     throw new KmcError('E_STATE', `The device is ${device.status}: it cannot enrol.`);
   }
-  const { authority, chain } = await ports.database.read(async (reader) => {
-    await requireCertifiable(reader, scene.spkiSm3, { deviceId: device.id });
-    return await deviceAuthority(ports, reader);
-  });
+  await ports.database.read((reader) => requireCertifiable(reader, scene.spkiSm3, { deviceId: device.id }));
+  const { authority, chain } = await deviceAuthority(ports);
   const plan = { device, profile, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   const pair = await issuePair(ports, plan);
   const answerUntil = new Date(at.getTime() + ports.policies.enrolment.redeliverySeconds * 1000);

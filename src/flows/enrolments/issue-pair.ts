@@ -84,7 +84,7 @@ async function signPair(ports: IssuePairPorts, plan: PairPlan, encSpki: Buffer):
     ),
   );
   const [sign, enc] = halves as [(typeof halves)[number], (typeof halves)[number]];
-  lintPair(sign.tbs, enc.tbs);
+  lintPair(sign.linted.certificate, enc.linted.certificate);
   const facts = {
     authorityId: authority.row.id,
     createdAt: at,

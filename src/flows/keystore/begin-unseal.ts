@@ -27,7 +27,7 @@ export async function beginUnseal({ keystore, clock }: BeginUnsealPorts, caller:
   if (keystore.session(now) !== undefined) return keystore.status(now);
   nextSealState(keystore.state, 'begun');
   const { engine, files } = keystore.ports;
-  const inspected = await keystore.faultOnContradiction(() => inspectKeystore(files));
+  const inspected = await keystore.faultOnContradiction(() => files.exclusively(() => inspectKeystore(files)));
   if (inspected === undefined) throw new KmcError('E_STATE', 'There is no keystore; make it with a ceremony first.');
   const session = await ShareSession.open(engine, inspected.seal, now);
   // Two may begin at once: the second joins the session of the first.

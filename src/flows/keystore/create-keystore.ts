@@ -44,16 +44,27 @@ const FIRST_VERSION = 1;
 /**
  * Makes the keystore of the kind of `files`. It is sealed afterwards. A making that was cut before it counted is cleared
  * away and begun anew, with a new share set; one that was cut later is completed by the next unseal.
- * @throws KmcError E_EXISTS (keystore or its rows are there), E_SAME_PERSON, E_USAGE (threshold), E_STORAGE, E_AUDIT.
+ * @throws KmcError E_EXISTS (keystore or its rows are there), E_SAME_PERSON, E_USAGE (threshold), E_CONFLICT (another
+ * process is at it), E_STORAGE, E_AUDIT.
  */
 export async function createKeystore(
   ports: CreateKeystorePorts,
   input: CreateKeystoreInput,
   caller: Caller,
 ): Promise<CreatedKeystore> {
-  const { engine, files, clock } = ports;
   const database = databaseOf(ports);
-  await clearTheWay(files, database);
+  return ports.files.exclusively(async () => {
+    await clearTheWay(ports.files, database);
+    return make(ports, database, input, caller);
+  });
+}
+
+async function make(
+  { engine, files, clock }: CreateKeystorePorts,
+  database: Database | undefined,
+  input: CreateKeystoreInput,
+  caller: Caller,
+): Promise<CreatedKeystore> {
   const now = clock.now();
   const ring = await KeyRing.generate(engine, FIRST_VERSION);
   try {

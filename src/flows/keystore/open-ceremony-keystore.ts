@@ -78,7 +78,8 @@ export async function openCeremonyKeystore(
 function judgeJournal({ manifest, digest, record }: InspectedKeystore): EpochVerdict {
   const { epoch } = manifest.body;
   const journal = record && { toEpoch: record.body.toEpoch, namesManifest: record.body.manifest === digest };
-  return judgeEpochs({ file: epoch, database: epoch, audit: epoch, ...(journal === undefined ? {} : { journal }) });
+  const facts = { file: epoch, database: epoch, audit: epoch, auditNamesManifest: true };
+  return judgeEpochs({ ...facts, ...(journal === undefined ? {} : { journal }) });
 }
 
 async function openRing(

@@ -10,7 +10,7 @@ import type { SealedKekRow } from '../ports/keystore-rows.ts';
 import { applyDatabaseStep, discardChange, finishChange } from './commit-change.ts';
 import { inspectKeystore, type InspectedKeystore } from './inspect-keystore.ts';
 import { KeyRing } from './key-ring.ts';
-import { keystoreAuditEpoch } from './keystore-audit-epoch.ts';
+import { keystoreAuditState } from './keystore-audit-state.ts';
 import { openKekRows } from './open-kek-rows.ts';
 
 interface OpenServicePorts {
@@ -24,17 +24,32 @@ type StoredKek = Omit<SealedKekRow, 'state' | 'createdAt'>;
 /**
  * Opens master key and key-encryption keys, checks the MAC of the manifest, judges the epochs (security-and-faults 2.4)
  * and completes or drops what a crash left.
+ * @param setId of the shares that were given.
  * @param unsealKey what the shares made; the caller destroys it.
  * @returns the open ring and its epoch.
- * @throws KmcError E_ROLLBACK, E_INTEGRITY (the keystore contradicts itself); E_STORAGE, E_AUDIT, E_CONFLICT.
+ * @throws KmcError E_ROLLBACK, E_INTEGRITY (the keystore contradicts itself); E_CONFLICT (the share set was replaced
+ * meanwhile, or another process is at it); E_STORAGE, E_AUDIT.
  */
-export async function openServiceRing(
-  { engine, database, files }: OpenServicePorts,
+export function openServiceRing(
+  ports: OpenServicePorts,
+  setId: string,
   unsealKey: SecretHandle,
-): Promise<{ ring: KeyRing; epoch: number; setId: string }> {
+): Promise<{ ring: KeyRing; epoch: number }> {
+  return ports.files.exclusively(() => openAlone(ports, setId, unsealKey));
+}
+
+async function openAlone(
+  { engine, database, files }: OpenServicePorts,
+  setId: string,
+  unsealKey: SecretHandle,
+): Promise<{ ring: KeyRing; epoch: number }> {
   const inspected = inspectKeystore(files);
-  if (inspected === undefined)
+  if (inspected === undefined) {
     throw new KmcError('E_INTEGRITY', 'The manifest of the keystore is missing. Restore it.');
+  }
+  if (inspected.seal.set.setId !== setId) {
+    throw new KmcError('E_CONFLICT', 'The share set was replaced meanwhile; begin again with the new shares.');
+  }
   const { verdict, rows } = await judge(database, inspected);
   const ring = await KeyRing.open(engine, inspected.seal, unsealKey);
   try {
@@ -42,7 +57,7 @@ export async function openServiceRing(
     await openKekRows(ring, files, verdict === 'resume' ? rowsAfter(rows, record) : rows);
     await checkMacs(ring, inspected, verdict);
     if (record !== undefined) await settle(database, files, record, verdict);
-    return { ring, epoch: inspected.manifest.body.epoch, setId: inspected.seal.set.setId };
+    return { ring, epoch: inspected.manifest.body.epoch };
   } catch (error) {
     ring.wipe();
     throw error;
@@ -55,13 +70,14 @@ async function judge(
 ): Promise<{ verdict: EpochVerdict; rows: readonly StoredKek[] }> {
   const found = await database.snapshot(async (reader) => ({
     database: await reader.instance.keystoreEpoch(),
-    audit: await keystoreAuditEpoch(reader.audit),
+    audit: await keystoreAuditState(reader.audit),
     rows: await reader.keystoreRows.keks(),
   }));
   const verdict = judgeEpochs({
     file: manifest.body.epoch,
     database: found.database,
-    audit: found.audit,
+    audit: found.audit.epoch,
+    auditNamesManifest: found.audit.manifest === digest,
     ...(record === undefined
       ? {}
       : { journal: { toEpoch: record.body.toEpoch, namesManifest: record.body.manifest === digest } }),

@@ -28,7 +28,8 @@ export interface ReshareKeystoreInput extends HandOut {
  * (security-and-faults 2.5). The old shares open nothing afterwards. Other nodes stay sealed until they have the new
  * files. Whether the caller may is decided by whoever calls this: it runs in a ceremony.
  * @returns id of the new set and the new epoch.
- * @throws KmcError E_SEALED, E_SAME_PERSON, E_USAGE (threshold); after any later error the keystore is sealed, and the
+ * @throws KmcError E_SEALED, E_SAME_PERSON, E_USAGE (threshold), E_CONFLICT (the files are not those that were opened, or
+ * another process is at it); after any later error the keystore is sealed, and the
  * next unseal completes or drops the change.
  */
 export async function reshareKeystore(
@@ -36,11 +37,21 @@ export async function reshareKeystore(
   input: ReshareKeystoreInput,
   caller: Caller,
 ): Promise<{ setId: string; epoch: number }> {
-  const { files, database } = keystore.ports;
   await keystore.reload();
+  return keystore.ports.files.exclusively(() => reshareAlone({ keystore, clock }, input, caller));
+}
+
+async function reshareAlone(
+  { keystore, clock }: ReshareKeystorePorts,
+  input: ReshareKeystoreInput,
+  caller: Caller,
+): Promise<{ setId: string; epoch: number }> {
+  const { files, database } = keystore.ports;
   const epoch = keystore.epoch;
   const before = await keystore.faultOnContradiction(() => inspectKeystore(files));
-  if (before === undefined) throw new KmcError('E_STATE', 'There is no keystore; make it with a ceremony first.');
+  if (before?.manifest.body.epoch !== epoch || before.record !== undefined) {
+    throw new KmcError('E_CONFLICT', 'The files of the keystore were changed meanwhile; seal, and unseal it again.');
+  }
   const now = clock.now();
   const next = await keystore.ringForChange().successor();
   try {

@@ -90,19 +90,14 @@ async function takeShare(giving: Giving, share: Buffer): Promise<SecretHandle | 
 }
 
 async function openWith(giving: Giving, unsealKey: SecretHandle): Promise<void> {
-  const { keystore } = giving;
+  const { keystore, session } = giving;
+  const { setId, threshold } = session.seal.set;
   try {
     await keystore.faultOnContradiction(async () => {
-      const { ring, epoch, setId } = await openServiceRing(keystore.ports, unsealKey);
+      const { ring, epoch } = await openServiceRing(keystore.ports, setId, unsealKey);
       try {
-        const { threshold } = giving.session.seal.set;
-        await record(
-          giving,
-          'keystore.unseal',
-          { masterVersion: ring.masterVersion, set: setId, threshold },
-          undefined,
-          epoch,
-        );
+        const detail = { masterVersion: ring.masterVersion, set: setId, threshold };
+        await record(giving, 'keystore.unseal', detail, undefined, epoch);
         keystore.open(ring, epoch);
       } catch (error) {
         ring.wipe();

@@ -25,7 +25,7 @@ function parametersOf(params: SignedObject): ChangeParameters {
  * The handler of `policy.change`. Once it is done, every process that runs with the old files refuses to work (E_POLICY)
  * until it was started again with the new ones.
  */
-export function policyChangeHandler(ports: Pick<Instance, 'policies' | 'policyDigest'>): DatabaseHandler {
+export function changePolicyHandler(ports: Pick<Instance, 'policies' | 'policyDigest'>): DatabaseHandler {
   return {
     kind: 'database',
     target: async () => ({ state: 'PINNED', version: ports.policies.version }),

@@ -9,7 +9,18 @@ export interface BlockedKeyRow {
   readonly auditEvent: string;
 }
 
+/** A place where a public key stands already: blocked, certified, or the key of somebody. */
+export interface KeyUse {
+  readonly kind: 'blocked' | 'certificate' | 'device' | 'authority' | 'person';
+  /** Of a certificate or device: the device. */
+  readonly deviceId: string | undefined;
+  /** Of a certificate: its status. */
+  readonly status: string | undefined;
+}
+
 export interface BlockedKeyReader {
+  /** Every use of the key that is known here, in one look. */
+  usesOf(spkiSm3: string): Promise<KeyUse[]>;
   find(spkiSm3: string): Promise<BlockedKeyRow | undefined>;
 }
 

@@ -20,10 +20,16 @@ export interface KeystoreFileReader {
 }
 
 /**
- * Reads and writes; held by one process at a time. Each write is durable on return.
- * All throw KmcError E_STORAGE when the storage refuses, with `fatal` after a failed fsync.
+ * Reads and writes. Each write is durable on return, and all throw KmcError E_STORAGE when the storage refuses, with
+ * `fatal` after a failed fsync. Writes are good inside of `exclusively` only.
  */
 export interface KeystoreFiles extends KeystoreFileReader {
+  /**
+   * Runs `work` while no other process changes these files, or judges what a change left. First it deletes what an
+   * interrupted write left behind. Not to be nested.
+   * @throws KmcError E_CONFLICT when another process is at it for longer than 5 s; what `work` throws.
+   */
+  exclusively<T>(work: () => Promise<T> | T): Promise<T>;
   /** Puts the manifest in place of the last one, in one step. */
   replaceManifest(bytes: Buffer): void;
   /** Writes a new file. @throws KmcError E_EXISTS; E_ID for a name that no keystore of this kind holds. */
@@ -34,6 +40,6 @@ export interface KeystoreFiles extends KeystoreFileReader {
   addJournal(sequence: number, bytes: Buffer): void;
   /** Removes a journal record; an absent one is no error. */
   removeJournal(sequence: number): void;
-  /** Gives the lock back; the object is of no use afterwards. */
+  /** The object is of no use afterwards. */
   close(): void;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../../flows/instance.ts';
 import type { AuthorityRow } from '../../flows/ports/authorities.ts';
+import { sm3Fingerprint } from '../../x509/certificate.ts';
 import { formatName } from '../../x509/name.ts';
 import { route, type Reply, type RequestContext, type Route } from '../route.ts';
 import { timeText } from '../schemas.ts';
@@ -87,7 +88,7 @@ export function authorityRoutes(instance: Instance): Route[] {
       async handle(context) {
         const row = await instance.database.read((reader) => reader.authorities.find(idOf(context.params.file)));
         if (row === undefined) throw new KmcError('E_NOT_FOUND', 'there is no authority of that name');
-        return published(context, 'application/pkix-cert', row.certificate, row.spkiSm3);
+        return published(context, 'application/pkix-cert', row.certificate, sm3Fingerprint(row.certificate));
       },
     }),
     route({

@@ -136,6 +136,7 @@ export function certificateRoutes(instance: Instance): Route[] {
       tag: 'certificates',
       summary: 'Makes the next CRL of an authority now',
       access: { persons: ['ca-operator'] },
+      idempotent: true,
       params: z.strictObject({ id: ID }),
       body: z.strictObject({}),
       answers: { 201: { description: 'the new CRL', schema: z.object({ number: z.string() }) } },

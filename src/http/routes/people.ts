@@ -7,7 +7,13 @@ import { listReply, PAGE_QUERY, pageOf } from '../listing.ts';
 import { route, type Route } from '../route.ts';
 import { ID, timeText } from '../schemas.ts';
 
-const READERS = ['security-administrator', 'system-administrator', 'ca-owner', 'audit-administrator', 'auditor'] as const;
+const READERS = [
+  'security-administrator',
+  'system-administrator',
+  'ca-owner',
+  'audit-administrator',
+  'auditor',
+] as const;
 const PATH = '/api/v1/people';
 const PERSON = z.object({
   id: ID,

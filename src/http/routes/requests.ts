@@ -61,7 +61,13 @@ const DECISION = z.strictObject({
 });
 
 const SUMMARY = z.object({ id: ID, op: OPERATION, state: z.enum(REQUEST_STATES), digest: DIGEST, expiresAt: TIME });
-const CREATED = z.object({ id: ID, digest: DIGEST, words: z.array(z.string()), canonical: z.string(), state: z.string() });
+const CREATED = z.object({
+  id: ID,
+  digest: DIGEST,
+  words: z.array(z.string()),
+  canonical: z.string(),
+  state: z.string(),
+});
 const DECIDED = z.object({ id: ID, state: z.enum(REQUEST_STATES), evaluation: z.object({}) });
 
 function summary(row: RequestRow): object {
@@ -199,7 +205,9 @@ function decideRoutes(instance: ServedInstance): Route[] {
       idempotent: true,
       params: PARAMS,
       body: z.strictObject({}),
-      answers: { 201: { description: 'what came of it', schema: z.object({ id: ID, digest: DIGEST, result: z.object({}) }) } },
+      answers: {
+        201: { description: 'what came of it', schema: z.object({ id: ID, digest: DIGEST, result: z.object({}) }) },
+      },
       async handle({ params, caller, requestId }) {
         await showRequest(instance, params.id, caller);
         const input = { requestId: params.id, source: auditSourceOf(instance, requestId) };
@@ -214,6 +222,7 @@ function decideRoutes(instance: ServedInstance): Route[] {
 export function requestRoutes(instance: ServedInstance): Route[] {
   return [
     ...readRoutes(instance),
+    ...decideRoutes(instance),
     route({
       operationId: 'createRequest',
       method: 'post',

@@ -39,7 +39,11 @@ describe('tiles', () => {
       index: fc.nat(2 ** 31 - 1),
       width: fc.integer({ min: 1, max: TILE_WIDTH }),
     });
-    fc.assert(fc.property(tile, (given) => expect(parseTilePath(tilePath(given))).to.deep.equal(given)));
+    fc.assert(
+      fc.property(tile, (given) => {
+        expect(parseTilePath(tilePath(given))).to.deep.equal(given);
+      }),
+    );
     const paths = [
       '',
       '0',
@@ -89,7 +93,7 @@ describe('tiles', () => {
   });
 
   it('give the same root and proofs as the tree itself', async () => {
-    const leaves = Array.from({ length: 70_000 }, (_, at) => sm3(Buffer.from(String(at % 500))));
+    const leaves = Array.from({ length: 65_900 }, (_, at) => sm3(Buffer.from(String(at % 500))));
     const read = memoryNodes(sm3, leaves);
     const fromTiles = (size: number): ReturnType<typeof nodesFromTiles> =>
       nodesFromTiles(sm3, size, async (level, index, width) => {
@@ -102,9 +106,8 @@ describe('tiles', () => {
       [1, 255],
       [255, 256],
       [256, 257],
-      [300, 65_535],
       [65_536, 65_537],
-      [66_000, 70_000],
+      [300, 65_900],
     ] as const) {
       const [root1, root2] = [await rootFromNodes(sm3, m, fromTiles(m)), await rootFromNodes(sm3, n, fromTiles(n))];
       expect(root1).to.deep.equal(rootOfLeaves(sm3, leaves.slice(0, m)));

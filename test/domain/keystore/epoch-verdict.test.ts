@@ -1,11 +1,14 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { judgeCeremonyEpoch, judgeEpochs, type EpochFacts } from '../../../src/domain/keystore/epoch-verdict.ts';
 import { KmcError } from '../../../src/errors.ts';
 
-function verdict(facts: EpochFacts): string {
+/** The facts of a table row; the audit log names the manifest unless told otherwise. */
+type Facts = Omit<EpochFacts, 'auditNamesManifest'> & Partial<EpochFacts>;
+
+function verdict(facts: Facts): string {
   try {
-    return judgeEpochs(facts);
+    return judgeEpochs({ auditNamesManifest: true, ...facts });
   } catch (error) {
     if (error instanceof KmcError) return error.code;
     throw error;
@@ -16,7 +19,7 @@ const written = (toEpoch: number): Required<EpochFacts>['journal'] => ({ toEpoch
 const notWritten = (toEpoch: number): Required<EpochFacts>['journal'] => ({ toEpoch, namesManifest: false });
 
 describe('verdict over the epochs of files, database and audit log', () => {
-  const table: readonly (readonly [string, EpochFacts, string])[] = [
+  const table: readonly (readonly [string, Facts, string])[] = [
     ['all agree', { file: 4, database: 4, audit: 4 }, 'open'],
     [
       'a change was cut before its manifest',
@@ -42,6 +45,17 @@ describe('verdict over the epochs of files, database and audit log', () => {
     ['database behind its audit log', { file: 4, database: 4, audit: 5 }, 'E_ROLLBACK'],
     ['audit log behind its database', { file: 4, database: 4, audit: 3 }, 'E_ROLLBACK'],
     ['resumable, but the audit log disagrees', { file: 5, database: 4, audit: 5, journal: written(5) }, 'E_ROLLBACK'],
+    ['files of another change', { file: 4, database: 4, audit: 4, auditNamesManifest: false }, 'E_ROLLBACK'],
+    [
+      'files of another change, cut before it was cleared up',
+      { file: 4, database: 4, audit: 4, auditNamesManifest: false, journal: written(4) },
+      'E_ROLLBACK',
+    ],
+    [
+      'a change cut before the database, whose manifest the log cannot know',
+      { file: 5, database: 4, audit: 4, auditNamesManifest: false, journal: written(5) },
+      'resume',
+    ],
     ['old files', { file: 3, database: 4, audit: 4 }, 'E_ROLLBACK'],
     ['old files with a record', { file: 3, database: 4, audit: 4, journal: written(4) }, 'E_ROLLBACK'],
     ['a record of the past', { file: 4, database: 4, audit: 4, journal: written(3) }, 'E_INTEGRITY'],

@@ -94,15 +94,14 @@ describe('ceremony keystore', () => {
 
   it('two shares open nothing, and a wrong one does not end the session', async () => {
     const opening = await openCeremonyKeystore(ports(), { lastEpoch: 1 });
-    const [first, second, third] = custodians as [Custodian, Custodian, Custodian];
-    const submit = async (holder: Custodian): Promise<unknown> =>
+    const submit = async (at: number, holder = custodians[at]!): Promise<CeremonyKeystore | undefined> =>
       opening.submit(holder.caller.id, await holder.transfer(opening.session.spki));
-    expect(await submit(first)).to.equal(undefined);
+    expect(await submit(0)).to.equal(undefined);
     await refusal('E_SHARE_BAD', () => opening.submit('p-2', Buffer.from('x')));
-    expect(await submit(second)).to.equal(undefined);
-    const keystore = (await submit(third)) as CeremonyKeystore;
-    expect(keystore.rootKeys()).to.deep.equal([]);
-    keystore.close();
+    expect(await submit(1)).to.equal(undefined);
+    const keystore = await submit(2);
+    expect(keystore?.rootKeys()).to.deep.equal([]);
+    keystore?.close();
     const cancelled = await openCeremonyKeystore(ports(), { lastEpoch: 1 });
     cancelled.cancel();
     await refusal('E_STATE', () => cancelled.submit('p-1', Buffer.from('x')));
@@ -216,6 +215,13 @@ describe('ceremony keystore', () => {
       expect(error.message).to.include(path.replace('.json', ''));
     });
   }
+
+  it('a forged manifest with a right digest is refused by its MAC', async () => {
+    const path = join(root(), 'manifest.json');
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/"mac":"[0-9a-f]{4}/, '"mac":"0000'));
+    const error = await refusal('E_INTEGRITY', () => open({ lastEpoch: 1 }));
+    expect(error.message).to.include('The manifest of the keystore is not what');
+  });
 
   it('is not made twice, and not opened where it was never made', async () => {
     await refusal('E_EXISTS', create);

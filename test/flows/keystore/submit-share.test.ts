@@ -28,7 +28,7 @@ forEachDatabase('shares of custodians', (fixture) => {
 
   before(async () => {
     custodians = await makeCustodians(5);
-    [first, second, third] = custodians as [Custodian, Custodian, Custodian];
+    [first, second, third] = [custodians[0]!, custodians[1]!, custodians[2]!];
   });
   beforeEach(async () => {
     service = await ServiceInstance.start(scratch(), fixture.url);

@@ -101,9 +101,8 @@ export class CrashEnumerator {
   failAt(call: TracedCall, errno: 'EIO' | 'ENOSPC'): Promise<string | undefined> {
     return this.#disturb(call, `error=${errno}`, ({ code }, calls) => {
       if (code !== FATAL_EXIT) throw new Error(`the process ended with ${String(code)}`);
-      // Giving back the lock is no write.
       const after = calls.slice(calls.findIndex(({ point }) => point === call.point) + 1);
-      const written = after.filter(({ paths }) => !paths.every((path) => path.includes('/.lock/')));
+      const written = after.filter((each) => !isOfLock(each));
       if (written.length > 0)
         throw new Error(`after a failed fsync came ${written.map(({ point }) => point).join(', ')}`);
     });
@@ -170,6 +169,11 @@ function parseTrace(log: string, directory: string): TracedCall[] {
   });
 }
 
+/** Taking and giving back the lock: it means nothing after a loss of power, for claims name the boot. */
+function isOfLock({ paths }: TracedCall): boolean {
+  return paths.every((path) => path.includes('/.lock/'));
+}
+
 /**
  * What a loss of power could undo (kill keeps the page cache, a loss of power does not): a file that got its name before
  * its content was synced, and a directory that was not synced before the next file was written.
@@ -178,7 +182,7 @@ export function powerLossFaults(calls: readonly TracedCall[]): string[] {
   const unsyncedFiles = new Set<string>();
   const unsyncedFolders = new Set<string>();
   const faults: string[] = [];
-  for (const { name, point, paths } of calls) {
+  for (const { name, point, paths } of calls.filter((call) => !isOfLock(call))) {
     const [path = '', target = path] = paths;
     if (name === 'write') {
       for (const folder of unsyncedFolders) faults.push(`${point}: ${folder} is not synced`);

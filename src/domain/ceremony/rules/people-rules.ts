@@ -1,19 +1,12 @@
 /** Rules over the first people of an instance (D.3, bootstrapping): only `kmc-init` brings people. */
 import { quorumShortfalls } from '../../eligibility.ts';
-import { roleConflicts, ROLES, type RoleName } from '../../roles.ts';
+import { roleConflicts, ROLES } from '../../roles.ts';
 import type { CeremonyFile } from '../ceremony-file.ts';
 import { ceremonyTypeRule } from '../ceremony-types.ts';
 import type { CeremonyRule } from '../lint.ts';
 import { futurePerson } from '../people.ts';
-import { seatsOf, type SeatName } from '../seats.ts';
+import { SEAT_ROLES, seatsOf } from '../seats.ts';
 import { repeated } from './repeated.ts';
-
-const SEAT_ROLES: Readonly<Record<SeatName, readonly RoleName[]>> = {
-  lead: ['ca-owner', 'security-administrator'],
-  custodian: ['custodian'],
-  witness: ['witness'],
-  auditor: ['auditor'],
-};
 
 /** Runs only where the file brings people. */
 function ofFirstPeople(check: CeremonyRule['check']): CeremonyRule['check'] {

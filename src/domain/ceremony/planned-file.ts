@@ -1,6 +1,7 @@
+/** The ceremony file as it stands in a plan, for whoever has the plan alone: verifiers and the service. */
 import { KmcError } from '../../errors.ts';
-import { isObject, sm3Text } from '../signed-body.ts';
-import type { CeremonyQuorum } from './ceremony-file.ts';
+import { isObject, sm3Text, type SignedObject } from '../signed-body.ts';
+import type { CeremonyQuorum, CeremonyStep } from './ceremony-file.ts';
 import type { CeremonyPlan } from './plan.ts';
 
 /**
@@ -18,6 +19,19 @@ export function planQuorum(plan: CeremonyPlan): CeremonyQuorum {
     throw new KmcError('E_SCHEMA', 'The plan states no quorum that can be kept.');
   }
   return { k, holders, witness: digests(members['witness']), auditor, lead };
+}
+
+/**
+ * The steps as a plan states them.
+ * @throws KmcError E_SCHEMA when one has no id or kind.
+ */
+export function plannedSteps(plan: CeremonyPlan): CeremonyStep[] {
+  const steps: unknown = plan.file['steps'];
+  return (Array.isArray(steps) ? steps : []).map((step: SignedObject) => {
+    const { id, do: kind, ...members } = step;
+    if (typeof id === 'string' && typeof kind === 'string') return { id, do: kind, members };
+    throw new KmcError('E_SCHEMA', 'A step of the plan has no id or no kind.');
+  });
 }
 
 function digests(value: unknown): string[] {

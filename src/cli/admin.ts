@@ -1,0 +1,108 @@
+/** `kmc admin …`: people and their personal keys. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodePem } from '../crypto/asn1/pem.ts';
+import { wipe } from '../crypto/bytes.ts';
+import { digestWords } from '../domain/digest-words.ts';
+import { requireId } from '../domain/id.ts';
+import { KmcError } from '../errors.ts';
+import { makePersonalCertificate } from '../flows/ceremonies/make-personal-certificate.ts';
+import { sm3Fingerprint } from '../x509/certificate.ts';
+import { table, type Command, type CommandContext } from './command.ts';
+import { writeNewFile } from './named-file.ts';
+import { PERSON_FILES } from './participants.ts';
+
+export interface NewPerson {
+  readonly id: string;
+  readonly name: string;
+  readonly unit: string;
+  readonly organisation: string;
+  readonly region?: string;
+}
+
+/**
+ * Makes a personal key in a new folder: key.pem (GmSSL's shape) and the self-signed certificate crt.pem.
+ * @returns `sm3:<hex>` of the certificate, which stands in the ceremony file or in the request to appoint.
+ * @throws KmcError E_EXISTS, E_LINT, E_STORAGE.
+ */
+export async function makePersonFolder(
+  { engine }: Pick<CommandContext, 'engine'>,
+  person: NewPerson,
+  folder: string,
+  passphrase: Buffer,
+): Promise<string> {
+  const key = await engine.generateKeyPair('SM2');
+  try {
+    const certificate = await makePersonalCertificate(engine, key, person, new Date());
+    const encrypted = await engine.exportPkcs8(key, passphrase, 'gmssl');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeNewFile(join(folder, PERSON_FILES.key), encodePem('ENCRYPTED PRIVATE KEY', encrypted));
+    writeNewFile(join(folder, PERSON_FILES.certificate), encodePem('CERTIFICATE', certificate));
+    return sm3Fingerprint(certificate);
+  } finally {
+    engine.destroyKey(key);
+  }
+}
+
+const keygen: Command = {
+  noun: 'admin',
+  verb: 'keygen',
+  summary: 'Makes a personal SM2 key, encrypted under a passphrase, and a self-signed certificate over it.',
+  example: 'kmc admin keygen --id p-owner-1 --name "Li Hua" --unit "PKI office" --organisation "Centre" --out people/owner-1',
+  options: {
+    id: { type: 'string', required: true, value: 'ID', help: 'id of the person' },
+    name: { type: 'string', required: true, value: 'TEXT', help: 'name of the person' },
+    unit: { type: 'string', required: true, value: 'TEXT', help: 'organisational unit' },
+    organisation: { type: 'string', required: true, value: 'TEXT', help: 'organisation' },
+    region: { type: 'string', value: 'CODE', help: 'code of the region the person works in' },
+    out: { type: 'string', required: true, value: 'DIR', help: 'new folder for key.pem and crt.pem' },
+  },
+  async run(input, context) {
+    const region = input.text('region');
+    const person: NewPerson = {
+      id: requireId(input.required('id'), 'id of the person'),
+      name: input.required('name'),
+      unit: input.required('unit'),
+      organisation: input.required('organisation'),
+      ...(region === undefined ? {} : { region }),
+    };
+    const passphrase = await context.passphrase('New passphrase of the key');
+    try {
+      if (passphrase.length < 8) throw new KmcError('E_PASSPHRASE', 'A passphrase has at least 8 octets.');
+      const certificate = await makePersonFolder(context, person, input.required('out'), passphrase);
+      const words = digestWords(certificate);
+      return { json: { id: person.id, certificate, words }, text: `${person.id} ${certificate}\n${words.join(' ')}` };
+    } finally {
+      wipe(passphrase);
+    }
+  },
+};
+
+const PAGE = 1000;
+
+const list: Command = {
+  noun: 'admin',
+  verb: 'list',
+  summary: 'Lists the people of the instance with their roles and certificates.',
+  example: 'kmc admin list --home keystore/dev',
+  async run(_input, context) {
+    const { database } = await context.openInstance();
+    const people = await database.read((reader) => reader.people.list({ limit: PAGE }));
+    const rows = people.map(({ id, name, unit, region, status, roles, accounts }) => ({
+      id,
+      name,
+      unit,
+      region: region ?? '',
+      status,
+      roles: roles.map((grant) => (grant.region === undefined ? grant.role : `${grant.role}@${grant.region}`)),
+      certificates: accounts.map((account) => account.certificateSm3),
+    }));
+    const cells = rows.map((row) => [row.id, row.name, row.unit, row.region, row.status, row.roles.join(' ')]);
+    return {
+      json: { items: rows },
+      text: table(['id', 'name', 'unit', 'region', 'status', 'roles'], cells),
+    };
+  },
+};
+
+export const commands: readonly Command[] = [keygen, list];

@@ -1,0 +1,21 @@
+/** `kmc ceremony …` */
+import { closeCommand } from './ceremony/close.ts';
+import { lintCommand } from './ceremony/lint.ts';
+import { planCommand } from './ceremony/plan.ts';
+import { approveCommand } from './ceremony/approve.ts';
+import { prepareCommand } from './ceremony/prepare.ts';
+import { runCommandOfCeremony } from './ceremony/run.ts';
+import { verifyCommand } from './ceremony/verify.ts';
+import { importCommand } from './ceremony/import.ts';
+import type { Command } from './command.ts';
+
+export const commands: readonly Command[] = [
+  prepareCommand,
+  lintCommand,
+  planCommand,
+  approveCommand,
+  runCommandOfCeremony,
+  closeCommand,
+  verifyCommand,
+  importCommand,
+];

@@ -1,0 +1,25 @@
+import { importCeremony } from '../../flows/ceremonies/import-ceremony.ts';
+import { unsealForCommand } from '../unseal-here.ts';
+import type { Command } from '../command.ts';
+import { PARTICIPANT_OPTION } from './ceremony-input.ts';
+
+export const importCommand: Command = {
+  noun: 'ceremony',
+  verb: 'import',
+  summary: 'Takes a closed bundle into the service: verifies it, and puts what it made into service.',
+  example: 'kmc ceremony import ceremonies/sm2-root --participant custodian-1=people/c1 ...',
+  positionals: ['DIR'],
+  options: { participant: PARTICIPANT_OPTION },
+  async run(input, context) {
+    const [dir = ''] = input.positionals;
+    const instance = await context.openInstance();
+    await unsealForCommand(context, instance, input.list('participant'));
+    const folder = context.ceremonySite().folder(dir);
+    const imported = await importCeremony({ ...instance, folder }, { type: 'system', id: 'kmc' });
+    const authorities = imported.authorities.join(', ') || 'none';
+    return {
+      json: imported,
+      text: `imported ${imported.ceremony} (${imported.digest}); authorities put into service: ${authorities}`,
+    };
+  },
+};

@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import { readCeremonyFile } from '../../config/ceremony-file.ts';
+import { canonicalizeSigned } from '../../crypto/jcs.ts';
+import { decodePem } from '../../crypto/asn1/pem.ts';
+import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
+import { ceremonyFileBody } from '../../domain/ceremony/ceremony-file.ts';
+import type { BundleFinding, VerifiedBundle } from '../../domain/ceremony/verify-bundle.ts';
+import { digestWords } from '../../domain/digest-words.ts';
+import { verifyCeremony } from '../../flows/ceremonies/verify-ceremony.ts';
+import type { Command, Outcome } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { readNamedFile } from '../named-file.ts';
+
+export const verifyCommand: Command = {
+  noun: 'ceremony',
+  verb: 'verify',
+  summary: 'Verifies a closed bundle offline, with nothing but its files.',
+  example: 'kmc ceremony verify demo/ceremony/sm2-root --anchor demo/ceremony/init/outputs/admin-ca.cer',
+  positionals: ['DIR'],
+  options: {
+    anchor: {
+      type: 'string',
+      multiple: true,
+      value: 'FILE',
+      help: 'certificate of the administrator CA (PEM or DER): the people must lead to it',
+    },
+    'allow-deviations': { type: 'boolean', help: 'a ceremony with deviations verifies too' },
+  },
+  async run(input, context) {
+    const [dir = ''] = input.positionals;
+    const anchors = input.list('anchor').map((file) => {
+      const bytes = readNamedFile(file, 'anchor');
+      return bytes[0] === 0x30 ? bytes : decodePem(bytes.toString('utf8'), 'CERTIFICATE');
+    });
+    const folder = context.ceremonySite().folder(dir);
+    const verdict = verifyCeremony(folder, { anchors, allowDeviations: input.flag('allow-deviations') });
+    if (verdict.bundle === undefined) return refused(verdict.findings);
+    const findings = fileFindings(dir, verdict.bundle);
+    return findings.length > 0 ? refused(findings) : accepted(verdict.bundle);
+  },
+};
+
+/** The YAML itself must say what the plan says: the plan is what was approved. */
+function fileFindings(dir: string, { plan }: VerifiedBundle): BundleFinding[] {
+  const { file } = readCeremonyFile(readNamedFile(join(dir, BUNDLE.file), 'ceremony file'));
+  const same = file !== undefined && canonicalizeSigned(ceremonyFileBody(file)) === canonicalizeSigned(plan.file);
+  return same ? [] : [{ file: BUNDLE.file, detail: 'the file does not say what the plan says' }];
+}
+
+function refused(findings: readonly BundleFinding[]): Outcome {
+  return {
+    exitCode: EXIT.verificationFailed,
+    json: { ok: false, findings },
+    text: findings.map(({ file, detail }) => `${file}: ${detail}`).join('\n'),
+  };
+}
+
+function accepted({ plan, closing, digest, seats, transcript }: VerifiedBundle): Outcome {
+  const people = seats.map(({ seat, certificate }) => `${seat}: ${certificate.subject.text}`);
+  return {
+    json: {
+      ok: true,
+      ceremony: plan.ceremony,
+      type: plan.type,
+      bundle: digest,
+      records: transcript.records.length,
+      closedAt: closing.closedAt,
+      signedBy: people,
+    },
+    text: [
+      `verified: ${plan.ceremony} (${plan.type}), closed ${closing.closedAt}, ${transcript.records.length} records`,
+      `bundle ${digest}`,
+      digestWords(digest).join(' '),
+      ...people,
+    ].join('\n'),
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * People on the command line of a ceremony: `--participant NAME=DIR`, a folder with key.pem (encrypted PKCS#8), crt.pem,
+ * and where they have them passphrase.txt and the shares service.share.json and ceremony.share.json.
+ */
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
+import { wipe } from '../crypto/bytes.ts';
+import type { CryptoEngine } from '../crypto/engine.ts';
+import { personSharesOf, type HandedOver } from '../flows/ceremonies/hand-over.ts';
+import { encodeShareFile, readShareFile, type Participant } from '../flows/ceremonies/participant.ts';
+import { KmcError } from '../errors.ts';
+import type { CommandContext } from './command.ts';
+import { readNamedFile, writeNewFile } from './named-file.ts';
+
+export const PERSON_FILES = {
+  key: 'key.pem',
+  certificate: 'crt.pem',
+  passphrase: 'passphrase.txt',
+  broughtCertificate: 'self-signed.crt.pem',
+} as const;
+
+const KEYSTORES = ['service', 'ceremony'] as const;
+
+export interface NamedFolder {
+  readonly name: string;
+  readonly folder: string;
+}
+
+/** Splits `NAME=DIR`. @throws KmcError E_USAGE. */
+export function namedFolder(option: string): NamedFolder {
+  const at = option.indexOf('=');
+  if (at < 1 || at === option.length - 1) throw new KmcError('E_USAGE', `"${option}" must be NAME=DIR.`);
+  return { name: option.slice(0, at), folder: option.slice(at + 1) };
+}
+
+/** The certificate (DER) in the folder of a person. @throws KmcError E_NOT_FOUND, E_DER. */
+export function certificateIn(folder: string): Buffer {
+  const text = readNamedFile(join(folder, PERSON_FILES.certificate), 'certificate of a participant').toString('utf8');
+  return decodePem(text, 'CERTIFICATE');
+}
+
+/** Loads a person with key, certificate and shares. @throws KmcError E_NOT_FOUND, E_PASSPHRASE, E_DER, E_SCHEMA. */
+export async function loadParticipant(
+  context: Pick<CommandContext, 'passphrase'>,
+  engine: CryptoEngine,
+  { name, folder }: NamedFolder,
+): Promise<Participant> {
+  const text = readNamedFile(join(folder, PERSON_FILES.key), 'key of a participant').toString('utf8');
+  const passphrase = await passphraseOf(context, name, folder);
+  try {
+    const key = await engine.importPkcs8(decodePem(text, 'ENCRYPTED PRIVATE KEY'), passphrase);
+    return { name, key, certificate: certificateIn(folder), shares: sharesIn(folder) };
+  } finally {
+    wipe(passphrase);
+  }
+}
+
+async function passphraseOf(
+  context: Pick<CommandContext, 'passphrase'>,
+  name: string,
+  folder: string,
+): Promise<Buffer> {
+  const file = join(folder, PERSON_FILES.passphrase);
+  return existsSync(file) ? readPassphrase(file) : await context.passphrase(`Passphrase of ${name}`);
+}
+
+/** A passphrase without the line end behind it; the caller wipes it. @throws KmcError E_NOT_FOUND. */
+export function readPassphrase(path: string): Buffer {
+  const bytes = readNamedFile(path, 'passphrase file');
+  let end = bytes.length;
+  while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end -= 1;
+  const secret = Buffer.alloc(end);
+  bytes.copy(secret, 0, 0, end);
+  wipe(bytes);
+  return secret;
+}
+
+function sharesIn(folder: string): Participant['shares'] {
+  const found = KEYSTORES.flatMap((keystore) => {
+    const file = join(folder, `${keystore}.share.json`);
+    if (!existsSync(file)) return [];
+    const { keystore: stated, ...share } = readShareFile(readFileSync(file));
+    return [[stated, share] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+/**
+ * Puts what a ceremony gave a person into the person's folder: the certificate in the place of the self-signed one, which
+ * is kept beside it, and the shares. Shares from before are kept with their set in the name.
+ */
+export function handOver(folder: string, given: HandedOver): void {
+  if (given.certificate !== undefined) {
+    moveAside(join(folder, PERSON_FILES.certificate), join(folder, PERSON_FILES.broughtCertificate));
+    writeNewFile(join(folder, PERSON_FILES.certificate), encodePem('CERTIFICATE', given.certificate));
+  }
+  for (const [keystore, share] of personSharesOf(given)) {
+    const file = join(folder, `${keystore}.share.json`);
+    if (existsSync(file)) {
+      moveAside(file, join(folder, `${keystore}.share-${readShareFile(readFileSync(file)).setId}.json`));
+    }
+    writeNewFile(file, encodeShareFile(keystore, share));
+  }
+}
+
+function moveAside(from: string, to: string): void {
+  if (existsSync(to)) throw new KmcError('E_EXISTS', `There is a file of that name already: ${to}`);
+  if (existsSync(from)) renameSync(from, to);
+}

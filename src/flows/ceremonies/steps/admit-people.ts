@@ -1,0 +1,106 @@
+import { spkiSm3 } from '../../../crypto/spki.ts';
+import { stepText } from '../../../domain/ceremony/ceremony-file.ts';
+import { personInputName, type PersonSpec } from '../../../domain/ceremony/people.ts';
+import type { TranscriptFile } from '../../../domain/ceremony/transcript.ts';
+import { newId } from '../../../domain/id.ts';
+import { personSubject } from '../../../domain/person-name.ts';
+import { signedTime } from '../../../domain/signed-body.ts';
+import { KmcError } from '../../../errors.ts';
+import { parseCertificate, sm3Fingerprint, type Certificate } from '../../../x509/certificate.ts';
+import { encodeName } from '../../../x509/name.ts';
+import { verifySignedBy } from '../../../x509/path/issuer-signature.ts';
+import type { AuditAction } from '../../../domain/audit/actions.ts';
+import { issueCertificate } from '../../certificates/issue-certificate.ts';
+import type { CertificateRow } from '../../ports/certificates.ts';
+import type { Transaction } from '../../ports/database.ts';
+import type { CeremonyRun } from '../ceremony-run.ts';
+import type { StepAct } from '../step-act.ts';
+
+/** Admits the first people: a certificate of the administrator CA over each one's own key, an account, and roles. */
+export const admitPeople: StepAct = {
+  async act(run, step) {
+    const files: TranscriptFile[] = [];
+    const issuer = stepText(step, 'issuer');
+    const { people } = run.facts.file;
+    for (const person of people) {
+      const brought = broughtCertificate(run, person);
+      const row = await admit(run, issuer, person, brought);
+      run.noteIssued(person.id, parseCertificate(row.certificate));
+      files.push(run.write(`people/${person.id}.cer`, row.certificate));
+    }
+    return { text: `admitted ${people.length} people`, files, facts: { people: String(people.length) } };
+  },
+};
+
+/** The self-signature proves that the person has the key. */
+function broughtCertificate(run: CeremonyRun, person: PersonSpec): Certificate {
+  const certificate = parseCertificate(run.input(personInputName(person)));
+  const isSelfSigned = certificate.issuer.der.equals(certificate.subject.der);
+  if (certificate.keyAlgorithm === 'SM2' && isSelfSigned && verifySignedBy(certificate, certificate)) return certificate;
+  throw new KmcError('E_POP', `The certificate that ${person.id} brought is not self-signed by an SM2 key.`);
+}
+
+async function admit(
+  run: CeremonyRun,
+  authorityId: string,
+  person: PersonSpec,
+  brought: Certificate,
+): Promise<CertificateRow & { certificate: Buffer }> {
+  const { service, caller } = run;
+  const at = service.clock.now();
+  const event = (): string => newId('ev', at);
+  const ids = { appoint: event(), certificate: event(), roles: person.roles.map(event) };
+  const subject = encodeName(personSubject(person));
+  const input = { authorityId, profile: 'administrator', subject, spki: brought.spki };
+  return await issueCertificate(service, caller, input, async (tx, row) => {
+    const append = async (id: string, action: AuditAction, detail: Readonly<Record<string, string>>): Promise<void> => {
+      const subjects = [{ type: 'person' as const, id: person.id }];
+      const actor = { type: 'system' as const, id: caller.id };
+      const source = { node: service.node };
+      await tx.audit.append({ id, action, outcome: 'success', subjects, actor, source, detail }, row.createdAt);
+    };
+    await insertPerson(tx, person, row);
+    await append(ids.appoint, 'person.appoint', { status: 'active', unit: person.unit });
+    for (const [position, grant] of person.roles.entries()) {
+      await tx.people.grantRole(person.id, grant, row.createdAt);
+      const region: Record<string, string> = grant.region === undefined ? {} : { region: grant.region };
+      await append(ids.roles[position] ?? '', 'person.role-grant', { role: grant.role, ...region });
+    }
+    await append(ids.certificate, 'person.certificate-issue', {
+      certificate: sm3Fingerprint(row.certificate),
+      kid: row.spkiSm3,
+      serial: row.serialNumber,
+      notAfter: signedTime(row.notAfter),
+    });
+  });
+}
+
+async function insertPerson(
+  tx: Transaction,
+  person: PersonSpec,
+  row: CertificateRow & { certificate: Buffer },
+): Promise<void> {
+  const isNew = await tx.people.insert({
+    id: person.id,
+    name: person.name,
+    unit: person.unit,
+    organisation: person.organisation,
+    region: person.region,
+    identityDigest: undefined,
+    status: 'active',
+    version: 1,
+    createdAt: row.createdAt,
+  });
+  const hasAccount = await tx.people.insertAccount({
+    certificateSm3: sm3Fingerprint(row.certificate),
+    kid: spkiSm3(parseCertificate(row.certificate).spki),
+    personId: person.id,
+    certificate: row.certificate,
+    tokenSerial: undefined,
+    notBefore: row.notBefore,
+    notAfter: row.notAfter,
+    status: 'valid',
+    createdAt: row.createdAt,
+  });
+  if (!isNew || !hasAccount) throw new KmcError('E_CONFLICT', `The person ${person.id}, or the key, is known already.`);
+}

@@ -1,0 +1,74 @@
+import type { CeremonyStep } from '../../../domain/ceremony/ceremony-file.ts';
+import { stepText } from '../../../domain/ceremony/ceremony-file.ts';
+import { personInputName } from '../../../domain/ceremony/people.ts';
+import type { KeystoreName } from '../../../domain/ceremony/step-kinds.ts';
+import type { TranscriptFile } from '../../../domain/ceremony/transcript.ts';
+import { KmcError } from '../../../errors.ts';
+import { parseCertificate, sm3Fingerprint } from '../../../x509/certificate.ts';
+import { createKeystore, type CreateKeystorePorts } from '../../keystore/create-keystore.ts';
+import type { FutureHolder, HandOut } from '../../keystore/hand-out-shares.ts';
+import type { CeremonyRun } from '../ceremony-run.ts';
+import { encodeShareFile } from '../participant.ts';
+import type { StepAct } from '../step-act.ts';
+
+/** The keystore that a step names. */
+export function keystoreOf(step: CeremonyStep): KeystoreName {
+  return stepText(step, 'keystore') === 'service' ? 'service' : 'ceremony';
+}
+
+/**
+ * Makes a keystore, sealed, and hands its shares out to the custodians of the file: to their certificates in force, or
+ * where none was issued yet to those that they bring.
+ */
+export const createKeystoreStep: StepAct = {
+  async act(run, step) {
+    const keystore = keystoreOf(step);
+    const files: TranscriptFile[] = [];
+    const handOut = handOutOf(run, step, files);
+    const { service } = run;
+    const source = { node: service.node };
+    const input = { instance: service.id, change: run.changeId(step), source, ...handOut };
+    const created = await createKeystore(portsOf(run, keystore), input, run.caller);
+    if (keystore === 'ceremony') run.noteEpoch(created.epoch);
+    return {
+      text: `made the ${keystore} keystore and handed out ${handOut.holders.length} shares, ${handOut.threshold} open it`,
+      files,
+      facts: {
+        set: created.setId,
+        epoch: String(created.epoch),
+        ...Object.fromEntries(created.checkValues.map(({ key, value }) => [`kcv-${key}`, value])),
+      },
+    };
+  },
+};
+
+function portsOf(run: CeremonyRun, keystore: KeystoreName): CreateKeystorePorts {
+  const { engine, clock, database, keystore: service } = run.service;
+  return keystore === 'ceremony'
+    ? { engine, clock, files: run.keystoreFiles() }
+    : { engine, clock, database, files: service.ports.files };
+}
+
+/** A hand-out to the custodians of the file; every share becomes an output before the keystore counts. */
+export function handOutOf(run: CeremonyRun, step: CeremonyStep, files: TranscriptFile[]): HandOut {
+  const { quorum } = run.facts.file;
+  const keystore = keystoreOf(step);
+  return {
+    threshold: quorum.k,
+    holders: quorum.holders.map((certificate) => holderOf(run, certificate)),
+    deliver(shares) {
+      for (const share of shares) {
+        files.push(run.write(`shares/${step.id}-${share.person}.json`, encodeShareFile(keystore, share)));
+      }
+      run.keepShares(keystore, shares);
+    },
+  };
+}
+
+function holderOf(run: CeremonyRun, certificate: string): FutureHolder {
+  const person = run.facts.file.people.find((one) => one.certificate === certificate);
+  if (person === undefined) throw new KmcError('E_NOT_FOUND', 'A holder of the file is not among its people.');
+  const issued = run.issuedTo(person.id);
+  const current = issued ?? parseCertificate(run.input(personInputName(person)));
+  return { person: person.id, certificate: sm3Fingerprint(current.der), spki: current.spki };
+}

@@ -1,0 +1,82 @@
+import type { CryptoEngine } from '../../../crypto/engine.ts';
+import { KmcError } from '../../../errors.ts';
+import { beginUnseal } from '../../keystore/begin-unseal.ts';
+import type { CeremonyKeystore } from '../../keystore/ceremony-keystore.ts';
+import { openCeremonyKeystore } from '../../keystore/open-ceremony-keystore.ts';
+import { submitShare } from '../../keystore/submit-share.ts';
+import { transferShare } from '../../keystore/transfer-share.ts';
+import type { SealedShare } from '../../keystore/hand-out-shares.ts';
+import type { CeremonyRun } from '../ceremony-run.ts';
+import type { SeatedParticipant } from '../participant.ts';
+import { stepDone, type StepAct, type StepResult } from '../step-act.ts';
+import { keystoreOf } from './create-keystore.ts';
+
+/** Opens a keystore: the first k custodians who are there give their shares, each out of the own key. */
+export const openKeystore: StepAct = {
+  act: async (run, step) => (keystoreOf(step) === 'ceremony' ? await openCeremony(run) : await openService(run)),
+};
+
+async function openCeremony(run: CeremonyRun): Promise<StepResult> {
+  const { engine, clock } = run.ports;
+  const ports = { engine, clock, files: run.keystoreFiles() };
+  const opening = await openCeremonyKeystore(ports, { lastEpoch: Number(run.register.ceremonyEpoch) });
+  let keystore: CeremonyKeystore | undefined;
+  try {
+    for (const custodian of run.quorum()) {
+      const share = await presented(engine, custodian, run.shareOf('ceremony', custodian), opening.session.spki);
+      keystore = await opening.submit(custodian.person, share);
+    }
+  } catch (error) {
+    opening.cancel();
+    throw error;
+  }
+  if (keystore === undefined) {
+    opening.cancel();
+    throw new KmcError('E_SHARES_FEW', 'The keystore asks for more shares than the file names custodians.');
+  }
+  run.useCeremonyKeystore(keystore);
+  return opened(run, 'ceremony', { set: keystore.setId, epoch: String(keystore.epoch) });
+}
+
+async function openService(run: CeremonyRun): Promise<StepResult> {
+  const { service } = run;
+  const { keystore, engine } = service;
+  if (keystore.state === 'UNSEALED') return stepDone('the service keystore is open already');
+  const { session } = await beginUnseal(service, run.caller);
+  if (session === undefined) throw new KmcError('E_STATE', 'The service keystore does not take shares now.');
+  const source = { node: service.node };
+  for (const custodian of run.quorum()) {
+    const share = await presented(engine, custodian, run.shareOf('service', custodian), session.spki);
+    await submitShare(service, { nonce: session.nonce, share, source }, callerOf(custodian));
+  }
+  return opened(run, 'service', { set: session.setId, epoch: String(keystore.epoch) });
+}
+
+async function presented(
+  engine: CryptoEngine,
+  custodian: SeatedParticipant,
+  share: SealedShare,
+  sessionSpki: Buffer,
+): Promise<Buffer> {
+  return await transferShare(engine, {
+    holder: custodian.key,
+    holderCertificateSm3: Buffer.from(share.certificate.slice('sm3:'.length), 'hex'),
+    share: share.ciphertext,
+    sessionSpki,
+  });
+}
+
+function callerOf(custodian: SeatedParticipant) {
+  return {
+    type: 'person',
+    id: custodian.person,
+    unit: 'ceremony',
+    roles: [{ role: 'custodian' }],
+    certificateSm3: custodian.certificateSm3,
+  } as const;
+}
+
+function opened(run: CeremonyRun, keystore: string, facts: Readonly<Record<string, string>>): StepResult {
+  const people = run.quorum().map((custodian) => custodian.person);
+  return stepDone(`the shares of ${people.join(', ')} opened the ${keystore} keystore`, facts);
+}

@@ -1,0 +1,259 @@
+/** The five ceremonies of an instance, one after the other, on real files and a real database. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { unsealWith } from '../../../src/cli/unseal-here.ts';
+import { verifyBundle, type VerifiedBundle } from '../../../src/domain/ceremony/verify-bundle.ts';
+import { quorumShortfalls } from '../../../src/domain/eligibility.ts';
+import { STANDARD_QUORUMS } from '../../../src/domain/quorum.ts';
+import { KmcError } from '../../../src/errors.ts';
+import { createIssuingKey } from '../../../src/flows/authorities/create-issuing-key.ts';
+import type { ApprovedAct } from '../../../src/flows/approvals/action-handler.ts';
+import { importCeremony } from '../../../src/flows/ceremonies/import-ceremony.ts';
+import { verifyCeremony } from '../../../src/flows/ceremonies/verify-ceremony.ts';
+import { parseCertificate, sm3Fingerprint } from '../../../src/x509/certificate.ts';
+import { validatePath } from '../../../src/x509/path.ts';
+import { refusalFrom } from '../../domain/refusal.ts';
+import { bringLegacyEstate, legacySecrets } from './legacy-inputs.ts';
+import { Workshop } from './workshop.ts';
+
+const CEREMONIES = ['kmc-init', 'legacy-import', 'ca-root', 'ca-issuing', 'cross-sign'] as const;
+const SYSTEM = { type: 'system', id: 'kmc' } as const;
+
+describe('ceremonies', function ceremonies() {
+  this.timeout(180_000);
+  let workshop: Workshop;
+  const bundles = new Map<string, VerifiedBundle>();
+
+  before(async () => {
+    workshop = await Workshop.open();
+    bundles.set('kmc-init', await workshop.hold('kmc-init'));
+    bringLegacyEstate(workshop);
+    bundles.set('legacy-import', await workshop.hold('legacy-import', { secrets: legacySecrets() }));
+    bundles.set('ca-root', await workshop.hold('ca-root'));
+    workshop.input('sm2-root.cer', workshop.output('ca-root', 'sm2-root.cer'));
+    workshop.input('sm2-issuing.csr', await issuingRequest(workshop));
+    bundles.set('ca-issuing', await workshop.hold('ca-issuing'));
+    bundles.set('cross-sign', await workshop.hold('cross-sign'));
+  });
+  after(() => workshop.close());
+
+  const filesOf = (ceremony: string): Map<string, Buffer> => new Map(workshop.ports(ceremony).folder.files());
+  const certificateOf = (ceremony: string, name: string) => parseCertificate(workshop.output(ceremony, name));
+
+  it('each closed bundle verifies from its files alone and is named by the next one', () => {
+    let previous = 'none';
+    for (const ceremony of CEREMONIES) {
+      const { bundle, findings } = verifyBundle(filesOf(ceremony));
+      expect(findings, ceremony).to.equal(undefined);
+      expect(bundle?.plan.file['previous']).to.equal(previous);
+      previous = bundle?.digest ?? '';
+    }
+  });
+
+  it('after kmc-init every class has more approvers than it needs, by the people of the database', async () => {
+    const people = await workshop.instance.database.read((reader) => reader.people.list({ limit: 1000 }));
+    expect(people).to.have.length(33);
+    expect(quorumShortfalls(people, STANDARD_QUORUMS)).to.deep.equal([]);
+    expect(await workshop.instance.database.read((reader) => reader.instance.get('policy-digest'))).to.equal(
+      workshop.instance.policyDigest,
+    );
+  });
+
+  it('the self-signed certificates count for nothing after kmc-init: no account has one', async () => {
+    const { file } = bundles.get('kmc-init')?.plan ?? { file: {} };
+    const brought = (file['people'] as { certificate: string }[]).map((person) => person.certificate);
+    const accounts = await workshop.instance.database.read((reader) =>
+      Promise.all(brought.map((certificate) => reader.people.findByCertificate(certificate))),
+    );
+    expect(accounts.every((account) => account === undefined)).to.equal(true);
+  });
+
+  it('every certificate of a person leads to the administrator CA, offline', () => {
+    const anchors = [workshop.output('kmc-init', 'admin-ca.cer')];
+    for (const ceremony of CEREMONIES.slice(1)) {
+      expect(verifyCeremony(workshop.ports(ceremony).folder, { anchors }).findings, ceremony).to.equal(undefined);
+    }
+    const other = [workshop.output('ca-root', 'sm2-root.cer')];
+    expect(verifyCeremony(workshop.ports('ca-root').folder, { anchors: other }).findings).to.have.length(6);
+  });
+
+  it('no transcript and no bundle holds a share in clear: the only mention is the encrypted envelope', () => {
+    const text = readFileSync(join(workshop.folder('kmc-init'), 'transcript.jsonl'), 'utf8');
+    for (const person of workshop.people.values()) {
+      for (const share of Object.values(person.shares)) {
+        expect(text).not.to.include(share.ciphertext.toString('base64'));
+      }
+    }
+    expect(text).not.to.match(/ciphertext|passphrase of/);
+    expect([...filesOf('legacy-import').keys()].filter((name) => name.endsWith('.p12'))).to.deep.equal([]);
+  });
+
+  it('the RSA root certifies the SM2 root by SHA-256, and the SM2 root the RSA root: both paths validate', () => {
+    const at = new Date();
+    const newWithOld = certificateOf('cross-sign', 'sm2-root-by-legacy.cer');
+    const oldWithNew = certificateOf('cross-sign', 'legacy-root-by-sm2.cer');
+    const legacyRoot = parseCertificate(readFileSync(join(workshop.root, 'inputs', 'legacy-root.cer')));
+    const sm2Root = certificateOf('ca-root', 'sm2-root.cer');
+    const issuing = certificateOf('ca-issuing', 'sm2-issuing.cer');
+    const legacyIssuing = parseCertificate(readFileSync(join(workshop.root, 'inputs', 'issuing.cer')));
+    expect(newWithOld.signatureAlgorithm).to.equal('RSA-SHA256');
+    expect(oldWithNew.signatureAlgorithm).to.equal('SM2-SM3');
+    const purpose = 'issuing-ca';
+    const upward = { leaf: issuing, intermediates: [newWithOld], anchors: [legacyRoot], at, purpose } as const;
+    expect(validatePath(upward)).to.include({ valid: true });
+    const back = { leaf: legacyIssuing, intermediates: [oldWithNew], anchors: [sm2Root], at, purpose } as const;
+    expect(validatePath({ ...back, profile: 'legacy' })).to.include({ valid: true });
+  });
+
+  it('openssl validates both links', () => {
+    const pem = (name: string, der: Buffer): string => {
+      const target = join(workshop.root, `${name}.pem`);
+      execFileSync('openssl', ['x509', '-inform', 'DER', '-out', target], { input: der, stdio: ['pipe', 'ignore', 'pipe'] });
+      return target;
+    };
+    const legacyRoot = pem('legacy-root', readFileSync(join(workshop.root, 'inputs', 'legacy-root.cer')));
+    const sm2Root = pem('sm2-root', workshop.output('ca-root', 'sm2-root.cer'));
+    const newWithOld = pem('new-with-old', workshop.output('cross-sign', 'sm2-root-by-legacy.cer'));
+    const oldWithNew = pem('old-with-new', workshop.output('cross-sign', 'legacy-root-by-sm2.cer'));
+    const verify = (trusted: string, subject: string): string => {
+      const options = ['-vfyopt', 'distid:1234567812345678', '-partial_chain', '-trusted', trusted, subject];
+      return execFileSync('openssl', ['verify', ...options], { encoding: 'utf8' });
+    };
+    expect(verify(legacyRoot, newWithOld)).to.include('OK');
+    expect(verify(sm2Root, oldWithNew)).to.include('OK');
+  });
+
+  for (const ceremony of CEREMONIES) {
+    it(`VERIFY.md of ${ceremony} can be followed with openssl and sha256sum, word by word`, () => {
+      const copy = mkdtempSync(join(tmpdir(), 'kmc-verify-'));
+      try {
+        execFileSync('cp', ['-r', `${workshop.folder(ceremony)}/.`, copy]);
+        expect(follow(copy)).to.equal(0);
+        execFileSync('sh', ['-c', 'printf x >> tool-manifest.json'], { cwd: copy });
+        expect(follow(copy)).not.to.equal(0);
+      } finally {
+        rmSync(copy, { recursive: true, force: true });
+      }
+    });
+  }
+
+  it('every record that is flipped, deleted, moved or cut off is found, at that record', () => {
+    const files = filesOf('ca-root');
+    const lines = (files.get('transcript.jsonl') ?? Buffer.alloc(0)).toString('utf8').trimEnd().split('\n');
+    const firstBad = (changed: readonly string[]): number | undefined => {
+      const bytes = Buffer.from(changed.map((line) => `${line}\n`).join(''));
+      const findings = verifyBundle(new Map([...files, ['transcript.jsonl', bytes] as const])).findings ?? [];
+      return findings.find((finding) => finding.file === 'transcript.jsonl')?.record;
+    };
+    expect(firstBad(lines)).to.equal(undefined);
+    for (const at of lines.keys()) {
+      const line = lines[at] ?? '';
+      const flipped = line.replace(/"elapsed":"\d/, (found) => `${found}1`);
+      expect(firstBad(lines.with(at, flipped)), `flip ${at}`).to.equal(at);
+      expect(firstBad(lines.toSpliced(at, 1)), `delete ${at}`).to.equal(at);
+      expect(firstBad(lines.slice(0, at)), `truncate ${at}`).to.equal(at);
+      if (at + 1 < lines.length) {
+        expect(firstBad(lines.with(at, lines[at + 1] ?? '').with(at + 1, line)), `move ${at}`).to.equal(at);
+      }
+    }
+  });
+
+  it('every file of a bundle that is altered, missing or added is found', () => {
+    const files = filesOf('cross-sign');
+    for (const [name, bytes] of files) {
+      // What openssl reads beside the signature files is derived from them and not looked at here.
+      if (/^signatures\/.*\.(?:bin|sig|pem)$/.test(name)) continue;
+      const altered = Buffer.concat([bytes, Buffer.from(' ')]);
+      expect(verifyBundle(new Map([...files, [name, altered]])).findings, `altered ${name}`).not.to.equal(undefined);
+      const without = new Map(files);
+      without.delete(name);
+      // A custodian more than k may have signed; here exactly k did, so each one is needed.
+      expect(verifyBundle(without).findings, `missing ${name}`).not.to.equal(undefined);
+    }
+    const added = new Map([...files, ['outputs/extra.cer', Buffer.from('x')] as const]);
+    expect(verifyBundle(added).findings).not.to.equal(undefined);
+  });
+
+  it('the service takes each bundle once, and puts what it made into service', async () => {
+    const imported: string[] = [];
+    for (const ceremony of CEREMONIES) {
+      const { folder } = workshop.ports(ceremony);
+      await unsealWith(workshop.instance, [...workshop.people.values()]);
+      imported.push(...(await importCeremony({ ...workshop.instance, folder }, SYSTEM)).authorities);
+      const again = await refusalFrom(importCeremony({ ...workshop.instance, folder }, SYSTEM));
+      expect(again?.code, ceremony).to.equal('E_CONFLICT');
+    }
+    expect(imported).to.deep.equal(['sm2-root', 'sm2-issuing']);
+    const authorities = await workshop.instance.database.read((reader) => reader.authorities.list({}));
+    expect(authorities.map(({ id, kind, generation }) => `${id} ${kind} ${generation ?? '-'}`)).to.deep.equal([
+      'admin-ca administrator -',
+      'legacy-issuing issuing G1',
+      'legacy-root root G1',
+      'sm2-issuing issuing G2',
+      'sm2-root root G2',
+      'transport-ca transport -',
+    ]);
+    const crl = await workshop.instance.database.read((reader) => reader.crls.latest('sm2-root', 'complete'));
+    expect(crl?.number).to.equal(1n);
+    const link = sm3Fingerprint(workshop.output('cross-sign', 'sm2-root-by-legacy.cer'));
+    const row = await workshop.instance.database.read((reader) => reader.certificates.findByDigest(link));
+    expect(row).to.include({ authorityId: 'legacy-root', profile: 'link' });
+  });
+
+  it('the root keys lie in the ceremony keystore, and no service key opens them', async () => {
+    const home = join(workshop.root, 'home');
+    expect(readdirSync(join(home, 'ceremony', 'root')).sort()).to.deep.equal([
+      'legacy-root.0001.blob',
+      'sm2-root.0001.blob',
+    ]);
+    for (const root of ['legacy-root', 'sm2-root']) {
+      expect((await refusalFrom(workshop.instance.keystore.caKey(root)))?.code).to.equal('E_NOT_FOUND');
+    }
+  });
+
+  it('after the links the legacy root certifies nothing: a plan that asks for it is refused', () => {
+    expect(bundles.get('cross-sign')?.closing.after.restrictedKeys).to.deep.equal(['legacy-root']);
+    expect(refusalOfPlan(() => workshop.plan('cross-sign'))).to.equal('E_STATE');
+  });
+});
+
+function refusalOfPlan(plan: () => unknown): string | undefined {
+  try {
+    plan();
+    return undefined;
+  } catch (error) {
+    if (error instanceof KmcError) return error.code;
+    throw error;
+  }
+}
+
+/** Runs every block of VERIFY.md in one shell, as a reader would; returns the exit code. */
+function follow(folder: string): number {
+  const text = readFileSync(join(folder, 'VERIFY.md'), 'utf8');
+  const script = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('\n');
+  try {
+    execFileSync('sh', ['-c', script], { cwd: folder, stdio: 'pipe' });
+    return 0;
+  } catch (error) {
+    return error instanceof Error && 'status' in error ? Number(error.status) : -1;
+  }
+}
+
+/** The request of an issuing CA, from the act that an approved request would start. */
+async function issuingRequest(workshop: Workshop): Promise<Buffer> {
+  await unsealWith(workshop.instance, [...workshop.people.values()]);
+  const params = { commonName: 'Government Extranet Issuing CA G2', organization: 'Government Extranet' };
+  const act = {
+    request: { target: 'authority/sm2-issuing', params },
+    at: workshop.instance.clock.now(),
+    actor: { type: 'system', id: 'kmc' },
+    source: { node: 'node-1' },
+    approvals: [],
+  } as unknown as ApprovedAct;
+  const apply = await createIssuingKey(workshop.instance).prepare(act);
+  const made = await workshop.instance.database.transaction((tx) => apply(tx));
+  return Buffer.from(String(made['csr']), 'base64');
+}
