@@ -1,6 +1,5 @@
 /** The folder that an export of the audit log is: written by pull and export, read by verify. */
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { createReadStream, existsSync, mkdirSync, promises, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TileFile } from '../domain/audit/verify-tiles.ts';
 import { KmcError } from '../errors.ts';
@@ -19,8 +18,8 @@ export function createAuditFolder(directory: string): AuditFolder {
   return {
     async write(path, content) {
       const file = join(directory, ...path.split('/'));
-      await mkdir(dirname(file), { recursive: true });
-      const handle = await open(file, 'wx').catch((cause: unknown) => {
+      mkdirSync(dirname(file), { recursive: true });
+      const handle = await promises.open(file, 'wx').catch((cause: unknown) => {
         throw new KmcError('E_EXISTS', `The export cannot write ${path}: name a folder that is not there yet.`, {
           cause,
         });

@@ -1,6 +1,6 @@
 /** `kmc audit pull`: copies the log of a service over HTTP into a folder, and verifies the copy at once. */
 import { parseStrictJson } from '../crypto/jcs.ts';
-import { inOrder, leaf, list, object, text } from '../domain/audit/shape.ts';
+import { inOrder, leaf, object, text } from '../domain/audit/shape.ts';
 import { isWholeNumber } from '../domain/audit/detail.ts';
 import { errorOfAnswer, type KmcClient } from '../agent/signed-client.ts';
 import { KmcError } from '../errors.ts';
@@ -10,18 +10,10 @@ import { createAuditFolder } from './audit-folder.ts';
 import { runAuditVerify, type AuditVerifyOptions, type AuditVerifyResult } from './audit-verify.ts';
 
 const BASE = '/api/v1/audit';
-const NOTES = object({
-  items: {
-    check: list(
-      0,
-      10_000,
-      object({
-        note: { check: text(/^.+$/s) },
-        size: { check: leaf(isWholeNumber) },
-        time: { check: leaf(isWholeNumber) },
-      }),
-    ),
-  },
+const NOTE = object({
+  note: { check: text(/^.+$/s) },
+  size: { check: leaf(isWholeNumber) },
+  time: { check: leaf(isWholeNumber) },
 });
 
 /** The log of a service over HTTP: checkpoint, checkpoints?after=, tile/…, certificate and policy under /api/v1/audit. */
@@ -41,12 +33,8 @@ export function httpAuditSource(client: KmcClient): AuditSource {
       }
     },
     async checkpointsAfter(time) {
-      const value: unknown = inOrder(
-        parseStrictJson(await get(`checkpoints?after=${time}`), { maxBytes: 64 * 1024 * 1024 }),
-      );
-      if (!isNoteList(value))
-        throw new KmcError('E_SCHEMA', 'The service answered with something else than checkpoints.');
-      return value.items;
+      const lines = (await get(`checkpoints?after=${time}`)).toString('utf8').split('\n');
+      return lines.filter((line) => line !== '').map(noteOfLine);
     },
     tile: (path) => get(`tile/${path}`),
     certificate: async () => (await get('certificate')).toString('utf8'),
@@ -67,6 +55,12 @@ export async function runAuditPull(
   return await runAuditVerify(options);
 }
 
-function isNoteList(value: unknown): value is { readonly items: readonly StoredCheckpoint[] } {
-  return NOTES(value) === undefined;
+function noteOfLine(line: string): StoredCheckpoint {
+  const value: unknown = inOrder(parseStrictJson(line, { maxDepth: 1 }));
+  if (isNote(value)) return value;
+  throw new KmcError('E_SCHEMA', 'The service answered with something else than checkpoints.');
+}
+
+function isNote(value: unknown): value is StoredCheckpoint {
+  return NOTE(value) === undefined;
 }

@@ -3,7 +3,7 @@ import { decodePemAll } from '../crypto/asn1/pem.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../x509/certificate.ts';
-import { parseCertificateList, type CertificateList } from '../x509/crl.ts';
+import { parseCertificateList } from '../x509/crl.ts';
 import { certificateFindings } from '../x509/lint/lint-tbs-certificate.ts';
 import { ALL_KINDS, isCertificateKind } from '../x509/lint/certificate-kinds.ts';
 import { PATH_PURPOSES, validatePath, type PathPurpose } from '../x509/path.ts';
@@ -11,24 +11,20 @@ import { table, type Command, type CommandInput, type Outcome } from './command.
 import { EXIT } from './exit-codes.ts';
 import { readNamedFile } from './named-file.ts';
 
-/** The certificates of a file: PEM (one or more), or one in DER. */
-function certificatesOf(path: string): Certificate[] {
+/** The objects of a file: PEM (one or more), or one in DER. @throws KmcError E_NOT_FOUND, E_DER. */
+function dersOf(path: string, label: 'CERTIFICATE' | 'X509 CRL'): [Buffer, ...Buffer[]] {
   const bytes = readNamedFile(path, 'file');
-  const ders = bytes[0] === 0x30 ? [bytes] : decodePemAll(bytes.toString('utf8'), 'CERTIFICATE');
-  return ders.map(parseCertificate);
+  const [first, ...rest] = bytes[0] === 0x30 ? [bytes] : decodePemAll(bytes.toString('utf8'), label);
+  if (first === undefined) throw new KmcError('E_NOT_FOUND', `There is no ${label} in ${path}`);
+  return [first, ...rest];
+}
+
+function certificatesOf(path: string): Certificate[] {
+  return dersOf(path, 'CERTIFICATE').map(parseCertificate);
 }
 
 function firstOf(path: string): Certificate {
-  const [first] = certificatesOf(path);
-  if (first === undefined) throw new KmcError('E_NOT_FOUND', `There is no certificate in ${path}`);
-  return first;
-}
-
-function crlOf(path: string): CertificateList {
-  const bytes = readNamedFile(path, 'file');
-  const der = bytes[0] === 0x30 ? bytes : decodePemAll(bytes.toString('utf8'), 'X509 CRL')[0];
-  if (der === undefined) throw new KmcError('E_NOT_FOUND', `There is no CRL in ${path}`);
-  return parseCertificateList(der);
+  return parseCertificate(dersOf(path, 'CERTIFICATE')[0]);
 }
 
 function factsOf(certificate: Certificate): Record<string, string> {
@@ -77,12 +73,14 @@ async function verify(input: CommandInput): Promise<Outcome> {
   }
   const at = new Date(input.text('at') ?? Date.now());
   if (Number.isNaN(at.getTime())) throw new KmcError('E_USAGE', '--at is a time like 2026-12-31T00:00:00Z');
-  const [leaf, ...rest] = certificatesOf(input.positionals[0] ?? '');
-  if (leaf === undefined) throw new KmcError('E_NOT_FOUND', 'There is no certificate in the file.');
-  const crls = input.list('crl').map(crlOf);
+  const [leaf, ...rest] = dersOf(input.positionals[0] ?? '', 'CERTIFICATE');
+  const crls = input
+    .list('crl')
+    .flatMap((path) => dersOf(path, 'X509 CRL'))
+    .map(parseCertificateList);
   const verdict = validatePath({
-    leaf,
-    intermediates: [...rest, ...input.list('chain').flatMap(certificatesOf)],
+    leaf: parseCertificate(leaf),
+    intermediates: [...rest.map(parseCertificate), ...input.list('chain').flatMap(certificatesOf)],
     anchors: input.list('anchor').flatMap(certificatesOf),
     at,
     purpose,
@@ -98,6 +96,11 @@ async function verify(input: CommandInput): Promise<Outcome> {
       ? ['valid', ...path.map((subject, depth) => `  ${depth} ${subject}`)].join('\n')
       : ['not valid', ...reasons.map(({ rule, subject, detail }) => `  ${rule}: ${detail} (${subject})`)].join('\n'),
   };
+}
+
+function idsOf(answer: unknown, name: string): string {
+  const ids = isObject(answer) ? answer[name] : undefined;
+  return Array.isArray(ids) ? ids.join(', ') : '';
 }
 
 export const commands: readonly Command[] = [
@@ -144,7 +147,12 @@ export const commands: readonly Command[] = [
     example: 'kmc cert revoke cert-01j... --reason superseded --key me.key.pem --cert me.crt.pem',
     positionals: ['ID'],
     options: {
-      reason: { type: 'string', value: 'REASON', required: true, help: 'a reason of RFC 5280, e.g. keyCompromise' },
+      reason: {
+        type: 'string',
+        value: 'REASON',
+        required: true,
+        help: 'a reason of RFC 5280, e.g. keyCompromise; certificateHold for a time',
+      },
     },
     async run(input, context) {
       const client = await context.client();
@@ -152,8 +160,20 @@ export const commands: readonly Command[] = [
       const answer = await client.json('POST', `/api/v1/certificates/${id}/revocations`, {
         reason: input.required('reason'),
       });
-      const revoked = isObject(answer) && Array.isArray(answer['revoked']) ? answer['revoked'] : [];
-      return { json: answer, text: `revoked: ${revoked.join(', ')}` };
+      return { json: answer, text: `revoked: ${idsOf(answer, 'revoked')}` };
+    },
+  },
+  {
+    noun: 'cert',
+    verb: 'release',
+    summary: 'Takes a certificate of the service and the other half of its pair off hold (role ca-operator).',
+    example: 'kmc cert release cert-01j... --key me.key.pem --cert me.crt.pem',
+    positionals: ['ID'],
+    async run(input, context) {
+      const client = await context.client();
+      const id = encodeURIComponent(input.positionals[0] ?? '');
+      const answer = await client.json('POST', `/api/v1/certificates/${id}/release`, {});
+      return { json: answer, text: `good again: ${idsOf(answer, 'released')}` };
     },
   },
 ];

@@ -1,5 +1,5 @@
 /** A command is data: noun, verb, options, an example, and the work. `--help`, parsing and output come from the same table. */
-import type { CryptoEngine } from '../crypto/engine.ts';
+import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
 import type { KmcClient } from '../agent/signed-client.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Instance } from '../flows/instance.ts';
@@ -34,6 +34,13 @@ export interface Io {
   readonly isTerminal: boolean;
 }
 
+/** The key of the person who uses the command line. */
+export interface PersonalKey {
+  readonly key: KeyHandle;
+  /** DER. */
+  readonly certificate: Buffer;
+}
+
 export interface CommandContext {
   readonly io: Io;
   readonly environment: Environment;
@@ -45,8 +52,8 @@ export interface CommandContext {
   ceremonySite(): CeremonySite;
   /** The service at `--url`; signed when `--key` and `--cert` are given. */
   client(): Promise<KmcClient>;
-  /** The caller's key from `--key` with its passphrase. */
-  personalKey(): Promise<{ readonly key: import('../crypto/engine.ts').KeyHandle; readonly certificate: Buffer }>;
+  /** The caller's key from `--key`, opened once, and the certificate (DER) of `--cert`. Destroyed when the command ends. */
+  personalKey(): Promise<PersonalKey>;
   /** A secret by file, descriptor or prompt, as a Buffer that the caller wipes. */
   passphrase(purpose: string): Promise<Buffer>;
   /** Progress of long work: a line on a terminal, a JSON line otherwise. */

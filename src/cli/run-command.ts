@@ -72,10 +72,7 @@ function inputOf(command: Command, args: readonly string[]): CommandInput {
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (cause) {
-    throw new KmcError(
-      'E_USAGE',
-      `${cause instanceof Error ? cause.message : 'bad options'} (see ${nameOf(command)} --help)`,
-    );
+    throw usage(`${cause instanceof Error ? cause.message : 'bad options'} (see ${nameOf(command)} --help)`);
   }
   const { values, positionals } = parsed;
   const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
@@ -90,22 +87,32 @@ function inputOf(command: Command, args: readonly string[]): CommandInput {
     flag: (name) => values[name] === true,
     positionals,
   };
-  if (input.flag('help')) return input;
-  const names = command.positionals ?? [];
-  const least = names.filter((name) => !name.endsWith('?')).length;
-  if (positionals.length < least)
-    throw usage(`${names[positionals.length]} is missing (see ${nameOf(command)} --help)`);
-  if (positionals.length > names.length) throw usage(`too many arguments (see ${nameOf(command)} --help)`);
-  for (const [name, spec] of Object.entries(command.options ?? {})) {
-    const given = spec.multiple === true ? input.list(name).length > 0 : text(name) !== undefined;
-    if (spec.required === true && !given) throw usage(`--${name} is required (see ${nameOf(command)} --help)`);
-  }
+  if (!input.flag('help')) requireComplete(command, input);
   return input;
+}
+
+/** @throws KmcError E_USAGE for a missing or superfluous argument, or a missing option. */
+function requireComplete(command: Command, input: CommandInput): void {
+  const { positionals } = input;
+  const names = command.positionals ?? [];
+  const see = `(see ${nameOf(command)} --help)`;
+  const least = names.filter((name) => !name.endsWith('?')).length;
+  if (positionals.length < least) throw usage(`${names[positionals.length]} is missing ${see}`);
+  if (positionals.length > names.length) throw usage(`too many arguments ${see}`);
+  for (const [name, spec] of Object.entries(command.options ?? {})) {
+    const given = spec.multiple === true ? input.list(name).length > 0 : input.text(name) !== undefined;
+    if (spec.required === true && !given) throw usage(`--${name} is required ${see}`);
+  }
 }
 
 function printOutcome(io: Io, json: boolean, outcome: Outcome): void {
   if (json) io.out(JSON.stringify(outcome.json));
   else if (outcome.text !== '') io.out(outcome.text);
+}
+
+function printHelp(io: Io, json: boolean, text: string): number {
+  io.out(json ? JSON.stringify({ help: text }) : text);
+  return EXIT.ok;
 }
 
 function printError(io: Io, json: boolean, error: unknown): number {
@@ -119,8 +126,50 @@ function printError(io: Io, json: boolean, error: unknown): number {
   return exitCodeOf(known.code);
 }
 
+function isHelp(word: string | undefined): boolean {
+  return word === '--help' || word === 'help';
+}
+
+/** @throws KmcError E_USAGE. */
+function commandOf(noun: string, commands: readonly Command[], verb: string | undefined): Command {
+  const command = commands.find((candidate) => candidate.verb === '' || candidate.verb === verb);
+  if (command !== undefined) return command;
+  throw usage(
+    verb === undefined || verb.startsWith('-')
+      ? `kmc ${noun} needs a verb: see kmc ${noun} --help`
+      : `kmc ${noun} has no "${verb}": see kmc ${noun} --help`,
+  );
+}
+
+async function run(
+  nouns: Readonly<Record<string, Noun>>,
+  args: readonly string[],
+  io: Io,
+  json: boolean,
+  contextOf: ContextOf,
+): Promise<number> {
+  const [nounName, verb] = args;
+  if (nounName === undefined || isHelp(nounName)) {
+    const text = helpOfProgram(nouns);
+    if (nounName !== undefined) return printHelp(io, json, text);
+    io.err(text);
+    throw usage('a noun is needed');
+  }
+  const noun = Object.hasOwn(nouns, nounName) ? nouns[nounName] : undefined;
+  if (noun === undefined) throw usage(`there is no "${nounName}": see kmc --help`);
+  const commands = await noun.load();
+  const hasVerbs = commands.every((command) => command.verb !== '');
+  if (hasVerbs && isHelp(verb)) return printHelp(io, json, helpOfNoun(nounName, commands));
+  const command = commandOf(nounName, commands, verb);
+  const input = inputOf(command, args.slice(hasVerbs ? 2 : 1));
+  if (input.flag('help')) return printHelp(io, json, helpOfCommand(command));
+  const outcome = await command.run(input, await contextOf(input, json));
+  printOutcome(io, json, outcome);
+  return outcome.exitCode ?? EXIT.ok;
+}
+
 /**
- * Runs one command line.
+ * Runs one command line. With `--json` exactly one JSON value goes to standard output, whatever happens.
  * @param args the arguments after the program's name.
  * @returns the exit code (CONTRACT section 3).
  */
@@ -131,29 +180,8 @@ export async function runCommand(
   contextOf: ContextOf,
 ): Promise<number> {
   const json = args.includes('--json');
-  const [nounName = '', ...rest] = args;
-  if (nounName === '' || nounName === '--help' || nounName === 'help') {
-    io.out(helpOfProgram(nouns));
-    return nounName === '' ? EXIT.usage : EXIT.ok;
-  }
   try {
-    const noun = Object.hasOwn(nouns, nounName) ? nouns[nounName] : undefined;
-    if (noun === undefined) throw usage(`there is no "${nounName}": see kmc --help`);
-    const commands = await noun.load();
-    const verbless = commands.find((c) => c.verb === '');
-    const command = verbless ?? commands.find((c) => c.verb === rest[0]);
-    if (command === undefined) {
-      io.out(helpOfNoun(nounName, commands));
-      return rest[0] === '--help' ? EXIT.ok : EXIT.usage;
-    }
-    const input = inputOf(command, verbless === undefined ? rest.slice(1) : rest);
-    if (input.flag('help')) {
-      io.out(helpOfCommand(command));
-      return EXIT.ok;
-    }
-    const outcome = await command.run(input, await contextOf(input, json));
-    printOutcome(io, json, outcome);
-    return outcome.exitCode ?? EXIT.ok;
+    return await run(nouns, args, io, json, contextOf);
   } catch (error) {
     return printError(io, json, error);
   }

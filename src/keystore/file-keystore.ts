@@ -11,7 +11,7 @@ import type { KeystoreFileReader, KeystoreFiles } from '../flows/ports/keystore.
 import { checkInside, checkPrivateDirectory, createDurableFile, deleteStrayTemporaries } from './durable-file.ts';
 import { isTemporaryName, makePrivateDirectory, readPrivateFile } from './durable-file.ts';
 import { removeDurableFile, replaceDurableFile, syncDirectory } from './durable-file.ts';
-import { awaitLock, takeLock } from './lock-file.ts';
+import { awaitLock, takeLock, type KeystoreLock } from './lock-file.ts';
 
 const MAX_FILE_BYTES = 4_194_304;
 const MANIFEST = 'manifest.json';
@@ -54,7 +54,9 @@ function openForCeremony(root: string): KeystoreFiles {
 
 function openForService(root: string): KeystoreFiles {
   const reader = readFileKeystore(root, 'service');
+  clearUpAtStart(root, reader);
   let isHeld = false;
+  let failure: KmcError | undefined;
   return {
     ...reader,
     ...writerOf(root, 'service', () => isHeld),
@@ -62,8 +64,13 @@ function openForService(root: string): KeystoreFiles {
       const lock = await awaitLock(root);
       isHeld = true;
       try {
+        // After a failed fsync nobody knows what is on the medium: this process must not write to it any more.
+        if (failure !== undefined) throw failure;
         clearUp(root, reader);
         return await work();
+      } catch (error) {
+        if (error instanceof KmcError && error.fatal) failure = error;
+        throw error;
       } finally {
         isHeld = false;
         lock.release();
@@ -73,11 +80,27 @@ function openForService(root: string): KeystoreFiles {
   };
 }
 
+/** While another process is at it, that one clears up. */
+function clearUpAtStart(root: string, reader: KeystoreFileReader): void {
+  let lock: KeystoreLock;
+  try {
+    lock = takeLock(root);
+  } catch (error) {
+    if (error instanceof KmcError && error.code === 'E_CONFLICT') return;
+    throw error;
+  }
+  try {
+    clearUp(root, reader);
+  } finally {
+    lock.release();
+  }
+}
+
 function makeFolders(root: string, kind: KeystoreKind): void {
   for (const folder of ['', ...FOLDERS[kind]]) makePrivateDirectory(join(root, folder));
   // An earlier start may have been cut after it made a folder and before it synced the folder's name.
-  for (const folder of [dirname(root), root, ...(kind === 'ceremony' ? [join(root, 'kek')] : [])])
-    syncDirectory(folder);
+  for (const folder of [dirname(root), root]) syncDirectory(folder);
+  if (kind === 'ceremony') syncDirectory(join(root, 'kek'));
 }
 
 /** Deletes what interrupted writes left, then looks at everything else once. */

@@ -1,10 +1,9 @@
 /** What a command may ask for, made when it asks. */
-import { createInterface } from 'node:readline/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../agent/signed-client.ts';
-import type { CommandContext, CommandInput, Io } from '../cli/command.ts';
+import { askSecret } from '../cli/ask-secret.ts';
+import type { CommandContext, CommandInput, Io, PersonalKey } from '../cli/command.ts';
 import { readNamedFile } from '../cli/named-file.ts';
 import { readEnvironment, type Environment, type SettingFlags } from '../config/environment.ts';
 import { decodePem } from '../crypto/asn1/pem.ts';
@@ -14,6 +13,7 @@ import { createSoftwareEngine } from '../crypto/software-engine.ts';
 import { KmcError } from '../errors.ts';
 import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
 import { openCeremonySite } from '../keystore/ceremony-site.ts';
+import { parseCertificate } from '../x509/certificate.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 
 /** Options of the command line that are settings. */
@@ -44,18 +44,6 @@ function trimmed(file: Buffer): Buffer {
   return secret;
 }
 
-async function asked(purpose: string, io: Io): Promise<Buffer> {
-  if (!io.isTerminal) throw new KmcError('E_USAGE', `${purpose} is needed: give --passphrase-file.`);
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const prompt = createInterface({ input: process.stdin, output: silent, terminal: true });
-  io.err(`${purpose}:`);
-  try {
-    return Buffer.from(await prompt.question(''), 'utf8');
-  } finally {
-    prompt.close();
-  }
-}
-
 export interface ClosableContext extends CommandContext {
   close(): Promise<void>;
 }
@@ -75,46 +63,54 @@ export function ceremonySiteOf({ home }: Environment, engine: CryptoEngine): Cer
   });
 }
 
+/** @throws KmcError E_USAGE, E_NOT_FOUND, E_PASSPHRASE, E_KEY when key and certificate do not belong together. */
+async function openPersonalKey(
+  { keyFile, certificateFile }: Environment,
+  engine: CryptoEngine,
+  passphraseOf: CommandContext['passphrase'],
+): Promise<PersonalKey> {
+  const pem = readNamedFile(needed(certificateFile, 'cert'), 'certificate').toString('utf8');
+  const certificate = decodePem(pem, 'CERTIFICATE');
+  const encrypted = readNamedFile(needed(keyFile, 'key'), 'key file').toString('utf8');
+  const passphrase = await passphraseOf('Passphrase of the key file');
+  try {
+    const key = await engine.importPkcs8(decodePem(encrypted, 'ENCRYPTED PRIVATE KEY'), passphrase);
+    if (key.spki.equals(parseCertificate(certificate).spki)) return { key, certificate };
+    engine.destroyKey(key);
+    throw new KmcError('E_KEY', 'The key of --key is not that of the certificate of --cert.');
+  } finally {
+    wipe(passphrase);
+  }
+}
+
 /** The context of one command. `close` ends what it opened. */
 export function createContext(input: CommandInput, json: boolean, io: Io): ClosableContext {
   const environment: Environment = readEnvironment(flagsOf(input));
   const engine = createSoftwareEngine();
   let opened: Promise<OpenedInstance> | undefined;
+  let personal: Promise<PersonalKey> | undefined;
   let site: CeremonySite | undefined;
   const context: ClosableContext = {
     io,
     environment,
     engine,
     json,
-    ceremonySite: () => (site ??= ceremonySiteOf(environment, engine)),
     openInstance: () => (opened ??= openInstance(environment)),
+    ceremonySite: () => (site ??= ceremonySiteOf(environment, engine)),
     async client() {
-      const signed = environment.keyFile !== undefined;
       const anchor = input.text('tls-anchor');
+      const personalKey = environment.keyFile === undefined ? undefined : await context.personalKey();
       return createClient({
         baseUrl: environment.server ?? 'http://127.0.0.1:8440',
-        ...(signed ? { signer: { engine, ...(await context.personalKey()) } } : {}),
+        ...(personalKey === undefined ? {} : { signer: { engine, ...personalKey } }),
         ...(anchor === undefined ? {} : { tlsAnchors: readNamedFile(anchor, 'transport anchor').toString('utf8') }),
       });
     },
-    async personalKey() {
-      const certificate = readNamedFile(needed(environment.certificateFile, 'cert'), 'certificate');
-      const encrypted = readNamedFile(needed(environment.keyFile, 'key'), 'key file');
-      const passphrase = await context.passphrase('Passphrase of the key file');
-      try {
-        const key = await engine.importPkcs8(
-          decodePem(encrypted.toString('utf8'), 'ENCRYPTED PRIVATE KEY'),
-          passphrase,
-        );
-        return { key, certificate: decodePem(certificate.toString('utf8'), 'CERTIFICATE') };
-      } finally {
-        wipe(passphrase);
-      }
-    },
+    personalKey: () => (personal ??= openPersonalKey(environment, engine, context.passphrase)),
     async passphrase(purpose) {
       const { passphraseFile } = environment;
       return passphraseFile === undefined
-        ? asked(purpose, io)
+        ? await askSecret(purpose, io)
         : trimmed(readNamedFile(passphraseFile, 'passphrase file'));
     },
     progress(step, done, total) {
@@ -122,7 +118,10 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
       else io.err(`${step}: ${done} of ${total}`);
     },
     async close() {
-      await (await opened)?.close();
+      // What did not open was reported by the command.
+      const key = await personal?.catch(() => undefined);
+      if (key !== undefined) engine.destroyKey(key.key);
+      await (await opened?.catch(() => undefined))?.close();
     },
   };
   return context;

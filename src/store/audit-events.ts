@@ -34,18 +34,10 @@ const EVENT = `insert into audit_event (id, ts, cls, act, ph, ref, outcome, cano
 const SUBJECTS = byCount(
   (rows) => `insert into audit_event_subject (type, tag, n, event_id) values ${rows('(?, ?, ?, ?)')}`,
 );
-const PENDING = 'insert into audit_pending (ord, event_id) select ord, id from audit_event where id = ?';
-const MOVE_HEADS = byCount(
-  (rows) => `insert into audit_subject_head (type, tag, next_n, last_leaf) values ${rows('(?, ?, ?, ?)')}
-   on conflict (type, tag) do update set next_n = excluded.next_n, last_leaf = excluded.last_leaf`,
-);
-/** The same four in one round trip to the server. */
-const ALL_AT_ONCE = byCount(
-  (rows) => `with event as (${EVENT} returning ord, id),
-        subjects as (insert into audit_event_subject (type, tag, n, event_id) values ${rows('(?, ?, ?, ?)')}),
-        pending as (insert into audit_pending (ord, event_id) select ord, id from event)
-   insert into audit_subject_head (type, tag, next_n, last_leaf) values ${rows('(?, ?, ?, ?)')}
-   on conflict (type, tag) do update set next_n = excluded.next_n, last_leaf = excluded.last_leaf`,
+/** Both in one round trip to the server; SQLite has no such statement, and no round trips. */
+const EVENT_WITH_SUBJECTS = byCount(
+  (rows) => `with event as (${EVENT})
+   insert into audit_event_subject (type, tag, n, event_id) values ${rows('(?, ?, ?, ?)')}`,
 );
 const OPENING = 'insert into audit_opening (event_id, field, salt, value) values (?, ?, ?, ?)';
 
@@ -113,14 +105,11 @@ export class StoredAudit extends StoredAuditReader implements AuditAppender {
     ];
     event.push(mac?.mac ?? null, mac?.version ?? null);
     const subjects = subj.flatMap(({ t, tag, n }): Binding[] => [t, tag, n, id]);
-    const heads = subj.flatMap(({ t, tag, n }): Binding[] => [t, tag, n + 1, leaf]);
     if (this.#sql.dialect.engine === 'postgresql') {
-      await this.#sql.run(ALL_AT_ONCE(subj.length), ...event, ...subjects, ...heads);
+      await this.#sql.run(EVENT_WITH_SUBJECTS(subj.length), ...event, ...subjects);
     } else {
       await this.#sql.run(EVENT, ...event);
       await this.#sql.run(SUBJECTS(subj.length), ...subjects);
-      await this.#sql.run(PENDING, id);
-      await this.#sql.run(MOVE_HEADS(subj.length), ...heads);
     }
     for (const { field, salt, value } of openings) await this.#sql.run(OPENING, id, field, salt, value);
   }

@@ -15,6 +15,8 @@ const USES = `select 'blocked' as kind, null as device_id, null as status from b
    union all select 'certificate', device_id, status from certificates where spki_sm3 = ?
    union all select 'device', id, null from devices where spki_sm3 = ?
    union all select 'authority', null, null from authorities where spki_sm3 = ?
+   union all select 'ca-key', null, null from sealed_ca_key where spki_sm3 = ?
+   union all select 'escrowed', null, null from escrowed_keys where spki_sm3 = ?
    union all select 'person', null, null from accounts where kid = ?`;
 
 export class StoredBlockedKeys implements BlockedKeyWriter {
@@ -29,7 +31,7 @@ export class StoredBlockedKeys implements BlockedKeyWriter {
   }
 
   async usesOf(spkiSm3: string): Promise<KeyUse[]> {
-    const records = await this.#sql.all(USES, spkiSm3, spkiSm3, spkiSm3, spkiSm3, spkiSm3);
+    const records = await this.#sql.all(USES, ...Array.from({ length: 7 }, () => spkiSm3));
     return records.map((record) => decodeRecord(USE, record));
   }
 

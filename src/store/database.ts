@@ -5,6 +5,7 @@ import type { AuditLog } from '../flows/ports/audit.ts';
 import type { Database, Reader, Transaction } from '../flows/ports/database.ts';
 import type { AuditSettings } from './audit-events.ts';
 import { StoredAuditLog } from './audit-log.ts';
+import { ClosableEngine } from './closable-engine.ts';
 import type { Engine } from './engine.ts';
 import { openPostgres } from './postgres.ts';
 import { roleExclusionsStand, writeRoleExclusions, type ExcludedPair } from './role-exclusions.ts';
@@ -41,7 +42,7 @@ const DEFAULT_CONNECTIONS = 10;
  * version; E_INTEGRITY for a damaged file, or people with roles that exclude each other; E_STORAGE.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<KmcDatabase> {
-  const engine = await openEngine(options);
+  const engine = new ClosableEngine(await openEngine(options));
   const database = new StoredDatabase(engine, options.audit);
   try {
     const pairs = options.excludedRoles ?? EXCLUDED_PAIRS;
@@ -60,7 +61,6 @@ class StoredDatabase implements KmcDatabase {
   readonly auditLog: AuditLog;
   readonly #engine: Engine;
   readonly #audit: AuditSettings | undefined;
-  #closing: Promise<void> | undefined;
 
   constructor(engine: Engine, audit: AuditSettings | undefined) {
     this.engine = engine.name;
@@ -86,8 +86,7 @@ class StoredDatabase implements KmcDatabase {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#engine.close();
-    return this.#closing;
+    return this.#engine.close();
   }
 }
 

@@ -6,7 +6,7 @@ export interface Engine {
   read<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
-  /** Waits for the units of work under way, then gives up every connection. */
+  /** Gives up every connection. Called once, when no unit of work is under way. */
   close(): Promise<void>;
 }
 

@@ -28,7 +28,7 @@ interface Waiting {
 export class SqliteWriter {
   readonly #connection: WriterConnection;
   #waiting: Waiting[] = [];
-  #running: Promise<void> | undefined;
+  #running = false;
   /** So many of those who wait next must not share a commit. */
   #singly = 0;
   #fatal: KmcError | undefined;
@@ -44,22 +44,18 @@ export class SqliteWriter {
         return () => resolve(value);
       };
       this.#waiting.push({ run, reject });
-      this.#running ??= this.#drain();
+      if (!this.#running) void this.#drain();
     });
   }
 
-  /** Resolves when nothing waits any more. */
-  async idle(): Promise<void> {
-    await this.#running;
-  }
-
   async #drain(): Promise<void> {
+    this.#running = true;
     await Promise.resolve(); // lets transactions that start in the same turn join the group
     while (this.#waiting.length > 0) {
       if (this.#fatal !== undefined) this.#rejectAll(this.#waiting.splice(0), this.#fatal);
       else if (await this.#begin()) await this.#runGroup(this.#waiting.splice(0, this.#groupSize()));
     }
-    this.#running = undefined;
+    this.#running = false;
   }
 
   /** False when it could not begin; those who waited are told. */

@@ -40,7 +40,6 @@ class SqliteEngine implements Engine {
   readonly #writerDatabase: Database;
   readonly #writer: SqliteWriter;
   readonly #readerConnections = new Map<Database, SqliteConnection>();
-  readonly #reading = new Set<Promise<unknown>>();
 
   static async start(writers: Knex, readers: Knex): Promise<SqliteEngine> {
     return new SqliteEngine(writers, readers, await rawPool(writers).acquireConnection());
@@ -65,18 +64,17 @@ class SqliteEngine implements Engine {
 
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#withReader(async (connection) => {
-      await connection.run('BEGIN', []);
+      const session = new Session(connection);
+      await session.run('BEGIN');
       try {
-        return await runWork(new Session(connection), work);
+        return await runWork(session, work);
       } finally {
-        await connection.run('ROLLBACK', []);
+        await connection.run('ROLLBACK', []).catch(() => 0); // then there is nothing to end
       }
     });
   }
 
   async close(): Promise<void> {
-    await this.#writer.idle();
-    await Promise.allSettled(this.#reading);
     await this.#drop(this.#readers, [...this.#readerConnections.values()]);
     // The last connection writes the log back into the file; of two that close at once neither would.
     rawPool(this.#writers).releaseConnection(this.#writerDatabase);
@@ -93,12 +91,11 @@ class SqliteEngine implements Engine {
     const database = await pool.acquireConnection().catch((error: unknown) => {
       throw sqliteFault(error).error;
     });
-    const reading = use(this.#reader(database)).finally(() => {
+    try {
+      return await use(this.#reader(database));
+    } finally {
       pool.releaseConnection(database);
-      this.#reading.delete(reading);
-    });
-    this.#reading.add(reading);
-    return reading;
+    }
   }
 
   #reader(database: Database): SqliteConnection {

@@ -19,7 +19,8 @@ const PROCESSES = 2;
 /** `count` members, evenly spread, the first and the last among them. */
 function spread<T>(members: readonly T[], count: number): T[] {
   if (ALL || members.length <= count) return [...members];
-  return Array.from({ length: count }, (_, at) => members[Math.round((at * (members.length - 1)) / (count - 1))]!);
+  const step = (members.length - 1) / Math.max(count - 1, 1);
+  return Array.from({ length: count }, (_, at) => members[Math.round(at * step)]!);
 }
 
 async function violations(
@@ -60,24 +61,19 @@ describe('crash points of the keystore', function () {
       const prepared = await CrashEnumerator.prepare(child, name);
       enumerator = prepared;
       const calls = await prepared.trace();
-      expect(calls.length).to.be.greaterThan(10);
+      expect(calls.length).to.be.greaterThan(10);if(ALL)console.log(name, calls.length);
       expect(powerLossFaults(calls)).to.deep.equal([]);
       expect(await violations(spread(calls, count), (point) => prepared.cutAt(point))).to.deep.equal([]);
     });
   }
 
-  for (const [errno, count] of [
-    ['EIO', 3],
-    ['ENOSPC', 2],
-  ] as const) {
-    it(`an fsync that fails with ${errno} is final: nothing is written after it, and the next start goes on`, async () => {
-      const prepared = await CrashEnumerator.prepare(child, 'make-root-key');
-      enumerator = prepared;
-      const syncs = (await prepared.trace()).filter(({ name }) => name === 'fsync');
-      const found = await violations(spread(syncs, count), (point) => prepared.failAt(point, errno));
-      expect(found).to.deep.equal([]);
-    });
-  }
+  it('an fsync that fails is final: nothing is written after it, and the next start goes on', async () => {
+    const prepared = await CrashEnumerator.prepare(child, 'make-root-key');
+    enumerator = prepared;
+    const syncs = (await prepared.trace()).filter(({ name }) => name === 'fsync');
+    expect(await violations(spread(syncs, 3), (point) => prepared.failAt(point, 'EIO'))).to.deep.equal([]);
+    expect(await violations(spread(syncs.slice(3), 1), (point) => prepared.failAt(point, 'ENOSPC'))).to.deep.equal([]);
+  });
 
   it('a wrong order of writes is reported', async () => {
     const prepared = await CrashEnumerator.prepare(child, 'wrong-order');

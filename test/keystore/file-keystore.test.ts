@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { fileEntry } from '../../src/domain/keystore/manifest.ts';
+import { KmcError } from '../../src/errors.ts';
 import type { KeystoreFiles } from '../../src/flows/ports/keystore.ts';
 import { openFileKeystore, readFileKeystore } from '../../src/keystore/file-keystore.ts';
 import { refusal } from '../crypto/refusal.ts';
@@ -155,6 +156,33 @@ describe('keystore directory', () => {
       expect(error.message).to.not.include(scratch());
     });
   }
+
+  it('of the service is changed inside of its lock only, in turns, and not after a fatal fault', async () => {
+    const service = openFileKeystore(join(scratch(), 'service'), 'service');
+    const other = openFileKeystore(join(scratch(), 'service'), 'service');
+    await refusal('E_INTERNAL', () => service.add(SEAL, BYTES));
+    const order: string[] = [];
+    const turn = (keystore: KeystoreFiles, name: string): Promise<void> =>
+      keystore.exclusively(async () => {
+        order.push(`${name} begins`);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        order.push(`${name} ends`);
+      });
+    await Promise.all([turn(service, 'a'), turn(other, 'b')]);
+    expect(order).to.deep.equal(['a begins', 'a ends', 'b begins', 'b ends']);
+    await service.exclusively(() => service.add(SEAL, BYTES));
+    expect(other.read(SEAL)).to.deep.equal(BYTES);
+    const fault = new KmcError('E_STORAGE', 'fsync failed', { fatal: true });
+    await refusal('E_STORAGE', () => service.exclusively(() => Promise.reject(fault)));
+    await refusal('E_STORAGE', () => service.exclusively(() => service.remove(SEAL)));
+    await other.exclusively(() => other.remove(SEAL));
+  });
+
+  it('of the service is refused at the start as that of a ceremony is', async () => {
+    openFileKeystore(join(scratch(), 'service'), 'service');
+    symlinkSync('/etc/hostname', join(scratch(), 'service', 'FORMAT'));
+    await refusal('E_INTEGRITY', () => openFileKeystore(join(scratch(), 'service'), 'service'));
+  });
 
   it('a journal record of another name is refused', async () => {
     writeFileSync(root('journal/1.rec'), 'x', { mode: 0o600 });

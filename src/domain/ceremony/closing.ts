@@ -1,6 +1,7 @@
 /** The closing of a ceremony (C11, C16, C20): one body that names everything, signed from every seat. */
 import { canonicalizeSigned, parseStrictJson } from '../../crypto/jcs.ts';
 import { createDigests } from '../../crypto/digests.ts';
+import { KmcError } from '../../errors.ts';
 import { ID } from '../id.ts';
 import { isObject, oneOf, requireMembers, signedDigest, signedTimeText, sm3Text, textLike } from '../signed-body.ts';
 import type { MemberCheck } from '../signed-body.ts';
@@ -61,15 +62,20 @@ export function bundleDigest(closing: Closing): string {
   return signedDigest('ceremony', closing);
 }
 
+/** The file closing.json: canonical JSON and a line feed. */
 export function encodeClosing(closing: Closing): Buffer {
   return Buffer.from(`${canonicalizeSigned(closing)}\n`, 'utf8');
 }
 
-/** @throws KmcError E_JSON, E_SIZE, E_SCHEMA. */
+/**
+ * Reads closing.json; what it states is not compared with anything yet.
+ * @throws KmcError E_JSON, E_SIZE, E_SCHEMA.
+ */
 export function readClosing(bytes: Buffer): Closing {
   const value: unknown = parseStrictJson(bytes, { maxBytes: 65_536 });
   requireMembers<Closing>(value, CHECKS, 'closing');
   requireMembers<CeremonyRegister>(value.after, REGISTER_CHECKS, 'register of the closing');
+  if (!encodeClosing(value).equals(bytes)) throw new KmcError('E_SCHEMA', 'The closing is not in its canonical form.');
   return value;
 }
 

@@ -85,7 +85,15 @@ export function readSeatSignature(bytes: Buffer): SeatSignature {
   const value: unknown = parseStrictJson(bytes, { maxBytes: MAX_BYTES });
   requireMembers<SeatSignature>(value, CHECKS, 'signature file');
   requireMembers<SeatSignatureBody>(value.body, BODY_CHECKS, 'body of a signature');
+  if (!encodeSeatSignature(value).equals(withLineEnd(bytes))) {
+    throw new KmcError('E_SCHEMA', 'A signature file is not in its canonical form.');
+  }
   return value;
+}
+
+/** A file ends with a line feed, a fact of a record does not. */
+function withLineEnd(bytes: Buffer): Buffer {
+  return bytes.at(-1) === 0x0a ? bytes : Buffer.concat([bytes, Buffer.from('\n')]);
 }
 
 /**

@@ -6,6 +6,7 @@ import type { VerifiedCheckpoint } from '../ports/audit.ts';
 export class CheckpointSight implements VerifiedCheckpoint {
   readonly #key: NoteKey;
   #newest: Checkpoint | undefined;
+  #accepted: { readonly note: string; readonly checkpoint: Checkpoint } | undefined;
 
   /** `key` is the log's own. */
   constructor(key: NoteKey) {
@@ -21,6 +22,7 @@ export class CheckpointSight implements VerifiedCheckpoint {
    * @throws KmcError E_SCHEMA, E_SIGNATURE, E_AUDIT (fatal) when it was not signed by the log or is of another one.
    */
   accept(note: string): Checkpoint {
+    if (this.#accepted?.note === note) return this.#accepted.checkpoint;
     const signed = parseNote(note);
     if (signed.checkpoint.origin !== this.#key.name || verifyNote(signed, this.#key) === undefined) {
       throw new KmcError(
@@ -32,6 +34,7 @@ export class CheckpointSight implements VerifiedCheckpoint {
       );
     }
     if (this.#newest === undefined || signed.checkpoint.size > this.#newest.size) this.#newest = signed.checkpoint;
+    this.#accepted = { note, checkpoint: signed.checkpoint };
     return signed.checkpoint;
   }
 }

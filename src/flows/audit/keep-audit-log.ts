@@ -1,4 +1,5 @@
 import { KmcError } from '../../errors.ts';
+import { checkSignedTree } from './check-signed-tree.ts';
 import { advanceAuditLog, type AuditLogPorts, type AuditLogProgress } from './advance-audit-log.ts';
 import type { LogSigner } from './sign-checkpoint.ts';
 
@@ -16,13 +17,18 @@ export interface AuditLogKeeper {
 const PAUSE_MS = 250;
 
 /**
- * Keeps the log going until it is told to stop: a round of advanceAuditLog four times a second.
+ * Keeps the log going until it is told to stop: a round of advanceAuditLog four times a second. Before the first signature
+ * of this process the stored tree is hashed anew.
  * @throws KmcError E_AUDIT and every fatal fault: the service must seal and end, nothing repairs itself.
  */
 export async function keepAuditLog(ports: AuditLogPorts, keeper: AuditLogKeeper): Promise<void> {
+  let isChecked = false;
   while (!keeper.signal.aborted) {
     try {
-      keeper.report(await advanceAuditLog(ports, keeper.signer()));
+      const signer = keeper.signer();
+      if (signer !== undefined && !isChecked) await checkSignedTree(ports);
+      isChecked ||= signer !== undefined;
+      keeper.report(await advanceAuditLog(ports, signer));
     } catch (error) {
       if (!(error instanceof KmcError) || error.fatal || (error.code !== 'E_STORAGE' && error.code !== 'E_TIME'))
         throw error;

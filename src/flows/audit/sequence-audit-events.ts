@@ -18,8 +18,8 @@ export interface SequencedBatch {
   readonly blocked: boolean;
 }
 
-/** Events that one batch takes at most. */
-export const SEQUENCING_BATCH = 4_096;
+/** Events that one batch takes at most: few enough that checking them does not hold other work up. */
+export const SEQUENCING_BATCH = 1_024;
 
 /**
  * Gives waiting events their places in the tree, in one transaction: dense indexes, tiles, end of waiting. Only events

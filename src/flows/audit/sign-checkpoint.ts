@@ -34,7 +34,8 @@ export interface SigningResult {
 const HEARTBEAT_SECONDS = 600;
 /** A clock that went back further than this is wrong, not just uneven. */
 const TOLERATED_STEP_BACK_SECONDS = 300;
-const LEAVES_AT_ONCE = 65_536;
+/** Few enough that hashing them does not hold other work up. */
+const LEAVES_AT_ONCE = 4_096;
 
 /**
  * Signs the tree as it stands, if that extends what this signer signed before (audit-log 3.8): its own state is the

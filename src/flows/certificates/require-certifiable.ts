@@ -1,10 +1,17 @@
 import { KmcError } from '../../errors.ts';
+import type { KeyUse } from '../ports/blocked-keys.ts';
 import type { Reader } from '../ports/database.ts';
 
 /** Who already holds the key, as far as that is allowed to go on. */
 export interface KnownHolder {
   /** The device whose own certificates may stand over the key. */
   readonly deviceId?: string;
+}
+
+/** A device's key may be certified for it again, unless a certificate over it was revoked. */
+function isOwnUse({ kind, deviceId, status }: KeyUse, holder: KnownHolder): boolean {
+  const isDevices = kind === 'certificate' || kind === 'device';
+  return isDevices && status !== 'revoked' && deviceId !== undefined && deviceId === holder.deviceId;
 }
 
 /**
@@ -15,17 +22,7 @@ export interface KnownHolder {
  * @throws KmcError E_KEY_BLOCKED, with one text for every reason.
  */
 export async function requireCertifiable(reader: Reader, spki: string, holder: KnownHolder = {}): Promise<void> {
-  const certificates = await reader.certificates.findByKey(spki);
-  const device = await reader.devices.findByKey(spki);
-  const taken =
-    certificates.some(
-      (row) => row.status === 'revoked' || row.deviceId === undefined || row.deviceId !== holder.deviceId,
-    ) ||
-    (device !== undefined && device.id !== holder.deviceId) ||
-    (await reader.blockedKeys.find(spki)) !== undefined ||
-    (await reader.authorities.findByKey(spki)).length > 0 ||
-    (await reader.keystoreRows.caKeyBySpki(spki)) !== undefined ||
-    (await reader.escrowedKeys.findByKey(spki)) !== undefined ||
-    (await reader.people.findByKey(spki)) !== undefined;
+  const uses = await reader.blockedKeys.usesOf(spki);
+  const taken = uses.some((use) => !isOwnUse(use, holder));
   if (taken) throw new KmcError('E_KEY_BLOCKED', 'This public key may not be certified here: make a new key pair.');
 }

@@ -1,31 +1,73 @@
 import { KmcError } from '../../errors.ts';
-import { openAuthority, requireSigningAuthority, type IssuingAuthority } from '../authorities/issuing-authority.ts';
+import {
+  openAuthority,
+  requireSigningAuthority,
+  type IssuingAuthority,
+  type SigningAuthorityRow,
+} from '../authorities/issuing-authority.ts';
 import type { Instance } from '../instance.ts';
+import type { ServiceKeystore } from '../keystore/service-keystore.ts';
+import type { Reader } from '../ports/database.ts';
 import { authorityChain } from './enrolment-answer.ts';
+
+export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'engine' | 'keystore'>;
 
 /** The authority that issues to devices now, with the certificates (DER) from it up to its root. */
 export interface DeviceAuthority {
-  readonly authority: IssuingAuthority;
+  readonly row: SigningAuthorityRow;
   readonly chain: readonly Buffer[];
 }
 
+/** For so long a newer authority may be passed over. That the one in use is still in service is looked at each time. */
+const REMEMBERED_MS = 5_000;
+
+interface Remembered extends DeviceAuthority {
+  readonly until: number;
+  /** Once it was opened. */
+  opened?: IssuingAuthority;
+}
+
+/** The authority that was last found with each keystore; versions of rows tell whether it still is what it was. */
+const REMEMBERED = new WeakMap<ServiceKeystore, Remembered>();
+
 /**
  * The SM2 issuing CA in service; of several the newest, as after a root upgrade.
- * @throws KmcError E_STATE when there is none, E_SEALED, E_INTEGRITY.
+ * @throws KmcError E_STATE when there is none, E_INTEGRITY.
  */
-export async function deviceAuthority(
-  ports: Pick<Instance, 'database' | 'engine' | 'keystore'>,
-): Promise<DeviceAuthority> {
-  const { row, chain } = await ports.database.read(async (reader) => {
-    const rows = await reader.authorities.list({ kind: 'issuing', state: 'active' });
-    const [newest] = rows
-      .filter(({ algorithm }) => algorithm === 'SM2')
-      .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
-    if (newest === undefined) throw new KmcError('E_STATE', 'No SM2 issuing CA is in service yet.');
-    return {
-      row: await requireSigningAuthority(reader, newest.id, 'certificates'),
-      chain: await authorityChain(reader, newest.id),
-    };
-  });
-  return { authority: await openAuthority(ports, row), chain };
+export async function findDeviceAuthority(ports: DeviceAuthorityPorts, reader: Reader): Promise<DeviceAuthority> {
+  const now = ports.clock.now().getTime();
+  const known = REMEMBERED.get(ports.keystore);
+  if (known !== undefined && now < known.until) {
+    const present = await reader.authorities.find(known.row.id);
+    if (present?.version === known.row.version) return known;
+  }
+  const rows = await reader.authorities.list({ kind: 'issuing', state: 'active' });
+  const [newest] = rows
+    .filter(({ algorithm }) => algorithm === 'SM2')
+    .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  if (newest === undefined) throw new KmcError('E_STATE', 'No SM2 issuing CA is in service yet.');
+  const row = await requireSigningAuthority(reader, newest.id, 'certificates');
+  const found = { row, chain: await authorityChain(reader, newest.id), until: now + REMEMBERED_MS };
+  REMEMBERED.set(ports.keystore, found);
+  return found;
+}
+
+/**
+ * The authority with its key, which comes from the keystore each time: that may be sealed by now. Called outside of any
+ * `read` or `transaction`, as `openAuthority`.
+ * @throws KmcError E_SEALED, E_NOT_FOUND, E_INTEGRITY.
+ */
+export async function openDeviceAuthority(
+  ports: DeviceAuthorityPorts,
+  { row }: DeviceAuthority,
+): Promise<IssuingAuthority> {
+  const known = REMEMBERED.get(ports.keystore);
+  const opened = known?.row === row ? known.opened : undefined;
+  if (opened !== undefined) {
+    const key = await ports.keystore.caKey(row.keyId);
+    return { ...opened, signer: { ...opened.signer, key } };
+  }
+  const authority = await openAuthority(ports, row);
+  if (known?.row === row) known.opened = authority;
+  return authority;
 }

@@ -10,7 +10,7 @@ import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import { waitsForApproval } from '../devices/register-marked-device.ts';
 import type { Instance } from '../instance.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
-import { deviceAuthority } from './device-authority.ts';
+import { findDeviceAuthority, openDeviceAuthority } from './device-authority.ts';
 import { enrolmentAnswer, type EnrolmentAnswer } from './enrolment-answer.ts';
 import { findScene, requireTokenFor, type EnrolmentScene } from './enrolment-scene.ts';
 import { issuePair, type IssuedPair } from './issue-pair.ts';
@@ -97,8 +97,11 @@ async function issue(
   if (device.status !== 'registered' && device.status !== 'in-service') {
     throw new KmcError('E_STATE', `The device is ${device.status}: it cannot enrol.`);
   }
-  await ports.database.read((reader) => requireCertifiable(reader, scene.spkiSm3, { deviceId: device.id }));
-  const { authority, chain } = await deviceAuthority(ports);
+  const found = await ports.database.read(async (reader) => {
+    await requireCertifiable(reader, scene.spkiSm3, { deviceId: device.id });
+    return await findDeviceAuthority(ports, reader);
+  });
+  const authority = await openDeviceAuthority(ports, found);
   const plan = { device, profile, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   const pair = await issuePair(ports, plan);
   const answerUntil = new Date(at.getTime() + ports.policies.enrolment.redeliverySeconds * 1000);
@@ -109,7 +112,7 @@ async function issue(
       : await recordWaitingPair(ports.database, scene, waiting, row, pair);
   if (!counts) return await redeliver(ports, scene);
   const { sign, enc, envelopedKey } = pair;
-  const parts = { signCertificate: sign.certificate, encCertificate: enc.certificate, envelopedKey, chain };
+  const parts = { signCertificate: sign.certificate, encCertificate: enc.certificate, envelopedKey, chain: found.chain };
   return { state: 'ISSUED', answer: enrolmentAnswer(parts) };
 }
 

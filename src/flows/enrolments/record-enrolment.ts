@@ -2,6 +2,7 @@
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { KmcError } from '../../errors.ts';
+import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import type { Database, Transaction } from '../ports/database.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
@@ -85,6 +86,8 @@ export function completionEvent(scene: EnrolmentScene, row: EnrolmentRow, pair: 
 
 async function writePair(tx: Transaction, scene: EnrolmentScene, row: EnrolmentRow, pair: IssuedPair): Promise<void> {
   const { device, at } = scene;
+  // Somebody else may have come with this key in the meantime.
+  await requireCertifiable(tx, scene.spkiSm3, { deviceId: device.id });
   await tx.certificates.insertAll([pair.sign, pair.enc]);
   await tx.escrowedKeys.insertAll([pair.escrowedKey]);
   if (!(await tx.devices.bindKey(device.id, device.version, pair.sign.spkiSm3, at))) {

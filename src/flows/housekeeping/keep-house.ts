@@ -1,5 +1,7 @@
 import type { SystemCaller } from '../../domain/caller.ts';
+import type { ActionHandlers } from '../approvals/action-handler.ts';
 import { expireRequests } from '../approvals/expire-requests.ts';
+import { reconcileExecutions } from '../approvals/reconcile-executions.ts';
 import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
@@ -8,8 +10,12 @@ import type { Instance } from '../instance.ts';
 /** Rows that one round forgets at the most. */
 const PURGE_LIMIT = 5_000;
 
+/** Seconds after which an execution that has not ended counts as left open by a crash. */
+const RECONCILE_AFTER = 300;
+
 export interface HousekeepingPorts extends Instance {
   readonly tally: RefusalTally;
+  readonly handlers: ActionHandlers;
 }
 
 type Job = (ports: HousekeepingPorts, caller: SystemCaller, now: Date) => Promise<unknown>;
@@ -26,11 +32,14 @@ const ALWAYS: Readonly<Record<string, Job>> = {
 /** What needs keys. */
 const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'expire-requests': (ports, caller) => expireRequests(ports, { source: { node: ports.node } }, caller),
+  'reconcile-executions': (ports, caller) =>
+    reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
 };
 
 /**
- * One round of the regular work: purge what is over, expire requests, publish CRLs that are due. A job that fails does not
+ * One round of the regular work: purge what is over, expire requests, end executions that a crash left open, publish CRLs
+ * that are due. A job that fails does not
  * keep the others from running.
  * @returns the names of the jobs that failed, with what they threw.
  */

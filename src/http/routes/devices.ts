@@ -56,7 +56,7 @@ const TOKEN_ANSWER = z.object({
   deviceId: ID,
   token: z.object({ algorithm: z.literal('SM2'), ciphertext: z.string() }),
   expiresAt: z.string(),
-  subject: z.string().describe('Name, base64 of DER'),
+  subjectDer: z.string().describe('Name, base64 of DER: what its CSR must ask for'),
   alternativeNames: z.array(z.object({ type: z.string(), value: z.string() })),
 });
 
@@ -103,7 +103,7 @@ function renderedToken({ token, device, ciphertext }: IssuedToken): object {
     deviceId: device.id,
     token: { algorithm: 'SM2', ciphertext: ciphertext.toString('base64') },
     expiresAt: timeText(token.expiresAt),
-    subject: device.subject.toString('base64'),
+    subjectDer: device.subject.toString('base64'),
     alternativeNames: JSON.parse(device.alternativeNames) as unknown,
   };
 }

@@ -15,6 +15,7 @@ const EVIDENCE = [
 export async function up(knex: Knex): Promise<void> {
   await events(knex);
   await tree(knex);
+  await consequences(knex);
   for (const table of EVIDENCE) await refuseChanges(knex, table);
 }
 
@@ -95,6 +96,34 @@ async function tree(knex: Knex): Promise<void> {
        size ${integer} not null check (size > 0),
        note ${text} not null
      )${strict}`,
+  ]);
+}
+
+/**
+ * What follows from an event, in the same statement: it waits for its place in the tree, and the chains of its subjects
+ * move on. So no event can be outside of the queue, and the append has two round trips.
+ */
+async function consequences(knex: Knex): Promise<void> {
+  await after(knex, 'audit_event', 'waits', 'insert into audit_pending (ord, event_id) values (new.ord, new.id);');
+  await after(
+    knex,
+    'audit_event_subject',
+    'moves',
+    `insert into audit_subject_head (type, tag, next_n, last_leaf)
+     values (new.type, new.tag, new.n + 1, (select leaf from audit_event where id = new.event_id))
+     on conflict (type, tag) do update set next_n = excluded.next_n, last_leaf = excluded.last_leaf;`,
+  );
+}
+
+async function after(knex: Knex, table: string, name: string, statement: string): Promise<void> {
+  const trigger = `${table}_${name}`;
+  if (isSqlite(knex)) {
+    await knex.raw(`create trigger ${trigger} after insert on ${table} begin ${statement} end`);
+    return;
+  }
+  await runAll(knex, [
+    `create function ${trigger}() returns trigger language plpgsql as $$ begin ${statement} return null; end $$`,
+    `create trigger ${trigger} after insert on ${table} for each row execute function ${trigger}()`,
   ]);
 }
 

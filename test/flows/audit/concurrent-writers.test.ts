@@ -46,15 +46,15 @@ forEachDatabase('16 writers, aborts, and a sequencer beside them', (fixture) => 
       }
     }
 
-    let writing = true;
+    const stop = new AbortController();
     const sequencer = (async () => {
-      while (writing) {
+      while (!stop.signal.aborted) {
         log.clock.advance(1);
         await advanceAuditLog(log.ports(database), log.signer);
       }
     })();
     await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
-    writing = false;
+    stop.abort();
     await sequencer;
     const progress = await log.advance(database);
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { advanceAuditLog, type AuditLogProgress } from '../../../src/flows/audit/advance-audit-log.ts';
 import { checkAuditLog } from '../../../src/flows/audit/check-audit-log.ts';
+import { checkSignedTree } from '../../../src/flows/audit/check-signed-tree.ts';
 import { keepAuditLog } from '../../../src/flows/audit/keep-audit-log.ts';
 import { trackReceipts } from '../../../src/flows/audit/track-receipts.ts';
 import { parseAuditRecord } from '../../../src/domain/audit/record.ts';
@@ -66,6 +67,23 @@ forEachDatabase('keeping the audit log', (fixture) => {
       signal: new AbortController().signal,
     };
     await refusal('E_AUDIT', keepAuditLog(ports, keeper));
+  });
+
+  it('a leaf that was taken away under whole tiles is found before the first signature', async function alter() {
+    this.timeout(20_000);
+    await database.transaction(async (tx) => {
+      for (let event = 0; event < 300; event += 1)
+        await tx.audit.append(deviceEvent(`dev-${event % 9}`), log.clock.now());
+    });
+    await log.advance(database);
+    const { signerState } = log.ports(database);
+    await checkSignedTree({ database, signerState });
+    if (fixture.engine === 'postgresql') await fixture.sql('alter table audit_leaf disable trigger user');
+    else await fixture.sql('drop trigger audit_leaf_unchanged');
+    await fixture.sql('update audit_leaf set leaf = (select leaf from audit_leaf where idx = 4) where idx = 5');
+    log.clock.advance(1);
+    expect((await log.advance(database)).checkpoint?.size, 'tiles hide it').to.equal(300);
+    expect((await refusal('E_AUDIT', checkSignedTree({ database, signerState }))).fatal).to.equal(true);
   });
 
   it('new events name the newest checkpoint that was verified', async () => {

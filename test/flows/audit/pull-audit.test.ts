@@ -167,7 +167,8 @@ forEachDatabase('reading the audit log', (fixture) => {
       const own = source();
       if (path.startsWith('tile/')) return await own.tile(path.slice('tile/'.length));
       if (path.startsWith('checkpoints?after=')) {
-        return Buffer.from(JSON.stringify({ items: await own.checkpointsAfter(Number(path.split('=')[1])) }));
+        const notes = await own.checkpointsAfter(Number(path.split('=')[1]));
+        return Buffer.from(notes.map((note) => `${JSON.stringify(note)}\n`).join(''));
       }
       const texts: Record<string, () => Promise<string | undefined>> = {
         checkpoint: own.checkpoint,

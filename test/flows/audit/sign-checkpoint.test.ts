@@ -166,10 +166,10 @@ forEachDatabase('signing checkpoints', (fixture) => {
   for (const [how, fault] of faults) {
     it(`recovers when the write of its memory ${how}`, async () => {
       await grow(3);
-      const { signerState } = log.ports(database);
+      const memory = signerState();
       const failing = {
-        ...signerState,
-        replace: (...given: Parameters<typeof signerState.replace>) => fault(() => signerState.replace(...given)),
+        ...memory,
+        replace: (...given: Parameters<typeof memory.replace>) => fault(() => memory.replace(...given)),
       };
       expect(await sign({ signerState: failing }).catch((error: Error) => error.message)).to.equal('cut');
       expect(await newest(), 'nothing was let out').to.equal(undefined);

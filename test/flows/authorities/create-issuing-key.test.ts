@@ -7,7 +7,7 @@ import { parseCsr } from '../../../src/x509/csr.ts';
 import { withOpenssl } from '../../crypto/openssl.ts';
 import { refusal } from '../../crypto/refusal.ts';
 import { approve, ask } from '../../fixtures/approvals.ts';
-import { testInstance } from '../../fixtures/instance.ts';
+import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 
 const ASKED = {
@@ -20,13 +20,14 @@ const COOL_DOWN = 3600;
 forEachDatabase('createIssuingKey', (fixture) => {
   const test = testInstance(fixture);
   const handlers = () => ({ 'authority.create-issuing': createIssuingKey(test().instance) });
-  const propose = (asked: Omit<typeof ASKED, 'params' | 'targetId'> & { targetId: string; params: Record<string, string> } = ASKED) =>
-    ask(test(), handlers(), asked, test().people.caOperatorOne);
+  const propose = (
+    asked: Omit<typeof ASKED, 'params' | 'targetId'> & { targetId: string; params: Record<string, string> } = ASKED,
+  ) => ask(test(), handlers(), asked, SYSTEM);
   const execute = (requestId: string) =>
     executeRequest(
       { ...test().instance, handlers: handlers() },
       { requestId, source: { node: 'node-1' } },
-      test().people.caOperatorOne.caller,
+      test().people.caOwner.caller,
     );
   const approvers = () => {
     const { caOwner, securityOne, securityTwo } = test().people;
@@ -55,7 +56,7 @@ forEachDatabase('createIssuingKey', (fixture) => {
   it('refuses while an approval is missing, and during the cool-down', async () => {
     const created = await propose();
     await approve(test(), created, approvers().slice(0, 2));
-    await refusal('E_QUORUM', () => execute(created.request.id));
+    await refusal('E_STATE', () => execute(created.request.id));
     await approve(test(), created, approvers().slice(2));
     await refusal('E_PENDING', () => execute(created.request.id));
     expect(await test().database.read((reader) => reader.keystoreRows.caKey('sm2-issuing-2'))).to.equal(undefined);

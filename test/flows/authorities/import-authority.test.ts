@@ -35,7 +35,13 @@ forEachDatabase('importAuthority', (fixture) => {
     const certificate = await signCertificate({ engine, key: estate.root.key, algorithm: 'SM2-SM3' }, linted);
     if (withKey) {
       const sealed = await keystore.sealCaKey('sm2-issuing-2', 'sign', key);
-      const row = { keyId: 'sm2-issuing-2', version: 1, algorithm: 'SM2', usage: 'sign', createdAt: clock.now() } as const;
+      const row = {
+        keyId: 'sm2-issuing-2',
+        version: 1,
+        algorithm: 'SM2',
+        usage: 'sign',
+        createdAt: clock.now(),
+      } as const;
       const addition = { ...row, ...sealed, spki: key.spki, spkiSm3: spkiSm3(key.spki) };
       await database.transaction((tx) => tx.keystoreRows.addCaKey(addition, keystore.epoch));
     }

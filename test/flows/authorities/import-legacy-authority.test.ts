@@ -3,14 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import { decodePem } from '../../../src/crypto/asn1/pem.ts';
 import { spkiSm3 } from '../../../src/crypto/spki.ts';
-import {
-  importLegacyAuthority,
-  type LegacyAuthority,
-} from '../../../src/flows/authorities/import-legacy-authority.ts';
+import { importLegacyAuthority, type LegacyAuthority } from '../../../src/flows/authorities/import-legacy-authority.ts';
 import { publishCrl } from '../../../src/flows/certificates/publish-crl.ts';
 import { releaseCertificate } from '../../../src/flows/certificates/release-certificate.ts';
 import { requireCertifiable } from '../../../src/flows/certificates/require-certifiable.ts';
-import { assembleCertificateList, encodeTbsCertList, parseCertificateList, type RevokedCertificate } from '../../../src/x509/crl.ts';
+import {
+  assembleCertificateList,
+  encodeTbsCertList,
+  parseCertificateList,
+  type RevokedCertificate,
+} from '../../../src/x509/crl.ts';
 import { EXTENSIONS, extensionOf, type Extension } from '../../../src/x509/extensions.ts';
 import { parseCertificate } from '../../../src/x509/certificate.ts';
 import type { ErrorCode } from '../../../src/errors.ts';
@@ -70,13 +72,28 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
     const { engine } = test().instance;
     if (authority.key === undefined) throw new Error('the key is missing');
     const crl = assembleCertificateList(tbs, 'RSA-SHA256', await engine.sign(authority.key, 'RSA-SHA256', tbs));
-    return { ...authority, crl, expected: { ...authority.expected, ...expectationOf({ crl, inventory: authority.inventory }, authority.expected) } };
+    return {
+      ...authority,
+      crl,
+      expected: {
+        ...authority.expected,
+        ...expectationOf({ crl, inventory: authority.inventory }, authority.expected),
+      },
+    };
   }
   const oldEntries = () => parseCertificateList(legacyIssuing().crl).entries;
 
   /** The inventory with its revoked line changed, and the expectation that fits it. */
-  function withInventory(authority: LegacyAuthority, change: (line: Record<string, string>) => void, counts = authority.expected): LegacyAuthority {
-    const lines = authority.inventory.toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, string>);
+  function withInventory(
+    authority: LegacyAuthority,
+    change: (line: Record<string, string>) => void,
+    counts = authority.expected,
+  ): LegacyAuthority {
+    const lines = authority.inventory
+      .toString('utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
     for (const line of lines) if (line['status'] === 'revoked') change(line);
     const inventory = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     return { ...authority, inventory, expected: expectationOf({ crl: authority.crl, inventory }, counts) };
@@ -86,13 +103,21 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
     await bringInBoth();
     await test().database.read(async (reader) => {
       const row = await reader.authorities.find('rsa-issuing');
-      expect(row).to.include({ state: 'active', inventory: 'complete', crlNumber: 42n, keyId: 'rsa-issuing', issuerId: 'rsa-root' });
+      expect(row).to.include({
+        state: 'active',
+        inventory: 'complete',
+        crlNumber: 42n,
+        keyId: 'rsa-issuing',
+        issuerId: 'rsa-root',
+      });
       expect(await reader.authorities.find('rsa-root')).to.include({ keyId: undefined });
       const rows = await reader.certificates.list({ authorityId: 'rsa-issuing' }, { limit: 10 });
       expect(rows.map(({ status }) => status).sort()).to.deep.equal(['good', 'good', 'revoked']);
       expect(await reader.crls.latest('rsa-issuing', 'complete')).to.include({ number: 42n, source: 'imported' });
     });
-    expect((await test().history('authority', 'rsa-issuing')).map(({ act }) => act)).to.deep.equal(['authority.import']);
+    expect((await test().history('authority', 'rsa-issuing')).map(({ act }) => act)).to.deep.equal([
+      'authority.import',
+    ]);
     expect((await test().history('crl', 'rsa-issuing')).map(({ act }) => act)).to.deep.equal(['crl.import']);
   });
 
@@ -109,14 +134,25 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
     });
     withOpenssl((folder) => {
       folder.write('next.crl', crl);
-      const args = ['crl', '-inform', 'DER', '-in', folder.path('next.crl'), '-noout', '-CAfile', legacyEstate().issuingCertificate];
+      const args = [
+        'crl',
+        '-inform',
+        'DER',
+        '-in',
+        folder.path('next.crl'),
+        '-noout',
+        '-CAfile',
+        legacyEstate().issuingCertificate,
+      ];
       expect(spawnSync('openssl', args, { encoding: 'utf8' }).stderr).to.contain('verify OK');
     });
   });
 
   it('knows the keys and serial numbers of the inventory from then on', async () => {
     await bringInBoth();
-    const gateway = parseCertificate(decodePem(readFileSync(legacyEstate().certificateOf('one'), 'utf8'), 'CERTIFICATE'));
+    const gateway = parseCertificate(
+      decodePem(readFileSync(legacyEstate().certificateOf('one'), 'utf8'), 'CERTIFICATE'),
+    );
     await test().database.read(async (reader) => {
       await refusal('E_KEY_BLOCKED', () => requireCertifiable(reader, spkiSm3(gateway.spki)));
       const row = await reader.certificates.findBySerial('rsa-issuing', gateway.serialNumber);
@@ -134,7 +170,10 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
   it('refuses another CRL or inventory than the ceremony file states', async () => {
     const authority = legacyRoot();
     for (const member of ['crl', 'inventory'] as const) {
-      await refused('E_STALE', { ...authority, expected: { ...authority.expected, [member]: `sm3:${'00'.repeat(32)}` } });
+      await refused('E_STALE', {
+        ...authority,
+        expected: { ...authority.expected, [member]: `sm3:${'00'.repeat(32)}` },
+      });
     }
   });
 
@@ -142,25 +181,51 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
     await bringIn(legacyRoot());
     const authority = await issuing();
     const { inventory } = authority;
-    const kept = Buffer.from(inventory.toString().split('\n').filter((line) => !line.includes('"revoked"')).join('\n'));
+    const kept = Buffer.from(
+      inventory
+        .toString()
+        .split('\n')
+        .filter((line) => !line.includes('"revoked"'))
+        .join('\n'),
+    );
     const counts = { valid: 2, revoked: 0 };
-    await refused('E_CRL', { ...authority, inventory: kept, expected: expectationOf({ crl: authority.crl, inventory: kept }, counts) });
+    await refused('E_CRL', {
+      ...authority,
+      inventory: kept,
+      expected: expectationOf({ crl: authority.crl, inventory: kept }, counts),
+    });
     const asValid = (line: Record<string, string>) => {
       line['status'] = 'valid';
       delete line['revokedAt'];
       delete line['reason'];
     };
     await refused('E_CRL', withInventory(authority, asValid, { ...authority.expected, valid: 3, revoked: 0 }));
-    await refused('E_CRL', withInventory(authority, (line) => (line['revokedAt'] = '2020-01-01T00:00:00Z')));
-    await refused('E_CRL', withInventory(authority, (line) => (line['reason'] = 'superseded')));
-    await refused('E_CRL', withInventory(authority, (line) => delete line['reason']));
+    await refused(
+      'E_CRL',
+      withInventory(authority, (line) => (line['revokedAt'] = '2020-01-01T00:00:00Z')),
+    );
+    await refused(
+      'E_CRL',
+      withInventory(authority, (line) => (line['reason'] = 'superseded')),
+    );
+    await refused(
+      'E_CRL',
+      withInventory(authority, (line) => delete line['reason']),
+    );
   });
 
   it('refuses the CRL of another authority, and one with a wrong signature', async () => {
     await bringIn(legacyRoot());
     const authority = await issuing();
     const { crl } = legacyRoot();
-    await refused('E_CRL', { ...authority, crl, expected: { ...authority.expected, ...expectationOf({ crl, inventory: authority.inventory }, authority.expected) } });
+    await refused('E_CRL', {
+      ...authority,
+      crl,
+      expected: {
+        ...authority.expected,
+        ...expectationOf({ crl, inventory: authority.inventory }, authority.expected),
+      },
+    });
     const broken = Buffer.from(authority.crl);
     broken[broken.length - 1] = (broken.at(-1) ?? 0) ^ 1;
     await refused('E_CRL', { ...authority, crl: broken });
@@ -172,8 +237,17 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
     const keyIdentifier = Buffer.alloc(20, 1);
     const unnumbered = [extensionOf(EXTENSIONS.authorityKeyIdentifier, { keyIdentifier })];
     await refused('E_CRL', await withCrl(oldEntries(), unnumbered));
-    await refused('E_CRL', await withCrl(oldEntries(), [number, extensionOf(EXTENSIONS.issuingDistributionPoint, { onlyContainsUserCerts: true })]));
-    await refused('E_CRL', await withCrl(oldEntries(), [number], new Date(Math.floor(Date.now() / 1000) * 1000 + 86_400_000)));
+    await refused(
+      'E_CRL',
+      await withCrl(oldEntries(), [
+        number,
+        extensionOf(EXTENSIONS.issuingDistributionPoint, { onlyContainsUserCerts: true }),
+      ]),
+    );
+    await refused(
+      'E_CRL',
+      await withCrl(oldEntries(), [number], new Date(Math.floor(Date.now() / 1000) * 1000 + 86_400_000)),
+    );
   });
 
   it('refuses a private key that is not that of the certificate', async () => {
@@ -199,7 +273,9 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
     await bringInBoth();
     await refusal('E_CONFLICT', () => bringIn(legacyRoot()));
     const { database } = test();
-    expect(await database.read((reader) => reader.certificates.list({ authorityId: 'rsa-root' }, { limit: 10 }))).to.have.length(2);
+    expect(
+      await database.read((reader) => reader.certificates.list({ authorityId: 'rsa-root' }, { limit: 10 })),
+    ).to.have.length(2);
   });
 
   it('takes in a certificate that was on hold as on hold, with its date of invalidity', async () => {

@@ -1,6 +1,6 @@
 /** A device with its pair of certificates and its escrowed key, as an enrolment leaves them. */
 import { newId } from '../../../src/domain/id.ts';
-import { deviceAuthority } from '../../../src/flows/enrolments/device-authority.ts';
+import { findDeviceAuthority, openDeviceAuthority } from '../../../src/flows/enrolments/device-authority.ts';
 import { issuePair, type IssuedPair } from '../../../src/flows/enrolments/issue-pair.ts';
 import { encodeName } from '../../../src/x509/name.ts';
 import { recordEvent, device } from '../../store/rows.ts';
@@ -16,7 +16,8 @@ export async function storePair(test: TestInstance, fixture: DatabaseFixture, id
   ]);
   const alternativeNames = JSON.stringify([{ type: 'dNSName', value: `${id}.example.cn` }]);
   const row = device(id, { subject, alternativeNames, serial: newId('s', instance.clock.now()) });
-  const { authority } = await deviceAuthority(instance);
+  const found = await database.read((reader) => findDeviceAuthority(instance, reader));
+  const authority = await openDeviceAuthority(instance, found);
   const key = await instance.engine.generateKeyPair('SM2');
   const auditEvent = await recordEvent(fixture);
   const pair = await issuePair(instance, {

@@ -41,7 +41,9 @@ forEachDatabase('publishCrl', (fixture) => {
     test().clock.advance(1);
     const second = await publish();
     expect(second.number).to.equal(2n);
-    expect(entriesOf(second).map((entry) => entry.serialNumber)).to.deep.equal([sign, enc].map((row) => row.serialNumber).sort());
+    expect(entriesOf(second).map((entry) => entry.serialNumber)).to.deep.equal(
+      [sign, enc].map((row) => row.serialNumber).sort(),
+    );
     expect(entriesOf(second)[0]?.reason).to.equal('keyCompromise');
     expect(parseCertificateList(second.crl).crlNumber).to.equal(2n);
     expect((await latest())?.crlSm3).to.equal(second.crlSm3);
@@ -63,7 +65,9 @@ forEachDatabase('publishCrl', (fixture) => {
       const verify = ['pkeyutl', '-verify', '-pubin', '-inkey', 'ca.pub', '-in', 'tbs', '-sigfile', 'sig'];
       expect(folder.run(...verify, ...SM2_SIGNATURE_OPTIONS).toString()).to.contain('Verified Successfully');
       folder.write('ca.crl', crl);
-      expect(folder.run('crl', '-inform', 'DER', '-in', 'ca.crl', '-noout', '-crlnumber').toString()).to.match(/0x0?1$/m);
+      expect(folder.run('crl', '-inform', 'DER', '-in', 'ca.crl', '-noout', '-crlnumber').toString()).to.match(
+        /0x0?1$/m,
+      );
     });
   });
 

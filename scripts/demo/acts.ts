@@ -1,0 +1,344 @@
+/** The acts of the demo, in their order. Each does one thing that a user of the product does, and checks it. */
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodePem } from '../../src/crypto/asn1/pem.ts';
+import { createAuditFolder } from '../../src/cli/audit-folder.ts';
+import { runAuditVerify } from '../../src/cli/audit-verify.ts';
+import { PERSON_FILES } from '../../src/cli/participants.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
+import { spkiSm3 } from '../../src/crypto/spki.ts';
+import { DEFAULT_CLOCK_SKEW, DEFAULT_MAX_DELAY } from '../../src/domain/audit/policy.ts';
+import { verifyApprovalFile } from '../../src/domain/approval/file.ts';
+import { exportAudit } from '../../src/flows/audit/export-audit.ts';
+import { ownAuditSource } from '../../src/flows/audit/own-audit-source.ts';
+import { verifyCeremony } from '../../src/flows/ceremonies/verify-ceremony.ts';
+import { checkInstance } from '../../src/flows/check/check-instance.ts';
+import { developmentCast } from '../../src/main/development/cast.ts';
+import { DevelopmentStage } from '../../src/main/development/stage.ts';
+import { ceremonySiteOf } from '../../src/main/command-context.ts';
+import { openInstance, type OpenedInstance } from '../../src/main/open-instance.ts';
+import { serve, type RunningService } from '../../src/main/serve.ts';
+import { parseCertificate } from '../../src/x509/certificate.ts';
+import { parseCertificateList } from '../../src/x509/crl.ts';
+import { validatePath } from '../../src/x509/path.ts';
+import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
+import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
+import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
+import { DemoPeople, textOf } from './people.ts';
+import type { Story, StepLog } from './story.ts';
+import { certificateDer, writePem } from './tree.ts';
+
+export interface DemoFolders {
+  /** The tree of CONTRACT section 2. */
+  readonly out: string;
+  /** Home of the instance; removed at the end. */
+  readonly home: string;
+}
+
+interface Scene extends DemoFolders {
+  readonly instance: OpenedInstance;
+  readonly stage: DevelopmentStage;
+}
+
+async function legacyImport({ stage }: Scene, estate: LegacyEstate, log: StepLog): Promise<void> {
+  const file = (path: string) => readFileSync(path);
+  const inputs = new Map<string, Buffer>([
+    ['root.p12', file(estate.rootP12)],
+    ['root.cer', certificateDer(estate.rootCertificate)],
+    ['root.crl', file(estate.rootCrl)],
+    ['root-inventory.jsonl', file(estate.rootInventory)],
+    ['issuing.p12', file(estate.issuingP12)],
+    ['issuing.cer', certificateDer(estate.issuingCertificate)],
+    ['issuing.crl', file(estate.issuingCrl)],
+    ['issuing-inventory.jsonl', file(estate.issuingInventory)],
+  ]);
+  const secrets = new Map([
+    ['root.p12', file(estate.passphraseFile)],
+    ['issuing.p12', file(estate.passphraseFile)],
+  ]);
+  await stage.hold('legacy-import', { inputs, secrets });
+  log.count('certificates', file(estate.issuingInventory).toString('utf8').trim().split('\n').length);
+}
+
+async function issuingKey(people: DemoPeople, log: StepLog): Promise<{ csr: Buffer; requestId: string }> {
+  const params = { commonName: 'Government Extranet Issuing CA G2', organization: 'Government Extranet' };
+  const request = await people.propose('owner-1', 'authority.create-issuing', 'sm2-issuing', params, 'SM2 hierarchy');
+  await people.decide('owner-2', 'ca-owner', request);
+  await people.decide('security-1', 'security-administrator', request);
+  log.check(
+    (await refusalCode(people.execute('owner-1', request))) === 'E_STATE',
+    'two of three approvals are not enough',
+  );
+  log.check(
+    (await refusalCode(people.decide('owner-1', 'ca-owner', request))) !== undefined,
+    'the proposer never counts',
+  );
+  await people.decide('security-3', 'security-administrator', request);
+  const result = await people.execute('owner-1', request);
+  log.check((await refusalCode(people.execute('owner-1', request))) !== undefined, 'an act is executed once');
+  return { csr: Buffer.from(textOf(result, 'csr'), 'base64'), requestId: request.id };
+}
+
+/** The code of the refusal, or undefined when the call went through. */
+async function refusalCode(call: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  }
+}
+
+async function hierarchy(scene: Scene, people: DemoPeople, log: StepLog): Promise<string> {
+  const { stage, out } = scene;
+  await stage.hold('ca-root');
+  await stage.import('sm2-root');
+  const { csr, requestId } = await issuingKey(people, log);
+  const root = readFileSync(join(stage.bundleOf('sm2-root'), 'outputs', 'sm2-root.cer'));
+  await stage.hold('ca-issuing', {
+    inputs: new Map([
+      ['sm2-root.cer', root],
+      ['sm2-issuing.csr', csr],
+    ]),
+  });
+  await stage.import('sm2-issuing');
+  const issuing = readFileSync(join(stage.bundleOf('sm2-issuing'), 'outputs', 'sm2-issuing.cer'));
+  log.check(opensslSm2Signature(root, root), 'openssl verifies the root over itself');
+  log.check(opensslLink(issuing, root), 'openssl verifies the issuing CA under the root');
+  writePem(out, 'trust/sm2-root.pem', root);
+  writePem(out, 'trust/sm2-issuing.pem', issuing);
+  return requestId;
+}
+
+async function links(scene: Scene, estate: LegacyEstate, log: StepLog): Promise<void> {
+  const { stage, out } = scene;
+  const legacy = certificateDer(estate.rootCertificate);
+  const root = readFileSync(join(stage.bundleOf('sm2-root'), 'outputs', 'sm2-root.cer'));
+  await stage.hold('cross-sign', {
+    inputs: new Map([
+      ['legacy-root.cer', legacy],
+      ['sm2-root.cer', root],
+    ]),
+  });
+  const outputs = join(stage.bundleOf('sm2-links'), 'outputs');
+  const newWithOld = readFileSync(join(outputs, 'sm2-root-by-legacy.cer'));
+  const oldWithNew = readFileSync(join(outputs, 'legacy-root-by-sm2.cer'));
+  log.check(opensslLink(newWithOld, legacy), 'openssl: RSA signs SM2 (NewWithOld)');
+  log.check(opensslLink(oldWithNew, root), 'openssl: SM2 signs RSA (OldWithNew)');
+  log.check(parseCertificate(newWithOld).signatureAlgorithm === 'RSA-SHA256', 'NewWithOld is SHA-256');
+  writePem(out, 'trust/legacy-root.pem', legacy);
+  writePem(out, 'trust/legacy-issuing.pem', certificateDer(estate.issuingCertificate));
+  writePem(out, 'trust/sm2-root-by-legacy.pem', newWithOld);
+  writePem(out, 'trust/legacy-root-by-sm2.pem', oldWithNew);
+}
+
+async function enrolments(scene: Scene, people: DemoPeople, log: StepLog): Promise<void> {
+  const { out, stage } = scene;
+  const handed = new Map<string, HandedToken>();
+  for (const gateway of GATEWAYS) handed.set(gateway.id, await registerGateway(people, gateway));
+  const root = readFileSync(join(stage.bundleOf('sm2-root'), 'outputs', 'sm2-root.cer'));
+  const to = { folder: join(out, 'gateways'), root, passphraseFile: join(out, 'passphrase.txt') };
+  for (const gateway of GATEWAYS) {
+    const token = handed.get(gateway.id);
+    if (token !== undefined) await enrolGateway(people, gateway, token, to);
+  }
+  const [first] = GATEWAYS;
+  const before = readFileSync(join(to.folder, first?.id ?? '', 'tlcp.pem'));
+  const again = handed.get(first?.id ?? '');
+  if (first !== undefined && again !== undefined) await enrolGateway(people, first, again, to);
+  log.check(
+    before.equals(readFileSync(join(to.folder, first?.id ?? '', 'tlcp.pem'))),
+    'a repeated request gets the same answer',
+  );
+  const other = { ...to, folder: join(scene.home, 'stolen') };
+  const stolen = first === undefined || again === undefined ? undefined : enrolGateway(people, first, again, other);
+  log.check((await refusalCode(Promise.resolve(stolen))) === 'E_TOKEN', 'a token with another key is refused');
+  for (const { token } of handed.values()) token.fill(0);
+  log.count('gateways', GATEWAYS.length);
+  log.count('certificates', 2 * GATEWAYS.length);
+}
+
+function checkGateways({ out }: Scene, log: StepLog): void {
+  const anchor = parseCertificate(certificateDer(join(out, 'trust/sm2-root.pem')));
+  const issuing = parseCertificate(certificateDer(join(out, 'trust/sm2-issuing.pem')));
+  for (const { id } of GATEWAYS) {
+    for (const [file, purpose] of [
+      ['sign.crt.pem', 'tlcp-sign'],
+      ['enc.crt.pem', 'tlcp-enc'],
+    ] as const) {
+      const leaf = parseCertificate(certificateDer(join(out, 'gateways', id, file)));
+      const verdict = validatePath({ leaf, intermediates: [issuing], anchors: [anchor], at: new Date(), purpose });
+      log.check(verdict.valid, `${id}/${file} validates for ${purpose}`);
+      log.check(opensslLink(leaf.der, issuing.der), `openssl verifies ${id}/${file}`);
+    }
+  }
+}
+
+async function revocations(scene: Scene, people: DemoPeople, log: StepLog): Promise<void> {
+  const { instance, out } = scene;
+  const victim = GATEWAYS[1]?.id ?? '';
+  const rows = await instance.database.read((reader) => reader.certificates.list({ deviceId: victim }, { limit: 10 }));
+  const client = people.client('operator-1');
+  const answer = await client.json('POST', `/api/v1/certificates/${rows[0]?.id}/revocations`, { reason: 'superseded' });
+  log.check((answer as { revoked: string[] }).revoked.length === 2, 'both halves of the pair are revoked');
+  for (const ca of ['sm2-issuing', 'legacy-issuing']) {
+    await client.json('POST', `/api/v1/authorities/${ca}/crls`, {});
+    const crl = (await people.stranger().send('GET', `/crl/${ca}.crl`)).body;
+    mkdirSync(join(out, 'crl'), { recursive: true });
+    writeFileSync(join(out, 'crl', `${ca}.crl`), crl);
+    log.count(`${ca} entries`, parseCertificateList(crl).entries.length);
+  }
+  const legacy = readFileSync(join(out, 'crl/legacy-issuing.crl'));
+  log.check(
+    opensslCrl(legacy, certificateDer(join(out, 'trust/legacy-issuing.pem'))),
+    'openssl verifies the legacy CRL',
+  );
+  log.check(parseCertificateList(legacy).crlNumber === 0x2bn, 'the number of the legacy CRL continues');
+}
+
+async function approvals({ out, stage }: Scene, people: DemoPeople, requestId: string, log: StepLog): Promise<void> {
+  const file = await people.client('auditor-1').send('GET', `/api/v1/requests/${requestId}/file`);
+  mkdirSync(join(out, 'approvals'), { recursive: true });
+  writeFileSync(join(out, 'approvals', `${requestId}.json`), file.body);
+  const anchor = readFileSync(join(stage.bundleOf('kmc-init'), 'outputs', 'admin-ca.cer'));
+  writePem(out, 'trust/admin-ca.pem', anchor);
+  const verified = verifyApprovalFile(file.body.toString('utf8'), { anchors: [anchor] });
+  log.count('approvals', verified.evaluation.counted.length);
+  log.check(verified.evaluation.counted.length === 3, 'three approvals verify offline');
+}
+
+async function auditTree({ instance, out }: Scene, log: StepLog): Promise<void> {
+  const certificate = await instance.audit.certificate();
+  if (certificate === undefined) throw new Error('the log has no certificate');
+  const policy = {
+    origin: instance.audit.origin,
+    logKey: spkiSm3(parseCertificate(certificate).spki),
+    clockSkew: DEFAULT_CLOCK_SKEW,
+    maxDelay: DEFAULT_MAX_DELAY,
+    witnesses: [],
+    quorum: 0,
+  };
+  await waitFor(async () => (await instance.database.read((reader) => reader.audit.pending())) === 0);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const source = ownAuditSource(instance, { certificate, policy });
+  const { size } = await exportAudit({ source, folder: createAuditFolder(join(out, 'audit')) });
+  const { exitCode } = await runAuditVerify({ directory: join(out, 'audit') });
+  log.count('events', size);
+  log.check(exitCode === 0, 'the log verifies offline');
+}
+
+async function waitFor(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('waited for 10 s in vain');
+}
+
+async function ceremonies(scene: Scene, log: StepLog): Promise<void> {
+  const { stage, out, instance, home } = scene;
+  const site = ceremonySiteOf(readEnvironment({ home }), instance.engine);
+  for (const id of ['kmc-init', 'legacy-import', 'sm2-root', 'sm2-issuing', 'sm2-links']) {
+    cpSync(stage.bundleOf(id), join(out, 'ceremony', id), { recursive: true });
+    const report = await verifyCeremony(site.folder(join(out, 'ceremony', id)));
+    log.check(report.bundle !== undefined, `the bundle of ${id} verifies`);
+  }
+  log.count('bundles', 5);
+}
+
+function writePeople({ stage, out }: Scene): void {
+  mkdirSync(join(out, 'admins'), { recursive: true });
+  for (const name of stage.people.keys()) {
+    copyFileSync(join(stage.folderOf(name), PERSON_FILES.certificate), join(out, 'admins', `${name}.crt.pem`));
+    copyFileSync(join(stage.folderOf(name), PERSON_FILES.key), join(out, 'admins', `${name}.key.pem`));
+  }
+}
+
+async function transport({ instance, out }: Scene, service: RunningService, log: StepLog): Promise<void> {
+  await waitFor(async () => service.tlsUrl() !== undefined);
+  const [authority] = await instance.database.read((reader) => reader.authorities.list({ kind: 'transport' }));
+  if (authority === undefined) throw new Error('there is no transport CA');
+  writePem(out, 'trust/transport-root.pem', authority.certificate);
+  const { createClient } = await import('../../src/agent/signed-client.ts');
+  const anchors = encodePem('CERTIFICATE', authority.certificate);
+  const answer = await createClient({ baseUrl: service.tlsUrl() ?? '', tlsAnchors: anchors }).send('GET', '/readyz');
+  log.check(answer.status === 200, 'the service is ready, over HTTPS under its transport CA');
+}
+
+function legacyGateways(estate: LegacyEstate, out: string): void {
+  for (const { id } of GATEWAYS) copyFileSync(estate.certificateOf(id), join(out, 'gateways', id, 'legacy.crt.pem'));
+}
+
+async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, service: RunningService): Promise<void> {
+  const people = new DemoPeople(scene.stage, scene.instance.engine, service.url);
+  await story.step('three of five custodians unseal the service', async (log) => {
+    log.check((await people.giveShare('custodian-1')) === 'UNSEALING', 'one share is not enough');
+    await people.giveShare('custodian-3');
+    log.check((await people.giveShare('custodian-5')) === 'UNSEALED', 'three shares open it');
+  });
+  await story.step('HTTPS under the transport CA', (log) => transport(scene, service, log));
+  const requestId = await story.step('SM2 root and issuing CA: ceremonies, and three approvals over HTTP', (log) =>
+    hierarchy(scene, people, log),
+  );
+  await story.step('links between the RSA root and the SM2 root', (log) => links(scene, estate, log));
+  await story.step('gateways are registered and enrol over HTTP', (log) => enrolments(scene, people, log));
+  await story.step('every gateway certificate validates, here and with openssl', async (log) =>
+    checkGateways(scene, log),
+  );
+  await story.step('a gateway is revoked; CRLs of both hierarchies', (log) => revocations(scene, people, log));
+  await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
+  legacyGateways(estate, scene.out);
+}
+
+/** Tells the whole story. @throws when a check does not hold. */
+export async function tellStory(story: Story, folders: DemoFolders): Promise<void> {
+  const { out, home } = folders;
+  const estate = await story.step('the RSA estate of before, made with openssl', async (log) => {
+    const legacy = GATEWAYS.map(({ id, commonName, province, legacyRevoked }) => ({
+      id,
+      commonName,
+      province,
+      revoked: legacyRevoked,
+    }));
+    log.count('gateways', legacy.length);
+    return makeLegacyEstate(join(home, 'legacy'), legacy, Buffer.from('legacy-estate'));
+  });
+  const environment = readEnvironment({
+    home: join(home, 'instance'),
+    listen: '127.0.0.1:0',
+    tlsListen: '127.0.0.1:0',
+  });
+  const instance = await openInstance(environment);
+  const site = ceremonySiteOf(environment, instance.engine);
+  const stage = new DevelopmentStage({ environment, instance, site, folder: join(home, 'stage') });
+  const scene: Scene = { ...folders, instance, stage };
+  let service: RunningService | undefined;
+  try {
+    await story.step('first ceremony: keystores, people, administrator CA', async (log) => {
+      await stage.makePeople(developmentCast());
+      copyFileSync(stage.passphraseFile, join(out, 'passphrase.txt'));
+      await stage.hold('kmc-init');
+      log.count('people', stage.people.size);
+    });
+    await story.step('legacy root and issuing CA come in with CRL and inventory', (log) =>
+      legacyImport(scene, estate, log),
+    );
+    const log = {
+      info: () => undefined,
+      fault: (what: string, cause: unknown) => process.stderr.write(`${what} ${String(cause)}\n`),
+    };
+    service = await serve(environment, instance, log);
+    await serviceActs(story, scene, estate, service);
+    await story.step('the audit log verifies offline', (stepLog) => auditTree(scene, stepLog));
+    await story.step('the closed ceremonies verify offline', (stepLog) => ceremonies(scene, stepLog));
+    await story.step('the invariants hold', async (stepLog) => {
+      const results = await checkInstance(instance);
+      for (const { id, violations } of results)
+        stepLog.check(violations.length === 0, `${id}: ${violations.join('; ')}`);
+    });
+    writePeople(scene);
+  } finally {
+    await service?.close();
+    await instance.close();
+  }
+}

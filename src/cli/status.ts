@@ -1,0 +1,35 @@
+/** `kmc status`: whether the service can do its work, and for people with a key the state of its keystore. */
+import { parseStrictJson } from '../crypto/jcs.ts';
+import { isObject } from '../domain/signed-body.ts';
+import type { Command } from './command.ts';
+import { EXIT } from './exit-codes.ts';
+import { keystoreText, readKeystoreStatus } from './keystore-status.ts';
+
+export const commands: readonly Command[] = [
+  {
+    noun: 'status',
+    verb: '',
+    summary:
+      'Shows whether the service is ready and why not; with --key also its keystore. Exit 2 when it is not ready.',
+    example: 'kmc status --url http://127.0.0.1:8440 --key me.key.pem --cert me.crt.pem',
+    async run(_input, context) {
+      const client = await context.client();
+      // 503 is an answer like any other here.
+      const { body } = await client.send('GET', '/readyz');
+      const readiness: unknown = parseStrictJson(body);
+      const ready = isObject(readiness) && readiness['ready'] === true;
+      const reasons: readonly unknown[] =
+        isObject(readiness) && Array.isArray(readiness['reasons']) ? readiness['reasons'] : [];
+      const signed = context.environment.keyFile !== undefined;
+      const keystore = signed ? await client.json('GET', '/api/v1/keystore') : undefined;
+      return {
+        exitCode: ready ? EXIT.ok : EXIT.refused,
+        json: { ready, reasons, ...(keystore === undefined ? {} : { keystore }) },
+        text: [
+          ready ? 'ready' : `not ready: ${reasons.join(', ')}`,
+          ...(keystore === undefined ? [] : [keystoreText(readKeystoreStatus(keystore))]),
+        ].join('\n'),
+      };
+    },
+  },
+];
