@@ -4,7 +4,7 @@
  * Usage: node scripts/run.mjs <task> [arguments]
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,10 +25,11 @@ const TASKS = {
   build: { build: true },
 };
 
+/** Runs a step of the setup. Throws an error with the exit status when it fails. */
 function run(program, args, quiet) {
   const result = spawnSync(program, args, { cwd: root, stdio: quiet ? ['inherit', 2, 2] : 'inherit' });
   if (result.error) throw result.error;
-  if (result.status !== 0) process.exit(result.status ?? 70);
+  if (result.status !== 0) throw Object.assign(new Error(`${args[0]} failed`), { status: result.status ?? 70 });
 }
 
 function digestOf(files) {
@@ -52,11 +53,27 @@ function stamp(file, digest) {
   writeFileSync(join(root, file), digest);
 }
 
+function packagesOf(lockFile) {
+  return JSON.parse(readFileSync(join(root, lockFile), 'utf8')).packages;
+}
+
+/** True when what npm says it installed is what is locked; optional packages of other machines are left out. */
+function isInstalled() {
+  if (!existsSync(join(root, 'node_modules/.package-lock.json'))) return false;
+  const installed = packagesOf('node_modules/.package-lock.json');
+  return Object.entries(packagesOf('package-lock.json')).every(
+    ([path, { integrity, optional }]) =>
+      path === '' || (installed[path] === undefined ? optional === true : installed[path].integrity === integrity),
+  );
+}
+
 function ensurePackages() {
   const digest = digestOf(['package-lock.json']);
   if (existsSync(join(root, 'node_modules/.package-lock.json')) && isCurrent('node_modules/.kmc-stamp', digest)) return;
-  process.stderr.write('installing the locked packages (the first time takes a few minutes: sqlite3 is compiled)\n');
-  run('npm', ['ci', '--no-audit', '--no-fund'], true);
+  if (!isInstalled()) {
+    process.stderr.write('installing the locked packages (the first time takes a few minutes: sqlite3 is compiled)\n');
+    run('npm', ['ci', '--no-audit', '--no-fund'], true);
+  }
   stamp('node_modules/.kmc-stamp', digest);
 }
 
@@ -73,12 +90,24 @@ function sourceState() {
   return hash.digest('hex');
 }
 
+/** Builds beside `dist` and puts it in its place at the end: a process that starts meanwhile never sees half of it. */
 function ensureBuild() {
   const state = sourceState();
   if (isCurrent('dist/.kmc-stamp', state)) return;
   process.stderr.write('building\n');
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'scripts/tsconfig.build.json'], true);
-  stamp('dist/.kmc-stamp', state);
+  const fresh = `node_modules/.kmc-build-${process.pid}`;
+  const compiler = 'node_modules/typescript/bin/tsc';
+  try {
+    run(process.execPath, [compiler, '-p', 'scripts/tsconfig.build.json', '--outDir', fresh], true);
+    stamp(`${fresh}/.kmc-stamp`, state);
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    renameSync(join(root, fresh), join(root, 'dist'));
+  } catch (error) {
+    // Another process was quicker.
+    if (!isCurrent('dist/.kmc-stamp', state)) throw error;
+  } finally {
+    rmSync(join(root, fresh), { recursive: true, force: true });
+  }
 }
 
 const [name, ...args] = process.argv.slice(2);
@@ -87,8 +116,13 @@ if (task === undefined) {
   process.stderr.write(`usage: node scripts/run.mjs ${Object.keys(TASKS).join('|')} [arguments]\n`);
   process.exit(1);
 }
-ensurePackages();
-if (task.build) ensureBuild();
+try {
+  ensurePackages();
+  if (task.build) ensureBuild();
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(error.status ?? 70);
+}
 if (task.main !== undefined) {
   process.setSourceMapsEnabled(true);
   const main = join(root, 'dist/main.js');

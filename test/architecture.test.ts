@@ -116,14 +116,18 @@ function packageOf(specifier: string): string {
   return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? specifier);
 }
 
+/** Static imports and re-exports, imports for their effect, and dynamic ones (types included). */
+const IMPORTS =
+  /^(?:import|export)\b[^;'"]*?\bfrom\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+
 function violationsOf(path: string, source: string): string[] {
   const found: string[] = [];
   const layer = layerOf(path);
   const rule = LAYERS[layer];
   if (rule === undefined) return [`${path}: unknown layer "${layer}"`];
   const code = source.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
-  for (const match of code.matchAll(/(?<![.'"\w])(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)) {
-    const specifier = match[1] ?? '';
+  for (const match of code.matchAll(IMPORTS)) {
+    const specifier = match[1] ?? match[2] ?? match[3] ?? '';
     if (specifier.startsWith('.')) {
       const target = normalize(join(dirname(path), specifier))
         .split(sep)
@@ -166,6 +170,9 @@ describe('architecture', () => {
     ['domain/x.ts', "import knex from 'knex';", 'imports package knex'],
     ['flows/x.ts', "const a = await import('../store/a.ts');", 'imports store/a.ts'],
     ['store/x.ts', "import { a } from '../flows/issue.ts';", 'imports flows/issue.ts'],
+    ['http/x.ts', "export {\n  a,\n} from '../store/a.ts';", 'imports store/a.ts'],
+    ['x509/x.ts', "import '../domain/a.ts';", 'imports domain/a.ts'],
+    ['crypto/x.ts', "type A = import('../x509/a.ts').A;", 'imports x509/a.ts'],
     ['crypto/x.ts', "import forge from 'node-forge';", 'node-forge belongs to crypto/legacy/pkcs12.ts'],
     ['crypto/x.ts', 'const a = Math.random();', 'uses Math.random'],
     ['crypto/x.ts', "const s = sign('sm3', data, key);", 'uses one-shot crypto.sign/verify with sm3'],

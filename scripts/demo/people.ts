@@ -1,14 +1,11 @@
 /** The people of the demo as callers of the service: signed requests, signed decisions. */
 import { createClient, type KmcClient } from '../../src/agent/signed-client.ts';
-import { randomBytes } from '../../src/crypto/random.ts';
-import { SIGNATURE_ALGORITHMS } from '../../src/crypto/algorithms.ts';
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
-import { DECISION_SCHEMA, decisionBytes, readDecisionBody } from '../../src/domain/approval/decision.ts';
-import { subjectPerson } from '../../src/domain/person-name.ts';
-import { isObject, signedTime, type SignedObject } from '../../src/domain/signed-body.ts';
+import type { DecisionName } from '../../src/domain/approval/decision.ts';
+import { isObject, type SignedObject } from '../../src/domain/signed-body.ts';
+import { signDecision } from '../../src/flows/approvals/sign-decision.ts';
 import { transferShare } from '../../src/flows/keystore/transfer-share.ts';
 import type { DevelopmentStage } from '../../src/main/development/stage.ts';
-import { parseCertificate, sm3Fingerprint } from '../../src/x509/certificate.ts';
 
 /** A text member of an answer. */
 export function textOf(value: unknown, name: string): string {
@@ -46,12 +43,6 @@ export class DemoPeople {
     return createClient({ baseUrl: this.#url });
   }
 
-  personId(name: string): string {
-    const person = subjectPerson(parseCertificate(this.stage.person(name).certificate).subject);
-    if (person === undefined) throw new Error(`the certificate of ${name} names nobody`);
-    return person.id;
-  }
-
   /** Hands in a custodian's share, encrypted to the running session. */
   async giveShare(name: string): Promise<string> {
     const client = this.client(name);
@@ -80,28 +71,13 @@ export class DemoPeople {
     name: string,
     role: string,
     request: { id: string; digest: string },
-    decision = 'APPROVE',
+    decision: DecisionName = 'APPROVE',
   ): Promise<string> {
-    const { key, certificate } = this.stage.person(name);
-    const body = readDecisionBody({
-      schema: DECISION_SCHEMA,
-      requestDigest: request.digest,
-      requestId: request.id,
-      decision,
-      approver: this.personId(name),
-      role,
-      certSm3: sm3Fingerprint(certificate),
-      decidedAt: signedTime(new Date()),
-      nonce: randomBytes(16).toString('hex'),
-    });
-    const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].toRaw(
-      await this.engine.sign(key, 'SM2-SM3', decisionBytes(body)),
+    const signed = await signDecision(
+      { engine: this.engine, ...this.stage.person(name) },
+      { requestId: request.id, requestDigest: request.digest, decision, role, at: new Date() },
     );
-    const answer = await this.client(name).json('POST', `/api/v1/requests/${request.id}/approvals`, {
-      body,
-      signature: signature.toString('base64'),
-      certificate: certificate.toString('base64'),
-    });
+    const answer = await this.client(name).json('POST', `/api/v1/requests/${request.id}/approvals`, signed);
     return textOf(answer, 'state');
   }
 

@@ -58,7 +58,8 @@ async function writeKey(engine: CryptoEngine, path: string, key: KeyHandle, pass
 async function signingKey(engine: CryptoEngine, enrolment: DeviceEnrolment): Promise<KeyHandle> {
   const path = join(enrolment.folder, DEVICE_FILES.signKey);
   const kept = readIfPresent(path);
-  if (kept !== undefined) return engine.importPkcs8(decodePem(kept.toString('latin1'), KEY_LABEL), enrolment.passphrase);
+  if (kept !== undefined)
+    return engine.importPkcs8(decodePem(kept.toString('latin1'), KEY_LABEL), enrolment.passphrase);
   const key = await engine.generateKeyPair('SM2');
   await writeKey(engine, path, key, enrolment.passphrase);
   return key;

@@ -1,22 +1,13 @@
 /** `kmc approval`: what is asked, a signed answer to it, and the proof, with or without a network. */
-import { SIGNATURE_ALGORITHMS } from '../crypto/algorithms.ts';
 import { parseStrictJson } from '../crypto/jcs.ts';
-import { randomBytes } from '../crypto/random.ts';
 import { decodePemAll } from '../crypto/asn1/pem.ts';
-import {
-  DECISION_SCHEMA,
-  DECISIONS,
-  decisionBytes,
-  readDecisionBody,
-  type DecisionBody,
-} from '../domain/approval/decision.ts';
+import { DECISIONS, type DecisionBody } from '../domain/approval/decision.ts';
 import { readApprovalFile, verifyApprovalFile, type VerifiedApprovalFile } from '../domain/approval/file.ts';
 import { readApprovalRequest, requestDigest, ruleOf, type ApprovalRequest } from '../domain/approval/request.ts';
 import { digestWords } from '../domain/digest-words.ts';
-import { subjectPerson } from '../domain/person-name.ts';
-import { isObject, signedTime } from '../domain/signed-body.ts';
+import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
-import { parseCertificate, sm3Fingerprint } from '../x509/certificate.ts';
+import { signDecision } from '../flows/approvals/sign-decision.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
@@ -61,28 +52,19 @@ function decisionOf(input: CommandInput): DecisionBody['decision'] {
 async function sign(input: CommandInput, context: CommandContext): Promise<Outcome> {
   const request = requestOf(input.positionals[0] ?? '');
   const { key, certificate } = await context.personalKey();
-  const person = subjectPerson(parseCertificate(certificate).subject);
-  if (person === undefined) throw new KmcError('E_CERT', 'The certificate does not name a person of this system.');
-  const body = readDecisionBody({
-    schema: DECISION_SCHEMA,
-    requestDigest: requestDigest(request),
-    requestId: request.id,
-    decision: decisionOf(input),
-    approver: person.id,
-    role: input.required('role'),
-    certSm3: sm3Fingerprint(certificate),
-    decidedAt: signedTime(new Date()),
-    nonce: randomBytes(16).toString('hex'),
-  });
-  const der = await context.engine.sign(key, 'SM2-SM3', decisionBytes(body));
-  const signed = {
-    body,
-    signature: SIGNATURE_ALGORITHMS['SM2-SM3'].toRaw(der).toString('base64'),
-    certificate: certificate.toString('base64'),
-  };
+  const signed = await signDecision(
+    { engine: context.engine, key, certificate },
+    {
+      requestId: request.id,
+      requestDigest: requestDigest(request),
+      decision: decisionOf(input),
+      role: input.required('role'),
+      at: new Date(),
+    },
+  );
   const out = input.required('out');
   writeNewFile(out, `${JSON.stringify(signed, null, 2)}\n`);
-  return { json: signed, text: `${forPeople(request)}\n\n${body.decision} signed: ${out}` };
+  return { json: signed, text: `${forPeople(request)}\n\n${signed.body.decision} signed: ${out}` };
 }
 
 /** Whatever is wrong with the file, it does not hold: one exit code for all of it. */

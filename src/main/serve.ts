@@ -1,4 +1,5 @@
 /** The running service: listeners, the keeper of the audit log, and the regular work. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
@@ -70,27 +71,12 @@ class TlsSide {
   }
 }
 
-function repeat(milliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const round = () => {
-      if (signal.aborted) {
-        resolve();
-        return;
-      }
-      void work().finally(() => {
-        const timer = setTimeout(round, milliseconds);
-        signal.addEventListener(
-          'abort',
-          () => {
-            clearTimeout(timer);
-            resolve();
-          },
-          { once: true },
-        );
-      });
-    };
-    round();
-  });
+/** Runs `work` again and again, with a pause between, until told to stop; resolves after the round under way. */
+async function repeat(milliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await work();
+    await pause(milliseconds, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 /** What the keeper of the log last said of it. */
@@ -106,7 +92,7 @@ async function keepLog(instance: OpenedInstance, state: LogState, signal: AbortS
   };
   let ports = await instance.audit.ports();
   while (ports === undefined && !signal.aborted) {
-    await new Promise((resolve) => setTimeout(resolve, UNSEAL_POLL_MS));
+    await pause(UNSEAL_POLL_MS, undefined, { signal }).catch(() => undefined);
     ports = await instance.audit.ports();
   }
   if (ports === undefined) return;

@@ -55,9 +55,9 @@ forEachDatabase('the agent of a device', (fixture) => {
     expect(tlcp).to.have.length(4);
     expect(tlcp[0]?.equals(answer.signCertificate)).to.equal(true);
     expect(tlcp[1]?.equals(answer.encCertificate)).to.equal(true);
-    expect(decodePemAll(read('chain').toString(), 'CERTIFICATE')[1]?.equals(test().estate.root.certificate.der)).to.equal(
-      true,
-    );
+    expect(
+      decodePemAll(read('chain').toString(), 'CERTIFICATE')[1]?.equals(test().estate.root.certificate.der),
+    ).to.equal(true);
     const issuing = join(folder, 'issuing.pem');
     execFileSync('openssl', ['x509', '-out', issuing], { input: read('chain') });
     for (const name of ['signCertificate', 'encCertificate'] as const) {

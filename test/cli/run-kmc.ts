@@ -1,29 +1,24 @@
 /** The command line inside of the test's process: the commands, their context, and what they print. */
+import { commands as approval } from '../../src/cli/approval.ts';
+import { commands as audit } from '../../src/cli/audit.ts';
+import { commands as ca } from '../../src/cli/ca.ts';
+import { commands as cert } from '../../src/cli/cert.ts';
+import { commands as check } from '../../src/cli/check.ts';
+import { commands as policy } from '../../src/cli/policy.ts';
+import { commands as request } from '../../src/cli/request.ts';
+import { commands as seal } from '../../src/cli/seal.ts';
+import { commands as status } from '../../src/cli/status.ts';
+import { commands as unseal } from '../../src/cli/unseal.ts';
 import type { Io } from '../../src/cli/command.ts';
 import { runCommand, type Noun } from '../../src/cli/run-command.ts';
 import { createContext, type ClosableContext } from '../../src/main/command-context.ts';
 
-const load = (
-  commands: () => Promise<
-    Pick<Awaited<ReturnType<Noun['load']>>, never> & { commands: Awaited<ReturnType<Noun['load']>> }
-  >,
-) => ({
-  summary: '',
-  load: async () => (await commands()).commands,
-});
+/** Imported as they stand: what `import()` loads inside of a test is another instance of every module. */
+const COMMANDS = { approval, audit, ca, cert, check, policy, request, seal, status, unseal };
 
-export const NOUNS: Readonly<Record<string, Noun>> = {
-  approval: load(() => import('../../src/cli/approval.ts')),
-  audit: load(() => import('../../src/cli/audit.ts')),
-  ca: load(() => import('../../src/cli/ca.ts')),
-  cert: load(() => import('../../src/cli/cert.ts')),
-  check: load(() => import('../../src/cli/check.ts')),
-  policy: load(() => import('../../src/cli/policy.ts')),
-  request: load(() => import('../../src/cli/request.ts')),
-  seal: load(() => import('../../src/cli/seal.ts')),
-  status: load(() => import('../../src/cli/status.ts')),
-  unseal: load(() => import('../../src/cli/unseal.ts')),
-};
+export const NOUNS: Readonly<Record<string, Noun>> = Object.fromEntries(
+  Object.entries(COMMANDS).map(([noun, commands]) => [noun, { summary: noun, load: () => Promise.resolve(commands) }]),
+);
 
 export interface Ran {
   readonly code: number;

@@ -40,7 +40,10 @@ describe('the registration of a device', () => {
       ['ipAddresses', ['10.0.0.1/8']],
     ];
     for (const [member, value] of bad) {
-      expect(pointersOf(() => readDeviceRegistration({ ...good, [member]: value })), member).to.deep.equal([`/${member}`]);
+      expect(
+        pointersOf(() => readDeviceRegistration({ ...good, [member]: value })),
+        member,
+      ).to.deep.equal([`/${member}`]);
     }
     expect(pointersOf(() => readDeviceRegistration({ ...good, more: 'x' }))).to.deep.equal(['/more']);
     expect(pointersOf(() => alternativeNamesText({ ...good, ipAddresses: ['300.1.1.1'] }))).to.deep.equal(['/']);

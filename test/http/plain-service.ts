@@ -57,14 +57,16 @@ function untouchable(name: string): never {
   throw new Error(`this test must not come to ${name}`);
 }
 
-/** An instance whose policies are there and nothing else: handlers must not be reached, or use nothing but these. */
-export function hollowInstance(): ServedInstance {
+type Filling = Partial<Pick<ServedInstance, 'database' | 'clock' | 'engine' | 'keystore'>>;
+
+/** An instance whose policies are there, with what a test gives: no route may come to anything else. */
+export function hollowInstance(given: Filling = {}): ServedInstance {
   return {
     id: 'kmc-test',
     environment: 'development',
     environmentName: 'development/kmc-test',
     node: 'node-1',
-    clock: { now: () => new Date('2026-12-01T08:00:00Z') },
+    clock: given.clock ?? { now: () => new Date('2026-12-01T08:00:00Z') },
     policies: POLICIES,
     policyDigest: POLICY_DIGEST,
     version: '0.1.0',
@@ -78,16 +80,16 @@ export function hollowInstance(): ServedInstance {
       ports: () => untouchable('the log'),
       signer: () => untouchable('the log'),
     },
-    database: {
+    database: given.database ?? {
       read: async () => untouchable('the database'),
       snapshot: async () => untouchable('the database'),
       transaction: async () => untouchable('the database'),
     },
     get engine() {
-      return untouchable('the engine');
+      return given.engine ?? untouchable('the engine');
     },
     get keystore() {
-      return untouchable('the keystore');
+      return given.keystore ?? untouchable('the keystore');
     },
   };
 }

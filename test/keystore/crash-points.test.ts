@@ -61,7 +61,7 @@ describe('crash points of the keystore', function () {
       const prepared = await CrashEnumerator.prepare(child, name);
       enumerator = prepared;
       const calls = await prepared.trace();
-      expect(calls.length).to.be.greaterThan(10);if(ALL)console.log(name, calls.length);
+      expect(calls.length).to.be.greaterThan(10);
       expect(powerLossFaults(calls)).to.deep.equal([]);
       expect(await violations(spread(calls, count), (point) => prepared.cutAt(point))).to.deep.equal([]);
     });

@@ -30,7 +30,10 @@ export const prepareCommand: Command = {
     writeNewFile(out, text);
     const { file } = readCeremony(context, out);
     if (file.people.length > 0) bringCertificates(input.required('people'), inputsFolder(input));
-    return { json: { file: out, id: file.id, type: file.type }, text: `${out}: ${file.type} ${file.id}, no fault found` };
+    return {
+      json: { file: out, id: file.id, type: file.type },
+      text: `${out}: ${file.type} ${file.id}, no fault found`,
+    };
   },
 };
 

@@ -57,7 +57,8 @@ function initialFaults({ records }: ReadTranscript, plan: CeremonyPlan): Transcr
   return records.flatMap((record, at) => {
     if (record.kind !== 'result') return [];
     const initials = records[at + 1];
-    const text = initials?.kind === 'initials' && initials.step === record.step ? initials.facts['signature'] : undefined;
+    const text =
+      initials?.kind === 'initials' && initials.step === record.step ? initials.facts['signature'] : undefined;
     if (text === undefined) return [{ record: at, detail: `the witness did not initial step ${record.step}` }];
     try {
       const signature = readSeatSignature(Buffer.from(text, 'utf8'));

@@ -102,7 +102,10 @@ function requireNew({ folder }: CeremonyRunPorts, { plan }: PlannedCeremony): vo
   }
   const present = [...folder.files().keys()].filter((name) => name.startsWith(outputFile('')));
   if (present.length === 0) return;
-  throw new KmcError('E_EXISTS', `Outputs of ${plan.ceremony} are there already: ${present[0] ?? ''}. Nothing was done.`);
+  throw new KmcError(
+    'E_EXISTS',
+    `Outputs of ${plan.ceremony} are there already: ${present[0] ?? ''}. Nothing was done.`,
+  );
 }
 
 class Journal {

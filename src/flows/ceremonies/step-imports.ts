@@ -140,7 +140,16 @@ async function certificateList({ ports, caller, at, ...importing }: BundleImport
     if ((await tx.crls.find(authorityId, 'complete', number))?.crlSm3 === crlSm3) return;
     const isNext = await tx.authorities.advanceCrlNumber(authorityId, issuer.crlNumber, number);
     const { thisUpdate, nextUpdate = thisUpdate, entries } = parsed;
-    const row = { authorityId, scope: 'complete', number, crl, crlSm3, entries: entries.length, thisUpdate, nextUpdate };
+    const row = {
+      authorityId,
+      scope: 'complete',
+      number,
+      crl,
+      crlSm3,
+      entries: entries.length,
+      thisUpdate,
+      nextUpdate,
+    };
     if (!isNext || !(await tx.crls.insert({ ...row, source: 'issued' }))) {
       throw new KmcError('E_CONFLICT', `The CRL number of ${stepText(step, 'out')} was used already.`);
     }

@@ -89,14 +89,18 @@ interface Signed {
 function certificateSections(files: ReadonlyMap<string, Buffer>): string[] {
   const certificates = [...files]
     .filter(([name]) => name.startsWith('outputs/') || name.startsWith('inputs/'))
-    .flatMap(([name, bytes]) => (name.endsWith('.cer') && bytes[0] === 0x30 ? [{ name, value: parseCertificate(bytes) }] : []));
+    .flatMap(([name, bytes]) =>
+      name.endsWith('.cer') && bytes[0] === 0x30 ? [{ name, value: parseCertificate(bytes) }] : [],
+    );
   const issuerOf = (signed: Parameters<typeof verifySignedBy>[0]): string | undefined =>
     certificates.find(({ value }) => isCa(value) && verifySignedBy(signed, value))?.name;
   const signed: Signed[] = [...files].flatMap(([name, bytes]) => {
     if (!name.startsWith(outputFile('')) || !/\.(?:cer|crl)$/.test(name)) return [];
     const value = name.endsWith('.crl') ? parseCertificateList(bytes) : parseCertificate(bytes);
     const issuer = issuerOf(value);
-    return issuer === undefined ? [] : [{ name, offset: headerLength(bytes), signatureAlgorithm: value.signatureAlgorithm, issuer }];
+    return issuer === undefined
+      ? []
+      : [{ name, offset: headerLength(bytes), signatureAlgorithm: value.signatureAlgorithm, issuer }];
   });
   if (signed.length === 0) return [];
   return [

@@ -27,7 +27,9 @@ export function verifyCeremony(folder: CeremonyFolder, options: VerifyCeremonyOp
   const at = new Date(verdict.bundle.closing.closedAt);
   const findings = verdict.bundle.seats.flatMap(({ seat, certificate }) => {
     const path = validatePath({ leaf: certificate, intermediates: [], anchors: trusted, at, purpose: 'signature' });
-    return path.valid ? [] : [{ file: 'signatures', detail: `the certificate of a ${seat} does not lead to the anchor` }];
+    return path.valid
+      ? []
+      : [{ file: 'signatures', detail: `the certificate of a ${seat} does not lead to the anchor` }];
   });
   return findings.length === 0 ? verdict : { findings };
 }

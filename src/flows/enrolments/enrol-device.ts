@@ -12,9 +12,9 @@ import type { Instance } from '../instance.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import { findDeviceAuthority, openDeviceAuthority } from './device-authority.ts';
 import { enrolmentAnswer, type EnrolmentAnswer } from './enrolment-answer.ts';
-import { findScene, requireTokenFor, type EnrolmentScene } from './enrolment-scene.ts';
+import { findScenes, requireTokenFor, type EnrolmentScene } from './enrolment-scene.ts';
 import { issuePair, type IssuedPair } from './issue-pair.ts';
-import { proveToken } from './prove-token.ts';
+import { isProven, tokenRefused } from './prove-token.ts';
 import { recordRefusedRequest } from './record-refused-request.ts';
 import { NOT_ISSUED, recordPair, recordWaitingPair } from './record-enrolment.ts';
 import { redeliver } from './redeliver.ts';
@@ -112,8 +112,25 @@ async function issue(
       : await recordWaitingPair(ports.database, scene, waiting, row, pair);
   if (!counts) return await redeliver(ports, scene);
   const { sign, enc, envelopedKey } = pair;
-  const parts = { signCertificate: sign.certificate, encCertificate: enc.certificate, envelopedKey, chain: found.chain };
+  const parts = {
+    signCertificate: sign.certificate,
+    encCertificate: enc.certificate,
+    envelopedKey,
+    chain: found.chain,
+  };
   return { state: 'ISSUED', answer: enrolmentAnswer(parts) };
+}
+
+/** The scene whose token proves the request. @throws KmcError E_TOKEN when none does, E_SEALED. */
+async function provenScene(
+  ports: EnrolDevicePorts,
+  scenes: readonly EnrolmentScene[],
+  { csr, tokenMac }: EnrolDeviceInput,
+): Promise<EnrolmentScene> {
+  for (const scene of scenes) {
+    if (await isProven(ports, { ...scene, csr, tokenMac })) return scene;
+  }
+  throw tokenRefused();
 }
 
 /** What the request asks for must be what was registered; otherwise the refusal is recorded. */
@@ -143,8 +160,8 @@ export async function enrolDevice(ports: EnrolDevicePorts, input: EnrolDeviceInp
     ...(input.requestId === undefined ? {} : { request: input.requestId }),
   };
   const asked = { request, spkiSm3: spkiSm3(request.spki), at, source };
-  const scene = await ports.database.read((reader) => findScene(reader, input.deviceId, asked));
-  await proveToken(ports, { ...scene, csr: input.csr, tokenMac: input.tokenMac });
+  const scenes = await ports.database.read((reader) => findScenes(reader, input.deviceId, asked));
+  const scene = await provenScene(ports, scenes, input);
   requireTokenFor(scene);
   await requireRegistered(ports, scene);
   const isWaiting = waitsForApproval(scene.device);

@@ -17,19 +17,22 @@ export interface EnrolmentScene {
 }
 
 /**
- * The device and the token that can prove this request: the one that was used for this very key, else the newest.
- * @throws KmcError E_TOKEN, with the one text, when there is none.
+ * The device, with each token that can prove this request: first the one that was used for this very key, then the one
+ * that nobody used; when there is neither, the newest, which then refuses.
+ * @throws KmcError E_TOKEN, with the one text, when the device has no token at all.
  */
-export async function findScene(
+export async function findScenes(
   reader: Reader,
   deviceId: string,
   asked: Omit<EnrolmentScene, 'device' | 'token'>,
-): Promise<EnrolmentScene> {
+): Promise<EnrolmentScene[]> {
   const tokens = await reader.enrolmentTokens.liveOf(deviceId);
-  const token = tokens.find((one) => one.usedSpkiSm3 === asked.spkiSm3) ?? tokens[0];
-  const device = token === undefined ? undefined : await reader.devices.find(deviceId);
-  if (token === undefined || device === undefined) throw tokenRefused();
-  return { ...asked, device, token };
+  const [newest] = tokens;
+  const device = newest === undefined ? undefined : await reader.devices.find(deviceId);
+  if (newest === undefined || device === undefined) throw tokenRefused();
+  const usedForIt = tokens.filter((token) => token.usedSpkiSm3 === asked.spkiSm3);
+  const fitting = [...usedForIt, ...tokens.filter((token) => token.state === 'issued')];
+  return (fitting.length === 0 ? [newest] : fitting).map((token) => ({ ...asked, device, token }));
 }
 
 /**

@@ -32,8 +32,8 @@ export function tokenRefused(): KmcError {
 }
 
 /** HMAC-SM3(token, input), computed inside the engine from the sealed token. */
-async function expectedMac(ports: ProveTokenPorts, { token, csr }: TokenProof): Promise<Buffer> {
-  if (token.sealedToken === undefined) throw tokenRefused();
+async function expectedMac(ports: ProveTokenPorts, { token, csr }: TokenProof): Promise<Buffer | undefined> {
+  if (token.sealedToken === undefined) return undefined;
   const kek = await ports.keystore.kek('db-field', token.kekVersion);
   const secret = await ports.engine.openSecret(kek, enrolmentTokenContext(token.id), token.sealedToken);
   try {
@@ -64,16 +64,18 @@ async function recordWrongTry(tx: Transaction, proof: TokenProof, limit: number,
  * Counts a try and compares the proof, in one transaction: parallel tries on one token go through here one after the
  * other, so that no more than the limit of policy is ever compared before the token locks. A right proof sets the count
  * back.
- * @throws KmcError E_TOKEN for a wrong proof and for a locked token, with one text; E_SEALED.
+ * @returns false for a wrong proof and for a locked or erased token.
+ * @throws KmcError E_SEALED.
  */
-export async function proveToken(ports: ProveTokenPorts, proof: TokenProof): Promise<void> {
+export async function isProven(ports: ProveTokenPorts, proof: TokenProof): Promise<boolean> {
   const { token, tokenMac, at } = proof;
   const { tokenTries, tokenLockSeconds } = ports.policies.enrolment;
   const rule = { now: at, limit: tokenTries, lockUntil: new Date(at.getTime() + tokenLockSeconds * 1000) };
   const eventId = newId('ev', at);
   const expected = await expectedMac(ports, proof);
+  if (expected === undefined) return false;
   try {
-    const proven = await ports.database.transaction(async (tx) => {
+    return await ports.database.transaction(async (tx) => {
       if (!(await tx.enrolmentTokens.countTry(token.id, rule))) return false;
       if (equalConstantTime(expected, tokenMac)) {
         await tx.enrolmentTokens.clearTries(token.id);
@@ -82,7 +84,6 @@ export async function proveToken(ports: ProveTokenPorts, proof: TokenProof): Pro
       await recordWrongTry(tx, proof, tokenTries, eventId);
       return false;
     });
-    if (!proven) throw tokenRefused();
   } finally {
     wipe(expected);
   }

@@ -19,8 +19,9 @@ export const NOT_ISSUED = {
 } as const;
 
 /**
- * Inserts the row and uses the token for it. When the same key has an open enrolment already (the same request at the
- * same time, or an earlier token), the token is used for that one and nothing else is to be written.
+ * Uses the token for the row and inserts it. When the same key has an open enrolment already (an earlier token, or the
+ * same request at the same time), the token is that one's and nothing else is to be written.
+ * The token comes first: whoever holds it is alone with the device, and two requests wait for each other in one order.
  * @returns the row that stands: `row` itself, or the earlier one.
  * @throws KmcError E_TOKEN when the token was used for another key in the meantime.
  */
@@ -30,20 +31,26 @@ export async function openEnrolment(
   token: { readonly id: string; readonly at: Date; readonly eraseAt: Date },
 ): Promise<EnrolmentRow> {
   const { spkiSm3 } = row;
-  const useFor = (enrolmentId: string): Promise<boolean> =>
-    tx.enrolmentTokens.use(token.id, { spkiSm3, enrolmentId, at: token.at, eraseAt: token.eraseAt });
-  if (!(await tx.enrolments.insert(row))) {
-    const earlier = await tx.enrolments.findOpen(row);
-    const isOver = earlier?.answerUntil !== undefined && earlier.answerUntil <= token.at;
-    if (earlier !== undefined && !isOver) {
-      await useFor(earlier.id);
-      return earlier;
-    }
-    if (earlier !== undefined) await tx.enrolments.close(earlier.id, token.at);
-    if (!(await tx.enrolments.insert(row))) throw new KmcError('E_CONFLICT', 'Send the same request again.');
+  const earlier = await openEarlier(tx, row, token.at);
+  const { id: enrolmentId } = earlier ?? row;
+  if (!(await tx.enrolmentTokens.use(token.id, { spkiSm3, enrolmentId, at: token.at, eraseAt: token.eraseAt }))) {
+    const used = await tx.enrolmentTokens.find(token.id);
+    const sameKey = used?.usedSpkiSm3 === spkiSm3 && used.enrolmentId !== undefined;
+    const winner = sameKey ? await tx.enrolments.find(used.enrolmentId) : undefined;
+    if (winner === undefined) throw tokenRefused();
+    return winner;
   }
-  if (!(await useFor(row.id))) throw tokenRefused();
-  return row;
+  if (earlier !== undefined) return earlier;
+  if (await tx.enrolments.insert(row)) return row;
+  throw new KmcError('E_CONFLICT', 'The same key enrols at the same time. Send the same request again.');
+}
+
+/** The open enrolment of the same key, unless its time is over: then it is closed. */
+async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promise<EnrolmentRow | undefined> {
+  const earlier = await tx.enrolments.findOpen(row);
+  if (earlier?.answerUntil === undefined || at < earlier.answerUntil) return earlier;
+  await tx.enrolments.close(earlier.id, at);
+  return undefined;
 }
 
 /** The event that tells of everything an enrolment made. */

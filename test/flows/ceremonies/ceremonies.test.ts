@@ -112,7 +112,10 @@ describe('ceremonies', function ceremonies() {
   it('openssl validates both links', () => {
     const pem = (name: string, der: Buffer): string => {
       const target = join(workshop.root, `${name}.pem`);
-      execFileSync('openssl', ['x509', '-inform', 'DER', '-out', target], { input: der, stdio: ['pipe', 'ignore', 'pipe'] });
+      execFileSync('openssl', ['x509', '-inform', 'DER', '-out', target], {
+        input: der,
+        stdio: ['pipe', 'ignore', 'pipe'],
+      });
       return target;
     };
     const legacyRoot = pem('legacy-root', readFileSync(join(workshop.root, 'inputs', 'legacy-root.cer')));

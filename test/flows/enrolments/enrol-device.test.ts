@@ -10,8 +10,9 @@ import { readAlternativeNames } from '../../../src/domain/device.ts';
 import { escrowedKeyContext } from '../../../src/domain/keystore/blob-context.ts';
 import { enrolDevice, type EnrolDeviceInput } from '../../../src/flows/enrolments/enrol-device.ts';
 import type { EnrolmentAnswer } from '../../../src/flows/enrolments/enrolment-answer.ts';
+import type { Database, Transaction } from '../../../src/flows/ports/database.ts';
 import { refusal } from '../../crypto/refusal.ts';
-import { macOf, readyDevice, registered, requestFor, tokenFor, type ReadyDevice } from '../../fixtures/enrolling.ts';
+import { macOf, readyDevice, registered, requestFor, tokenFor } from '../../fixtures/enrolling.ts';
 import { testInstance } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import gm from '../../vectors/gm-vectors.json' with { type: 'json' };
@@ -20,7 +21,9 @@ const HOUR = 3_600;
 
 function octetsOf(answer: EnrolmentAnswer): string {
   const { signCertificate, encCertificate, envelopedKey, csrResponse, chain } = answer;
-  return [signCertificate, encCertificate, envelopedKey, csrResponse, ...chain].map((der) => der.toString('hex')).join();
+  return [signCertificate, encCertificate, envelopedKey, csrResponse, ...chain]
+    .map((der) => der.toString('hex'))
+    .join();
 }
 
 forEachDatabase('the enrolment of a device', (fixture) => {
@@ -79,7 +82,12 @@ forEachDatabase('the enrolment of a device', (fixture) => {
     const ready = await readyDevice(test(), 'gw-1');
     await enrol(ready.input);
     const change = fixture.sql("update escrowed_keys set usage = 'signing', last_audit_event = 'x'");
-    expect(await change.then(() => 'done', () => 'refused')).to.equal('refused');
+    expect(
+      await change.then(
+        () => 'done',
+        () => 'refused',
+      ),
+    ).to.equal('refused');
     const signing = spkiSm3(ready.key.spki);
     expect(await fixture.sql('select id from escrowed_keys where spki_sm3 = ?', [signing])).to.deep.equal([]);
   });
@@ -187,9 +195,8 @@ forEachDatabase('the enrolment of a device', (fixture) => {
     const ready = await readyDevice(test(), 'gw-1');
     const names = readAlternativeNames(ready.device.alternativeNames);
     const san = extensionOf(EXTENSIONS.subjectAltName, [...names, { type: 'dNSName', value: 'evil.example.cn' }]);
-    for (const plan of [{ extensions: [san] }, { extensions: [] }, { subject: encodeName([{ type: 'CN', value: 'x' }]) }]) {
-      const csr = await requestFor(engine, ready.device, ready.key, plan.extensions?.length === 0 ? {} : plan);
-      if (plan.extensions?.length === 0) continue;
+    for (const plan of [{ extensions: [san] }, { subject: encodeName([{ type: 'CN', value: 'x' }]) }]) {
+      const csr = await requestFor(engine, ready.device, ready.key, plan);
       await refusal('E_POLICY', () => enrol({ ...ready.input, csr, tokenMac: macOf(ready.token, csr) }));
     }
     const refusals = (await test().history('device', 'gw-1')).filter(({ act }) => act === 'enrolment.request');
@@ -269,20 +276,24 @@ forEachDatabase('the enrolment of a device', (fixture) => {
     const csr = await requestFor(instance.engine, ready.device, await instance.engine.generateKeyPair('SM2'));
     const input = { deviceId: 'gw-1', csr, tokenMac: macOf(token, csr) };
     await enrol(input);
-    expect(await counts()).to.deep.equal({ ...ONE, certificates: 4, escrowed: 2, enrolments: 2, used: 2 });
-    await enrol(ready.input);
+    const twice = { ...ONE, certificates: 4, escrowed: 2, enrolments: 2, used: 2 };
+    expect(await counts()).to.deep.equal(twice);
+    const first = octetsOf(await enrol(ready.input));
+    // A new token for a key that enrolled a short time ago brings the same certificates, and uses the token.
+    const third = await tokenFor(test(), 'gw-1');
+    const again = await enrol({ ...ready.input, tokenMac: macOf(third.token, ready.csr) });
+    expect(octetsOf(again)).to.equal(first);
+    expect(await counts()).to.deep.equal({ ...twice, used: 3 });
     instance.keystore.seal();
     await refusal('E_SEALED', () => enrol(input));
   });
 
   it('leaves nothing behind when it is cut short anywhere in its transaction', async () => {
     const { instance } = test();
-    const ready: ReadyDevice = await readyDevice(test(), 'gw-1');
+    const ready = await readyDevice(test(), 'gw-1');
     const steps = ['enrolments', 'enrolmentTokens', 'certificates', 'escrowedKeys', 'devices', 'audit'] as const;
     for (const step of steps) {
-      const database: typeof instance.database = {
-        ...cutShort(instance.database, step),
-      };
+      const database = cutShort(instance.database, step);
       await enrolDevice({ ...instance, database }, ready.input).then(
         () => expect.fail('it was let through'),
         (error: unknown) => expect(String(error)).to.include('cut short'),
@@ -302,33 +313,31 @@ forEachDatabase('the enrolment of a device', (fixture) => {
   });
 });
 
-/** A database that fails in the transaction of the certificates, after it has written to that noun. */
-function cutShort<D extends { transaction: unknown; read: unknown; snapshot: unknown }>(real: D, step: string): D {
-  const database = real as unknown as import('../../../src/flows/ports/database.ts').Database;
+/** A database whose enrolling transaction fails after it has written to that noun. */
+function cutShort(database: Database, step: string): Database {
   return {
-    read: (work: never) => database.read(work),
-    snapshot: (work: never) => database.snapshot(work),
-    transaction: (work: (tx: never) => Promise<unknown>) =>
-      database.transaction(async (tx) => {
-        let issues = false;
-        const watched = new Proxy(tx, {
-          get(target, noun: keyof typeof tx) {
-            const writer = target[noun] as object;
-            if (noun === 'enrolments') issues = true;
-            return new Proxy(writer, {
-              get: (inner, method) => {
-                const member = Reflect.get(inner, method) as unknown;
-                if (typeof member !== 'function') return member;
-                return async (...args: unknown[]) => {
-                  const result: unknown = await Reflect.apply(member, inner, args);
-                  if (issues && noun === step) throw new Error('cut short');
-                  return result;
-                };
-              },
-            });
-          },
-        });
-        return work(watched as never);
-      }),
-  } as unknown as D;
+    read: (work) => database.read(work),
+    snapshot: (work) => database.snapshot(work),
+    transaction: (work) => database.transaction((tx) => work(failingAfter(tx, step))),
+  };
+}
+
+function failingAfter(tx: Transaction, step: string): Transaction {
+  let enrols = false;
+  return new Proxy(tx, {
+    get(target, noun: keyof Transaction) {
+      enrols ||= noun === 'enrolments';
+      return new Proxy(target[noun], {
+        get(writer, method) {
+          const member: unknown = Reflect.get(writer, method);
+          if (typeof member !== 'function') return member;
+          return async (...args: unknown[]) => {
+            const result: unknown = await Reflect.apply(member, writer, args);
+            if (enrols && noun === step) throw new Error('cut short');
+            return result;
+          };
+        },
+      });
+    },
+  });
 }

@@ -30,8 +30,7 @@ forEachDatabase('the keystore over HTTP', (fixture) => {
     custodians = await makeCustodians(5);
     node = await ServiceInstance.start(folder, fixture.url);
     await node.create(custodians);
-    const { keystore, clock, engine, database } = node;
-    service = await startPlainService(keystoreRoutes({ ...hollowInstance(), keystore, clock, engine, database }));
+    service = await startPlainService(keystoreRoutes(hollowInstance(node)));
     service.sealed = true;
   });
   afterEach(async () => {

@@ -28,7 +28,9 @@ export const PEOPLE_RULES: readonly CeremonyRule[] = [
     check: ({ type, people }) => {
       const rule = ceremonyTypeRule(type);
       if (rule === undefined || rule.first === people.length > 0) return [];
-      const message = rule.first ? 'the first people are missing' : 'people come in by kmc-init or by an approved request';
+      const message = rule.first
+        ? 'the first people are missing'
+        : 'people come in by kmc-init or by an approved request';
       return [{ path: ['people'], message }];
     },
   },
@@ -65,7 +67,12 @@ export const PEOPLE_RULES: readonly CeremonyRule[] = [
           (region === undefined || known(region));
         return fits
           ? []
-          : [{ path: ['people', at], message: 'a regional role names a region of policy, and no other role names one' }];
+          : [
+              {
+                path: ['people', at],
+                message: 'a regional role names a region of policy, and no other role names one',
+              },
+            ];
       }),
   },
   {
@@ -73,10 +80,16 @@ export const PEOPLE_RULES: readonly CeremonyRule[] = [
     cites: 'D.3, C11',
     check: ofFirstPeople(({ people, quorum }) =>
       seatsOf(quorum).flatMap(({ seat, certificate }) => {
-        const roles = people.find((person) => person.certificate === certificate)?.roles.map((grant) => grant.role) ?? [];
+        const roles =
+          people.find((person) => person.certificate === certificate)?.roles.map((grant) => grant.role) ?? [];
         return roles.some((role) => SEAT_ROLES[seat].includes(role))
           ? []
-          : [{ path: ['quorum'], message: `the ${seat} must be one of the people, as ${SEAT_ROLES[seat].join(' or ')}` }];
+          : [
+              {
+                path: ['quorum'],
+                message: `the ${seat} must be one of the people, as ${SEAT_ROLES[seat].join(' or ')}`,
+              },
+            ];
       }),
     ),
   },

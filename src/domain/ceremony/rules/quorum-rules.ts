@@ -18,7 +18,12 @@ export const QUORUM_RULES: readonly CeremonyRule[] = [
     check: ({ quorum: { k, holders } }) =>
       2 * k > holders.length
         ? []
-        : [{ path: ['quorum', 'k'], message: 'k must be more than half of the holders, so that two groups never both act' }],
+        : [
+            {
+              path: ['quorum', 'k'],
+              message: 'k must be more than half of the holders, so that two groups never both act',
+            },
+          ],
   },
   {
     id: 'quorum/policy',

@@ -54,7 +54,10 @@ export const STEP_RULES: readonly CeremonyRule[] = [
     id: 'steps/id',
     cites: 'C9',
     check: ({ steps }) =>
-      repeated(steps.map((step) => step.id)).map((at) => ({ path: ['steps', at], message: 'a step before has that id' })),
+      repeated(steps.map((step) => step.id)).map((at) => ({
+        path: ['steps', at],
+        message: 'a step before has that id',
+      })),
   },
   {
     id: 'steps/kind',

@@ -36,7 +36,8 @@ export const admitPeople: StepAct = {
 function broughtCertificate(run: CeremonyRun, person: PersonSpec): Certificate {
   const certificate = parseCertificate(run.input(personInputName(person)));
   const isSelfSigned = certificate.issuer.der.equals(certificate.subject.der);
-  if (certificate.keyAlgorithm === 'SM2' && isSelfSigned && verifySignedBy(certificate, certificate)) return certificate;
+  if (certificate.keyAlgorithm === 'SM2' && isSelfSigned && verifySignedBy(certificate, certificate))
+    return certificate;
   throw new KmcError('E_POP', `The certificate that ${person.id} brought is not self-signed by an SM2 key.`);
 }
 

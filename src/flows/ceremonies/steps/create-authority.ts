@@ -19,7 +19,12 @@ export const createAuthority: StepAct = {
     return {
       text: `made the ${kind} CA ${row.id}`,
       files: [run.write(stepText(step, 'out'), row.certificate)],
-      facts: { authority: row.id, serial: serialNumber, kid: row.spkiSm3, certificate: sm3Fingerprint(row.certificate) },
+      facts: {
+        authority: row.id,
+        serial: serialNumber,
+        kid: row.spkiSm3,
+        certificate: sm3Fingerprint(row.certificate),
+      },
     };
   },
 };

@@ -12,7 +12,8 @@ export const reshareKeystoreStep: StepAct = {
     const files: TranscriptFile[] = [];
     const handOut = handOutOf(run, step, files);
     const keystore = keystoreOf(step);
-    const facts = keystore === 'service' ? await reshareService(run, step, handOut) : await reshareCeremony(run, step, handOut);
+    const facts =
+      keystore === 'service' ? await reshareService(run, step, handOut) : await reshareCeremony(run, step, handOut);
     const text = `handed out ${handOut.holders.length} new shares of the ${keystore} keystore; the old ones are void`;
     return { text, files, facts };
   },

@@ -9,7 +9,12 @@ import { stepDone, type StepAct } from '../step-act.ts';
 export const restrictKey: StepAct = {
   async act(run, step) {
     const keyId = stepText(step, 'key');
-    if (!run.ceremonyKeystore().rootKeys().some((key) => key.keyId === keyId)) {
+    if (
+      !run
+        .ceremonyKeystore()
+        .rootKeys()
+        .some((key) => key.keyId === keyId)
+    ) {
       throw new KmcError('E_NOT_FOUND', `There is no root key ${keyId} in the ceremony keystore.`);
     }
     run.restrict(keyId);
