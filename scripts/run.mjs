@@ -43,8 +43,8 @@ function digestOf(files) {
   return hash.digest('hex');
 }
 
-function isCurrent(stamp, digest) {
-  const file = join(root, stamp);
+function isCurrent(stampFile, digest) {
+  const file = join(root, stampFile);
   return existsSync(file) && readFileSync(file, 'utf8') === digest;
 }
 

@@ -20,7 +20,8 @@ export interface Benchmark {
   readonly name: string;
   /** Says what is compared with what. */
   readonly what: string;
-  run(options: BenchOptions): Promise<Measurement>;
+  /** Undefined where something that it needs is not on this machine. */
+  run(options: BenchOptions): Promise<Measurement | undefined>;
 }
 
 export interface BenchOptions {
@@ -47,7 +48,8 @@ export async function rate(operation: Operation, milliseconds: number): Promise<
   return { perSecond: count / (Number(now - start) / 1e9), count };
 }
 
-function median(values: readonly number[]): number {
+/** The middle value. */
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;

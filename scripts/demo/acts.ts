@@ -235,12 +235,12 @@ async function waitFor(holds: () => Promise<boolean>): Promise<void> {
   throw new Error('waited for 10 s in vain');
 }
 
-async function ceremonies(scene: Scene, log: StepLog): Promise<void> {
+function ceremonies(scene: Scene, log: StepLog): void {
   const { stage, out, instance, home } = scene;
   const site = ceremonySiteOf(readEnvironment({ home }), instance.engine);
   for (const id of ['kmc-init', 'legacy-import', 'sm2-root', 'sm2-issuing', 'sm2-links']) {
     cpSync(stage.bundleOf(id), join(out, 'ceremony', id), { recursive: true });
-    const report = await verifyCeremony(site.folder(join(out, 'ceremony', id)));
+    const report = verifyCeremony(site.folder(join(out, 'ceremony', id)));
     log.check(report.bundle !== undefined, `the bundle of ${id} verifies`);
   }
   log.count('bundles', 5);
@@ -330,7 +330,7 @@ export async function tellStory(story: Story, folders: DemoFolders): Promise<voi
     service = await serve(environment, instance, log);
     await serviceActs(story, scene, estate, service);
     await story.step('the audit log verifies offline', (stepLog) => auditTree(scene, stepLog));
-    await story.step('the closed ceremonies verify offline', (stepLog) => ceremonies(scene, stepLog));
+    await story.step('the closed ceremonies verify offline', async (stepLog) => ceremonies(scene, stepLog));
     await story.step('the invariants hold', async (stepLog) => {
       const results = await checkInstance(instance);
       for (const { id, violations } of results)

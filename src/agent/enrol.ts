@@ -4,6 +4,7 @@ import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
 import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
 import { hmacSm3 } from '../crypto/gm/sm3.ts';
 import { tokenMacInput } from '../domain/enrolment.ts';
+import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { assembleCsr, encodeCertificationRequestInfo, parseCsr } from '../x509/csr.ts';
 import { EXTENSIONS, extensionOf } from '../x509/extensions.ts';
@@ -85,18 +86,22 @@ async function certificationRequest(engine: CryptoEngine, enrolment: DeviceEnrol
 
 const DER_MEMBERS = ['signCertificate', 'encCertificate', 'envelopedKey', 'csrResponse'] as const;
 
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
 function readAnswer(json: unknown): ReceivedEnrolment {
-  const answer = json as Readonly<Record<string, unknown>> | null | undefined;
-  const chain = answer?.['chain'];
-  const texts = [...DER_MEMBERS.map((name) => answer?.[name]), ...(Array.isArray(chain) ? chain : [undefined])];
-  if (!texts.every((text): text is string => typeof text === 'string')) {
+  const answer: Readonly<Record<string, unknown>> = isObject(json) ? json : {};
+  const { chain, bundleVersion } = answer;
+  const parts = DER_MEMBERS.map((name) => answer[name]);
+  if (!parts.every(isText) || !Array.isArray(chain) || !chain.every(isText) || !isText(bundleVersion)) {
     throw new KmcError('E_SCHEMA', 'The service answered something that is no enrolment.');
   }
-  const [signCertificate, encCertificate, envelopedKey, csrResponse, ...rest] = texts.map((text) =>
+  const [signCertificate, encCertificate, envelopedKey, csrResponse] = parts.map((text) =>
     Buffer.from(text, 'base64'),
-  ) as [Buffer, Buffer, Buffer, Buffer, ...Buffer[]];
-  const bundleVersion = String(answer?.['bundleVersion'] ?? '0');
-  return { signCertificate, encCertificate, envelopedKey, csrResponse, chain: rest, bundleVersion };
+  ) as [Buffer, Buffer, Buffer, Buffer];
+  const certificates = chain.map((text) => Buffer.from(text, 'base64'));
+  return { signCertificate, encCertificate, envelopedKey, csrResponse, chain: certificates, bundleVersion };
 }
 
 async function keepAnswer(

@@ -69,7 +69,8 @@ function problemOf(answer: ClientAnswer): Problem {
 function pointersOf(errors: unknown): { pointer: string; detail: string }[] {
   if (!Array.isArray(errors)) return [];
   return errors.flatMap((item: unknown) => {
-    const { pointer, detail } = (typeof item === 'object' && item !== null ? item : {}) as Record<string, unknown>;
+    if (typeof item !== 'object' || item === null || !('pointer' in item) || !('detail' in item)) return [];
+    const { pointer, detail } = item;
     return typeof pointer === 'string' && typeof detail === 'string' ? [{ pointer, detail }] : [];
   });
 }
@@ -152,9 +153,9 @@ export function createClient(options: ClientOptions): KmcClient {
   };
   return {
     send,
-    async json(method, target, body, options) {
+    async json(method, target, body, call) {
       const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-      const answer = await send(method, target, bytes, 'application/json', options);
+      const answer = await send(method, target, bytes, 'application/json', call);
       if (answer.status < 200 || answer.status > 299 || answer.status === 202) throw errorOfAnswer(answer);
       return answer.body.length === 0 ? undefined : parseStrictJson(answer.body, { maxBytes: MAX_ANSWER_BYTES });
     },

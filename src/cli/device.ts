@@ -108,12 +108,12 @@ async function status(input: CommandInput, context: CommandContext): Promise<Out
   const answer = asAnswer(await client.json('GET', `/api/v1/devices/${deviceIdOf(input)}`));
   const certificates = (Array.isArray(answer['certificates']) ? answer['certificates'] : []).map(asAnswer);
   const columns = ['profile', 'serialNumber', 'status', 'notAfter'];
-  const list = table(
+  const shownCertificates = table(
     columns.map((name) => name.toUpperCase()),
     certificates.map((one) => columns.map((name) => textOf(one, name))),
   );
   const facts = shown(answer, ['id', 'status', 'region', 'unit', 'profile', 'subject', 'kid']);
-  return { json: answer, text: certificates.length === 0 ? facts : `${facts}\n\n${list}` };
+  return { json: answer, text: certificates.length === 0 ? facts : `${facts}\n\n${shownCertificates}` };
 }
 
 async function list(input: CommandInput, context: CommandContext): Promise<Outcome> {

@@ -145,7 +145,8 @@ function withoutAbsent(software: { readonly [name in 'bundle' | 'node' | 'lock']
 function stepOf(yaml: Readonly<Record<string, SignedValue>>): CeremonyStep {
   const { id: stepId, do: kind, ...rest } = yaml;
   const own: SignedObject = rest;
-  return { id: String(stepId), do: String(kind), members: own };
+  // Both were checked to be names before.
+  return { id: typeof stepId === 'string' ? stepId : '', do: typeof kind === 'string' ? kind : '', members: own };
 }
 
 function stepFindings(

@@ -243,8 +243,12 @@ export function verifyIndependently(
   message: Buffer,
   signature: Buffer,
 ): boolean {
-  const { keyAlgorithm, verifyIndependently: verify } = SIGNATURE_ALGORITHMS[name];
-  if (verify === undefined) throw new KmcError('E_USAGE', `There is no second implementation of ${name}.`);
+  const algorithm = SIGNATURE_ALGORITHMS[name];
+  if (algorithm.verifyIndependently === undefined) {
+    throw new KmcError('E_USAGE', `There is no second implementation of ${name}.`);
+  }
   const key = importPublicKey(spki);
-  return key.info.algorithm === keyAlgorithm && verify(key, message, signature);
+  return (
+    key.info.algorithm === algorithm.keyAlgorithm && algorithm.verifyIndependently(key, message, signature)
+  );
 }

@@ -32,7 +32,7 @@ function nameKey(name: Name): string {
 
 function alternativeNamesKey(names: readonly GeneralName[]): string {
   return JSON.stringify(
-    names.map((name) => ('value' in name ? [name.type, name.value] : [name.type, name.der.toString('hex')])).sort(),
+    names.map((name) => `${name.type}:${'value' in name ? name.value : name.der.toString('hex')}`).sort(),
   );
 }
 

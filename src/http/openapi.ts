@@ -6,14 +6,19 @@ import type { AnswerSpec, Route } from './route.ts';
 type Json = Record<string, unknown>;
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
+  const { $schema: _, ...json }: Json = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   return json;
 }
 
+/** What of the JSON Schema of an object its parameters are made of. */
+const OBJECT_SCHEMA = z.looseObject({
+  properties: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  required: z.array(z.string()).default([]),
+});
+
 function parametersOf(place: 'path' | 'query', schema: z.ZodType): Json[] {
-  const json = schemaOf(schema, 'input');
-  const properties = (json['properties'] ?? {}) as Record<string, Json>;
-  const required = new Set((json['required'] ?? []) as string[]);
+  const { properties, required: names } = OBJECT_SCHEMA.parse(schemaOf(schema, 'input'));
+  const required = new Set(names);
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: place,

@@ -1,7 +1,7 @@
 /** The HTTP and HTTPS listeners: strict parser, short timeouts, bounded everything, one list of routes. */
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -202,7 +202,8 @@ export async function listen(
     server.once('error', reject);
     server.listen(at.port, at.host, resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : at.port;
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}`,
     setCertificate: (identity) => secure?.setSecureContext({ ...identity, minVersion: 'TLSv1.2' }),

@@ -106,7 +106,7 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
         ...(anchor === undefined ? {} : { tlsAnchors: readNamedFile(anchor, 'transport anchor').toString('utf8') }),
       });
     },
-    personalKey: () => (personal ??= openPersonalKey(environment, engine, context.passphrase)),
+    personalKey: () => (personal ??= openPersonalKey(environment, engine, (purpose) => context.passphrase(purpose))),
     async passphrase(purpose) {
       const { passphraseFile } = environment;
       return passphraseFile === undefined

@@ -6,6 +6,15 @@ import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import type { CastMember } from '../fixtures/estate.ts';
 
+/** Key files of people, encrypted once in a run: that is slow by design. */
+const KEY_FILES = new Map<string, Promise<Buffer>>();
+
+function keyFileOf(engine: CryptoEngine, { id, key }: CastMember): Promise<Buffer> {
+  const known = KEY_FILES.get(id) ?? engine.exportPkcs8(key, Buffer.from('a passphrase'), 'gmssl');
+  KEY_FILES.set(id, known);
+  return known;
+}
+
 export class ScratchFiles {
   readonly folder = mkdtempSync(join(tmpdir(), 'kmc-cli-'));
 
@@ -23,9 +32,9 @@ export class ScratchFiles {
   }
 
   /** The options that make somebody the caller. */
-  async identity(engine: CryptoEngine, { id, key, certificate }: CastMember): Promise<string[]> {
-    const exported = await engine.exportPkcs8(key, Buffer.from('a passphrase'), 'openssl');
-    const keyFile = this.write(`${id}.key.pem`, encodePem('ENCRYPTED PRIVATE KEY', exported));
+  async identity(engine: CryptoEngine, member: CastMember): Promise<string[]> {
+    const { id, certificate } = member;
+    const keyFile = this.write(`${id}.key.pem`, encodePem('ENCRYPTED PRIVATE KEY', await keyFileOf(engine, member)));
     const passphraseFile = this.write(`${id}.passphrase`, 'a passphrase\n');
     return [
       '--key',

@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import {
+  assert as assertProperty,
+  boolean,
+  constantFrom,
+  nat,
+  oneof,
+  option,
+  property,
+  string,
+  tuple,
+} from 'fast-check';
 import { SIGNATURE_ALGORITHMS, verifySignature } from '../../src/crypto/algorithms.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
 import {
@@ -176,15 +186,15 @@ describe('HTTP signatures: the profile', () => {
   }
 
   it('parses any text to a signature or refuses it with E_UNAUTHENTICATED, in no time', () => {
-    const texts = fc.oneof(
-      fc.string(),
-      fc.constantFrom(input, request.signature, request.contentDigest),
-      fc
-        .tuple(fc.constantFrom(input, request.signature), fc.nat(300), fc.string({ maxLength: 3 }))
-        .map(([text, position, put]) => `${text.slice(0, position)}${put}${text.slice(position + 1)}`),
+    const texts = oneof(
+      string(),
+      constantFrom(input, request.signature, request.contentDigest),
+      tuple(constantFrom(input, request.signature), nat(300), string({ maxLength: 3 })).map(
+        ([text, position, put]) => `${text.slice(0, position)}${put}${text.slice(position + 1)}`,
+      ),
     );
-    fc.assert(
-      fc.property(texts, texts, fc.option(texts, { nil: undefined }), fc.boolean(), (...given) => {
+    assertProperty(
+      property(texts, texts, option(texts, { nil: undefined }), boolean(), (...given) => {
         const [signatureInput, signature, digest, hasContent] = given;
         let received: ReceivedSignature;
         try {

@@ -42,8 +42,8 @@ export interface CeremonyFile {
   readonly environment: 'production' | 'development';
   /** Clause of the certification practice statement. */
   readonly policy: string;
-  /** Digest of the last closed bundle, or `none` for the first ceremony. */
-  readonly previous: Digest | 'none';
+  /** Digest of the last closed bundle; `none` for the first ceremony. */
+  readonly previous: string;
   readonly window: { readonly from: string; readonly to: string };
   /** What the tool must be; written by `plan --pin`. */
   readonly software?: Readonly<Partial<Record<'bundle' | 'node' | 'lock', Digest>>>;

@@ -7,7 +7,7 @@ import { stepText, type CeremonyStep } from '../../domain/ceremony/ceremony-file
 import { outputFile } from '../../domain/ceremony/bundle-files.ts';
 import type { PlannedCertificate } from '../../domain/ceremony/plan.ts';
 import { certificateProfile } from '../../domain/policy.ts';
-import { readSignedTime, signedTime } from '../../domain/signed-body.ts';
+import { isObject, readSignedTime, signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, type Certificate } from '../../x509/certificate.ts';
 import { certificateFindings } from '../../x509/lint/lint-tbs-certificate.ts';
@@ -39,7 +39,7 @@ export function windowStart({ file }: Planning): Date {
 export function stepSubject(step: CeremonyStep): Buffer {
   const subject = step.members['subject'];
   const text = (name: string): string => {
-    const value = typeof subject === 'object' && name in subject ? Reflect.get(subject, name) : undefined;
+    const value = isObject(subject) ? subject[name] : undefined;
     return typeof value === 'string' ? value : '';
   };
   const attributes: NameAttribute[] = [

@@ -167,6 +167,7 @@ async function expectRefused(engine: CryptoEngine, key: KeyHandle, secret: Secre
     () => engine.verifyMac(secret, message, message),
     () => engine.keyCheckValue(secret, 'k-1'),
     () => engine.encryptSecretTo(secret, good.spki),
+    () => engine.releaseToken(secret),
     () => engine.splitSecret(secret, 2, 3),
     () => engine.encryptShareTo(badShare, good.spki, holder),
     () => engine.decryptShare(key, message, holder),

@@ -98,7 +98,7 @@ export class TestLog {
   readonly sight: CheckpointSight;
   readonly settings: AuditSettings;
 
-  static async make(key: LogKey | undefined = undefined): Promise<TestLog> {
+  static async make(key?: LogKey): Promise<TestLog> {
     const log = new TestLog(key ?? (await logKey()));
     await log.keystore.open();
     return log;

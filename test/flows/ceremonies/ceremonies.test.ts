@@ -7,18 +7,19 @@ import { expect } from 'chai';
 import { unsealWith } from '../../../src/cli/unseal-here.ts';
 import { readTranscript } from '../../../src/domain/ceremony/transcript.ts';
 import { verifyBundle, type VerifiedBundle } from '../../../src/domain/ceremony/verify-bundle.ts';
+import { REQUEST_SCHEMA, requestDigest, type ApprovalRequest } from '../../../src/domain/approval/request.ts';
 import { quorumShortfalls } from '../../../src/domain/eligibility.ts';
 import { STANDARD_QUORUMS } from '../../../src/domain/quorum.ts';
+import { signedTime } from '../../../src/domain/signed-body.ts';
 import { KmcError } from '../../../src/errors.ts';
 import { createIssuingKey } from '../../../src/flows/authorities/create-issuing-key.ts';
-import type { ApprovedAct } from '../../../src/flows/approvals/action-handler.ts';
 import { importCeremony } from '../../../src/flows/ceremonies/import-ceremony.ts';
 import { verifyCeremony } from '../../../src/flows/ceremonies/verify-ceremony.ts';
 import { parseCertificate, sm3Fingerprint } from '../../../src/x509/certificate.ts';
 import { validatePath } from '../../../src/x509/path.ts';
 import { refusalFrom } from '../../domain/refusal.ts';
 import { bringLegacyEstate, legacySecrets } from './legacy-inputs.ts';
-import { Workshop } from './workshop.ts';
+import { firstPeople, Workshop } from './workshop.ts';
 
 const CEREMONIES = ['kmc-init', 'legacy-import', 'ca-root', 'ca-issuing', 'cross-sign'] as const;
 const SYSTEM = { type: 'system', id: 'kmc' } as const;
@@ -64,8 +65,9 @@ describe('ceremonies', function ceremonies() {
   });
 
   it('the self-signed certificates count for nothing after kmc-init: no account has one', async () => {
-    const { file } = bundles.get('kmc-init')?.plan ?? { file: {} };
-    const brought = (file['people'] as { certificate: string }[]).map((person) => person.certificate);
+    const brought = firstPeople().map((person) =>
+      sm3Fingerprint(readFileSync(join(workshop.root, 'inputs', `${person.id}.cer`))),
+    );
     const accounts = await workshop.instance.database.read((reader) =>
       Promise.all(brought.map((certificate) => reader.people.findByCertificate(certificate))),
     );
@@ -251,16 +253,34 @@ function follow(folder: string): number {
 
 /** The request of an issuing CA, from the act that an approved request would start. */
 async function issuingRequest(workshop: Workshop): Promise<Buffer> {
-  await unsealWith(workshop.instance, [...workshop.people.values()]);
-  const params = { commonName: 'Government Extranet Issuing CA G2', organization: 'Government Extranet' };
-  const act = {
-    request: { target: 'authority/sm2-issuing', params },
-    at: workshop.instance.clock.now(),
-    actor: { type: 'system', id: 'kmc' },
-    source: { node: 'node-1' },
+  const { instance } = workshop;
+  await unsealWith(instance, [...workshop.people.values()]);
+  const body: ApprovalRequest = {
+    schema: REQUEST_SCHEMA,
+    id: 'req-1',
+    op: 'authority.create-issuing',
+    target: 'authority/sm2-issuing',
+    preState: 'absent',
+    targetVersion: '0',
+    params: { commonName: 'Government Extranet Issuing CA G2', organization: 'Government Extranet' },
+    attachments: [],
+    policy: 'L3@1',
+    policyDigest: instance.policyDigest,
+    proposer: 'p-owner-1',
+    reason: 'the first issuing CA',
+    createdAt: signedTime(instance.clock.now()),
+    expiresAt: signedTime(new Date(instance.clock.now().getTime() + 3_600_000)),
+    environment: instance.environmentName,
+  };
+  const apply = await createIssuingKey(instance).prepare({
+    request: body,
+    requestDigest: requestDigest(body),
+    counted: [],
+    at: instance.clock.now(),
+    actor: SYSTEM,
+    source: { node: instance.node },
     approvals: [],
-  } as unknown as ApprovedAct;
-  const apply = await createIssuingKey(workshop.instance).prepare(act);
-  const made = await workshop.instance.database.transaction((tx) => apply(tx));
-  return Buffer.from(String(made['csr']), 'base64');
+  });
+  const { csr } = await instance.database.transaction((tx) => apply(tx));
+  return Buffer.from(typeof csr === 'string' ? csr : '', 'base64');
 }

@@ -129,7 +129,8 @@ forEachDatabase('the enrolment of a device', (fixture) => {
     }
     const results = await Promise.allSettled(inputs.map(enrol));
     expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
-    for (const result of results) if (result.status === 'rejected') expect(result.reason.code).to.equal('E_TOKEN');
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).to.include({ code: 'E_TOKEN' });
     expect(await counts()).to.deep.equal(ONE);
   });
 

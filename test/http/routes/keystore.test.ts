@@ -16,7 +16,7 @@ const OFFICER: Caller = {
   id: 'p-officer',
   unit: 'security',
   roles: [{ role: 'security-administrator' }],
-  certificateSm3: 'sm3:00',
+  certificateSm3: `sm3:${'0'.repeat(64)}`,
 };
 
 forEachDatabase('the keystore over HTTP', (fixture) => {
