@@ -8,6 +8,7 @@ import { digestWords } from '../domain/digest-words.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { signDecision } from '../flows/approvals/sign-decision.ts';
+import { listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
@@ -113,16 +114,7 @@ export const commands: readonly Command[] = [
     async run(input, context) {
       const mine = input.text('for') === 'me' ? '?for=me' : '';
       const answer = await (await context.client()).json('GET', `/api/v1/requests${mine}`);
-      const items: readonly unknown[] = isObject(answer) && Array.isArray(answer['items']) ? answer['items'] : [];
-      const columns = ['id', 'op', 'target', 'state', 'proposer', 'expiresAt'];
-      const rows = items.map((item) => columns.map((name) => String(isObject(item) ? (item[name] ?? '') : '')));
-      return {
-        json: answer,
-        text: table(
-          columns.map((name) => name.toUpperCase()),
-          rows,
-        ),
-      };
+      return listOutcome(answer, REQUEST_COLUMNS);
     },
   },
   {

@@ -62,9 +62,9 @@ async function register(input: CommandInput, context: CommandContext): Promise<O
 /** Decrypts the token of an answer in the engine, and hands it to `write`. */
 async function releaseTokenOf(answer: Answer, context: CommandContext, write: (token: Buffer) => void): Promise<void> {
   const { engine } = context;
-  const { token } = answer;
-  const ciphertext = isObject(token) && typeof token['ciphertext'] === 'string' ? token['ciphertext'] : undefined;
-  if (ciphertext === undefined) throw new KmcError('E_SCHEMA', 'The service answered without a token.');
+  const sealed = answer['token'];
+  const ciphertext = isObject(sealed) ? sealed['ciphertext'] : undefined;
+  if (typeof ciphertext !== 'string') throw new KmcError('E_SCHEMA', 'The service answered without a token.');
   const { key } = await context.personalKey();
   try {
     const secret = await engine.decryptSecret(key, Buffer.from(ciphertext, 'base64'));

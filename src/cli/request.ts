@@ -1,13 +1,9 @@
 /** `kmc request`: acts that need approvals, proposed and executed through the service. */
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { isObject } from '../domain/signed-body.ts';
-import { table, type Command } from './command.ts';
+import { answerText, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
+import type { Command } from './command.ts';
 import { readNamedFile } from './named-file.ts';
-
-function field(value: unknown, name: string): string {
-  const member = isObject(value) ? value[name] : undefined;
-  return typeof member === 'string' ? member : '';
-}
 
 function words(value: unknown): string {
   const list = isObject(value) ? value['words'] : undefined;
@@ -41,8 +37,11 @@ export const commands: readonly Command[] = [
         reason: input.required('reason'),
         ...(expiresAt === undefined ? {} : { expiresAt }),
       });
-      const id = isObject(answer) && isObject(answer['request']) ? field(answer['request'], 'id') : field(answer, 'id');
-      return { json: answer, text: `${id}\n${field(answer, 'digest')}\n${words(answer)}` };
+      const id =
+        isObject(answer) && isObject(answer['request'])
+          ? answerText(answer['request'], 'id')
+          : answerText(answer, 'id');
+      return { json: answer, text: `${id}\n${answerText(answer, 'digest')}\n${words(answer)}` };
     },
   },
   {
@@ -58,16 +57,7 @@ export const commands: readonly Command[] = [
         'GET',
         `/api/v1/requests${state === undefined ? '' : `?state=${encodeURIComponent(state)}`}`,
       );
-      const items: readonly unknown[] = isObject(answer) && Array.isArray(answer['items']) ? answer['items'] : [];
-      const columns = ['id', 'op', 'target', 'state', 'proposer', 'expiresAt'];
-      const rows = items.map((item) => columns.map((name) => field(item, name)));
-      return {
-        json: answer,
-        text: table(
-          columns.map((name) => name.toUpperCase()),
-          rows,
-        ),
-      };
+      return listOutcome(answer, REQUEST_COLUMNS);
     },
   },
   {

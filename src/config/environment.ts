@@ -30,9 +30,10 @@ export interface Environment {
   readonly database: string;
   readonly listen: ListenAddress;
   readonly tlsListen: ListenAddress;
+  /** Names (`host` or `host:port`) under which callers reach the service besides its own addresses: of a front, of DNS. */
+  readonly authorities: readonly string[];
   /** Folder of the policy files, absolute. */
   readonly policies: string;
-  readonly sm2Engine: 'auto' | 'node' | 'kernel';
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Address of the service that the command line talks to. */
   readonly server: string | undefined;
@@ -66,8 +67,8 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   database: { variable: 'KMC_DB', key: 'database' },
   listen: { variable: 'KMC_LISTEN', key: 'listen' },
   tlsListen: { variable: 'KMC_TLS_LISTEN', key: 'tls-listen' },
+  authorities: { variable: 'KMC_AUTHORITIES', key: 'authorities' },
   policies: { variable: 'KMC_POLICIES', key: 'policies' },
-  sm2Engine: { variable: 'KMC_SM2_ENGINE', key: 'sm2-engine' },
   logLevel: { variable: 'KMC_LOG_LEVEL', key: 'log-level' },
   server: { variable: 'KMC_URL', key: 'url' },
   keyFile: { variable: 'KMC_KEY', key: 'key' },
@@ -93,6 +94,15 @@ const listenAddress = z
   })
   .refine(({ port }) => port <= 65_535, 'must have a port of 0 to 65535');
 
+const authorityList = z
+  .string()
+  .max(1024)
+  .regex(
+    /^(?:[a-z0-9.-]+(?::[0-9]{1,5})?(?:,(?=[a-z0-9])|$))*$/,
+    'must be host names, with or without a port, and commas',
+  )
+  .transform((list) => (list === '' ? [] : list.split(',')));
+
 const ENVIRONMENT_SCHEMA = z.strictObject({
   environment: z.enum(['production', 'development']).default('development'),
   instance: id.default('kmc-dev'),
@@ -106,8 +116,8 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
   database: path.optional(),
   listen: listenAddress.prefault('127.0.0.1:8440'),
   tlsListen: listenAddress.prefault('127.0.0.1:8443'),
+  authorities: authorityList.prefault(''),
   policies: path.optional(),
-  sm2Engine: z.enum(['auto', 'node', 'kernel']).default('auto'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   server: z
     .string()

@@ -17,9 +17,17 @@ export interface CeremonySiteOptions {
   readonly engine: string;
 }
 
+/** A process measures its own files once: they are those it was started from. */
+const MEASURED = new Map<string, ToolIdentity>();
+
+function toolOf({ program, lockFile, engine }: CeremonySiteOptions): ToolIdentity {
+  const known = MEASURED.get(`${program} ${engine}`) ?? measureTool(program, lockFile, engine);
+  MEASURED.set(`${program} ${engine}`, known);
+  return known;
+}
+
 /** Opens the place of ceremonies; nothing is read or written before it is asked for. */
 export function openCeremonySite(options: CeremonySiteOptions): CeremonySite {
-  let measured: ToolIdentity | undefined;
   return {
     folder: openCeremonyFolder,
     inputs: openCeremonyInputs,
@@ -27,6 +35,6 @@ export function openCeremonySite(options: CeremonySiteOptions): CeremonySite {
       mkdirSync(dirname(options.keystore), { recursive: true, mode: 0o700 });
       return openFileKeystore(options.keystore, 'ceremony');
     },
-    tool: () => (measured ??= measureTool(options.program, options.lockFile, options.engine)),
+    tool: () => toolOf(options),
   };
 }

@@ -111,7 +111,7 @@ export async function openInstance(environment: Environment): Promise<OpenedInst
   const store = await openDatabase({
     url: environment.database,
     excludedRoles: policies.exclusions,
-    audit: { origin: environment.origin, rowMac, verified: { newest: () => seen.sight?.newest() } },
+    audit: { origin: environment.origin, rowMac, verified: { newest: (at) => seen.sight?.newest(at) } },
   });
   try {
     const database = trackReceipts(store, outstanding, SYSTEM_CLOCK);

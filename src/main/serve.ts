@@ -139,14 +139,16 @@ export async function serve(
   const served = servedInstance(instance, state);
   const routes = allRoutes(served);
   const ports = httpPorts(served, {
-    authorities: [],
+    authorities: environment.authorities,
     limits: DEFAULT_RATE_LIMITS,
     logFault: ({ requestId, operationId, cause }) => log.fault(`${requestId} ${operationId}`, cause),
   });
   const plain = await listen(createApplication(routes, ports, false), environment.listen);
-  const tls = new TlsSide(instance, [environment.tlsListen.host, 'localhost'], (identity) =>
-    listen(createApplication(routes, ports, true), environment.tlsListen, identity),
-  );
+  const tls = new TlsSide(instance, [environment.tlsListen.host, 'localhost'], async (identity) => {
+    const listener = await listen(createApplication(routes, ports, true), environment.tlsListen, identity);
+    log.info(`HTTPS on ${listener.url}`);
+    return listener;
+  });
   const tlsRound = () => tls.refresh().catch((error: unknown) => log.fault('https', error));
   const houseRound = async () => {
     for (const { job, cause } of await keepHouse(served)) log.fault(job, cause);

@@ -16,8 +16,12 @@ const STAGE_FOLDER = 'DEVELOPMENT-ONLY';
 const WARNING =
   'DEVELOPMENT INSTANCE: every key of every person lies on this machine, quorums may be weak, it protects nothing';
 
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+
 function logOf(context: CommandContext): ServiceLog {
-  const line = (level: string, message: string) => {
+  const least = LEVELS.indexOf(context.environment.logLevel);
+  const line = (level: (typeof LEVELS)[number], message: string) => {
+    if (LEVELS.indexOf(level) > least) return;
     context.io.err(JSON.stringify({ time: new Date().toISOString(), level, message }));
   };
   return {
@@ -74,7 +78,6 @@ export const commands: readonly Command[] = [
         if (environment.environment === 'development') context.io.err(WARNING);
         await stage?.unseal();
         context.io.out(`listening on ${service.url}`);
-        context.io.out(`HTTPS on ${environment.tlsListen.host}:${environment.tlsListen.port} once it is unsealed`);
         if (stage !== undefined) context.io.out(`people and their keys: ${join(environment.home, STAGE_FOLDER)}`);
         try {
           await untilStopped(service);

@@ -59,7 +59,7 @@ export class StoredAudit extends StoredAuditReader implements AuditAppender {
   async append(event: AuditEventInput, at: Date): Promise<AuditReceipt> {
     const settings = this.#settings;
     if (settings === undefined) throw new KmcError('E_AUDIT', 'This process was opened without an audit log.');
-    const checkpoint = settings.verified.newest();
+    const checkpoint = settings.verified.newest(at);
     const encoded = encodeAuditEvent(event, {
       log: settings.origin,
       at,

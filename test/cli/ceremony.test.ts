@@ -87,21 +87,20 @@ describe('kmc ceremony', function ceremonyCommands() {
     expect(first.code, first.err).to.equal(0);
     expect(first.out).to.equal(second.out);
     expect(existsSync(dir)).to.equal(false);
-    expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(PRESENT))).code).to.equal(5);
+    expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(['witness-1']))).code).to.equal(5);
   });
 
   it('approve, run and close end with 0, and hand over certificates and shares', async () => {
     const few = await kmc('ceremony', 'approve', file, '--dir', dir, ...inputs, ...participants(['custodian-1']));
     expect(few.code, few.err).to.equal(0);
-    expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(PRESENT))).code).to.equal(3);
+    expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(['witness-1']))).code).to.equal(3);
     const rest = participants(['custodian-2', 'custodian-3']);
     const approved = await kmc('ceremony', 'approve', file, '--dir', dir, ...inputs, ...rest);
     expect(approved.json()).to.include({ approvals: 3, needed: 3 });
     const ran = await kmc('ceremony', 'run', dir, ...inputs, ...participants(PRESENT));
     expect(ran.code, ran.err).to.equal(0);
-    expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(PRESENT))).code).to.equal(7);
-    const missing = PRESENT.filter((name) => name !== 'witness-1');
-    expect((await kmc('ceremony', 'close', dir, ...participants(missing))).code).to.equal(3);
+    expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(['witness-1']))).code).to.equal(7);
+    expect((await kmc('ceremony', 'close', dir, ...participants(['witness-1']))).code).to.equal(3);
     const recipients = PRESENT.flatMap((name) => ['--recipient', `p-${name}=${join(people, name)}`]);
     const closed = await kmc('ceremony', 'close', dir, ...participants(PRESENT), ...recipients);
     expect(closed.code, closed.err).to.equal(0);

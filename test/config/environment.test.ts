@@ -22,7 +22,7 @@ describe('the environment', () => {
 
   it('without anything is that of a development instance on loopback', () => {
     const environment = read();
-    expect(environment).to.include({ environment: 'development', instance: 'kmc-dev', sm2Engine: 'auto', home });
+    expect(environment).to.include({ environment: 'development', instance: 'kmc-dev', home });
     expect(environment.listen).to.deep.equal({ host: '127.0.0.1', port: 8440 });
     expect(environment.tlsListen).to.deep.equal({ host: '127.0.0.1', port: 8443 });
     expect(environment.database).to.equal(join(home, 'kmc.sqlite'));
@@ -103,7 +103,6 @@ describe('the environment', () => {
     KMC_INSTANCE: 'KMC 1',
     KMC_LISTEN: '8440',
     KMC_TLS_LISTEN: '127.0.0.1:70000',
-    KMC_SM2_ENGINE: 'fastest',
     KMC_LOG_LEVEL: 'all',
     KMC_ORIGIN: 'https://x',
     KMC_URL: 'kmc.gov.cn',

@@ -21,7 +21,8 @@ export interface AuditPolicy {
 }
 
 export const DEFAULT_CLOCK_SKEW = 5;
-export const DEFAULT_MAX_DELAY = 60;
+/** Longer than any flow works between looking at the clock and committing, and than a full queue takes to drain. */
+export const DEFAULT_MAX_DELAY = 600;
 const MAX_OCTETS = 65_536;
 
 interface PolicyFile {

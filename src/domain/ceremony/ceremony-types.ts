@@ -106,8 +106,9 @@ export function misplacedStep(
     const repeats = times === 'some' || times === 'any';
     const mayMiss = times === 'optional' || times === 'any';
     if (kinds[at] !== kind && !mayMiss) return { at, wanted: kind };
-    if (kinds[at] === kind) at += 1;
-    while (repeats && kinds[at] === kind) at += 1;
+    const next = kinds.findIndex((other, position) => position >= at && other !== kind);
+    const run = (next === -1 ? kinds.length : next) - at;
+    at += repeats ? run : Math.min(run, 1);
   }
   return at < kinds.length ? { at, wanted: 'the end' } : undefined;
 }

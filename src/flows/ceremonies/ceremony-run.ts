@@ -178,7 +178,6 @@ export class CeremonyRun {
     this.closeCeremonyKeystore();
     this.#keystoreFiles?.close();
     this.#keystoreFiles = undefined;
-    for (const secret of this.facts.secrets.values()) secret.fill(0);
   }
 }
 

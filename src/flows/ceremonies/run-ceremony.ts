@@ -1,4 +1,5 @@
 import { canonicalizeSigned } from '../../crypto/jcs.ts';
+import { wipe } from '../../crypto/bytes.ts';
 import { createDigests } from '../../crypto/digests.ts';
 import { BUNDLE, inputFile, outputFile } from '../../domain/ceremony/bundle-files.ts';
 import type { CeremonyStep } from '../../domain/ceremony/ceremony-file.ts';
@@ -44,6 +45,14 @@ const CLOCK_TOLERANCE_SECONDS = 300;
  * with a failed result.
  */
 export async function runCeremony(ports: CeremonyRunPorts, input: RunCeremonyInput): Promise<CeremonyOutcome> {
+  try {
+    return await runSteps(ports, input);
+  } finally {
+    for (const secret of input.secrets?.values() ?? []) wipe(secret);
+  }
+}
+
+async function runSteps(ports: CeremonyRunPorts, input: RunCeremonyInput): Promise<CeremonyOutcome> {
   const { planned } = input;
   const { file } = planned.planning;
   requirePlanned(ports.folder, planned.plan);

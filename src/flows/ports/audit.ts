@@ -110,9 +110,10 @@ export interface AuditRowMac {
   verify(message: Buffer, mac: RowMac): Promise<boolean | undefined>;
 }
 
-/** The newest checkpoint whose signature this process has verified: a lower bound for the time of its next event. */
+/** The checkpoints whose signatures this process has verified: a lower bound for the time of its events. */
 export interface VerifiedCheckpoint {
-  newest(): { readonly size: number; readonly root: Buffer } | undefined;
+  /** The newest one that was signed at `at` or before: the event of a flow may be older than its transaction. */
+  newest(at: Date): { readonly size: number; readonly root: Buffer } | undefined;
 }
 
 /** What the sequencer does in one transaction. */

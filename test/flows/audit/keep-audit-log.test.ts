@@ -86,13 +86,22 @@ forEachDatabase('keeping the audit log', (fixture) => {
     expect((await refusal('E_AUDIT', checkSignedTree({ database, signerState }))).fatal).to.equal(true);
   });
 
-  it('new events name the newest checkpoint that was verified', async () => {
+  it('new events name the newest checkpoint that was verified before them', async () => {
     await log.append(database, deviceEvent('dev-1'));
     await log.advance(database);
+    const started = log.clock.now();
     const event = deviceEvent('dev-1');
     await log.append(database, event);
-    const row = await database.read(({ audit }) => audit.find(event.id));
-    expect(parseAuditRecord(row!.canon).cp).to.deep.equal({ n: 1, r: log.sight.newest()!.root.toString('base64url') });
+    await log.advance(database);
+    const late = deviceEvent('dev-1');
+    await database.transaction((tx) => tx.audit.append(late, started));
+    const root = log.sight.newest(started)!.root.toString('base64url');
+    for (const { id } of [event, late]) {
+      const row = await database.read(({ audit }) => audit.find(id));
+      expect(parseAuditRecord(row!.canon).cp).to.deep.equal({ n: 1, r: root });
+    }
+    expect(log.sight.newest(log.clock.now())!.size).to.equal(2);
+    expect(log.sight.newest(new Date(0))).to.equal(undefined);
   });
 
   it('a published checkpoint that the log did not sign stops everything', async () => {

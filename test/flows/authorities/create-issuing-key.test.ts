@@ -25,7 +25,8 @@ forEachDatabase('createIssuingKey', (fixture) => {
   ) => ask(test(), handlers(), asked, SYSTEM);
   const execute = (requestId: string) =>
     executeRequest(
-      { ...test().instance, handlers: handlers() },
+      // As in production: a development instance does not cool down.
+      { ...test().instance, environment: 'production', handlers: handlers() },
       { requestId, source: { node: 'node-1' } },
       test().people.caOwner.caller,
     );
