@@ -3,6 +3,7 @@ import type { Io } from './cli/command.ts';
 import { runCommand, type Noun } from './cli/run-command.ts';
 
 const NOUNS: Readonly<Record<string, Noun>> = {
+  init: { summary: 'make a new instance', load: async () => (await import('./main/init.ts')).commands },
   start: { summary: 'run the service', load: async () => (await import('./main/start.ts')).commands },
   status: { summary: 'what the service says of itself', load: async () => (await import('./cli/status.ts')).commands },
   unseal: { summary: "hand in a custodian's share", load: async () => (await import('./cli/unseal.ts')).commands },

@@ -20,7 +20,7 @@ export interface Benchmark {
   readonly name: string;
   /** Says what is compared with what. */
   readonly what: string;
-  /** Undefined where something that it needs is not on this machine. */
+  /** Undefined where there is no PostgreSQL server program for it. */
   run(options: BenchOptions): Promise<Measurement | undefined>;
 }
 

@@ -66,7 +66,7 @@ async function issuingKey(people: DemoPeople, log: StepLog): Promise<{ csr: Buff
   await people.decide('owner-2', 'ca-owner', request);
   await people.decide('security-1', 'security-administrator', request);
   log.check(
-    (await refusalCode(people.execute('owner-1', request))) === 'E_STATE',
+    (await refusalCode(people.execute('owner-1', request))) === 'E_QUORUM',
     'two of three approvals are not enough',
   );
   log.check(

@@ -68,10 +68,14 @@ async function sign(input: CommandInput, context: CommandContext): Promise<Outco
   return { json: signed, text: `${forPeople(request)}\n\n${signed.body.decision} signed: ${out}` };
 }
 
+const OWN_ANCHOR_WARNING =
+  'the administrator CA comes from the file itself: compare its fingerprint, or pin it with --anchor';
+
 /** Whatever is wrong with the file, it does not hold: one exit code for all of it. */
 function verifiedOrFault(text: string, anchors: readonly Buffer[]): VerifiedApprovalFile | KmcError {
   try {
-    return verifyApprovalFile(text, { anchors });
+    const own = () => readApprovalFile(text).chain.map((certificate) => Buffer.from(certificate, 'base64'));
+    return verifyApprovalFile(text, { anchors: anchors.length > 0 ? anchors : own() });
   } catch (error) {
     if (error instanceof KmcError) return error;
     throw error;
@@ -84,6 +88,7 @@ async function verify(input: CommandInput): Promise<Outcome> {
     .list('anchor')
     .flatMap((path) => decodePemAll(readNamedFile(path, 'anchor').toString('utf8'), 'CERTIFICATE'));
   const verified = verifiedOrFault(text, anchors);
+  const warnings = anchors.length > 0 ? [] : [OWN_ANCHOR_WARNING];
   if (verified instanceof KmcError) {
     const { code, message } = verified;
     return {
@@ -94,12 +99,19 @@ async function verify(input: CommandInput): Promise<Outcome> {
   }
   const counted = verified.evaluation.counted.map(({ person, role, unit }) => [person, role, unit]);
   return {
-    json: { ok: true, digest: verified.requestDigest, op: verified.request.op, counted: verified.evaluation.counted },
+    json: {
+      ok: true,
+      digest: verified.requestDigest,
+      op: verified.request.op,
+      counted: verified.evaluation.counted,
+      warnings,
+    },
     text: [
       `holds: ${verified.request.op} on ${verified.request.target}`,
       verified.requestDigest,
       verified.words.join(' '),
       table(['APPROVER', 'ROLE', 'UNIT'], counted),
+      ...warnings.map((warning) => `warning: ${warning}`),
     ].join('\n'),
   };
 }
@@ -162,7 +174,7 @@ export const commands: readonly Command[] = [
     noun: 'approval',
     verb: 'verify',
     summary:
-      'Proves an approval file with nothing but the certificate of the administrator CA. Exit 4 when it does not hold.',
+      'Proves an approval file offline, with the certificate of the administrator CA. Exit 4 when it does not hold.',
     example: 'kmc approval verify approvals/rq-01j....json --anchor admin-ca.pem',
     positionals: ['FILE'],
     options: {
@@ -170,8 +182,7 @@ export const commands: readonly Command[] = [
         type: 'string',
         value: 'FILE',
         multiple: true,
-        required: true,
-        help: 'certificate of the administrator CA',
+        help: 'certificate of the administrator CA (default: the one in the file, with a warning)',
       },
     },
     run: verify,

@@ -2,7 +2,7 @@
  * Whether enough people are left to decide (enrolment-and-root-upgrade D.3, bootstrapping): after kmc-init and after each
  * change of people there are at least quorum + 1 eligible approvers for every class, in two roles and units.
  */
-import { ACTION_NAMES, ACTIONS, approversOf } from './action.ts';
+import { ACTION_NAMES, actionRule, ACTIONS, approversOf } from './action.ts';
 import { isSamePerson, type Person } from './person.ts';
 import { APPROVAL_CLASSES, type ApprovalClass, type QuorumRules } from './quorum.ts';
 import { ROLE_NAMES, ROLES, type RoleName } from './roles.ts';
@@ -48,4 +48,28 @@ export function quorumShortfalls(people: readonly Person[], quorums: QuorumRules
     if (units < 2) details.push(`${units} of 2 units`);
     return details.map((detail) => ({ class: approvalClass, detail: `class ${approvalClass} has ${detail}` }));
   });
+}
+
+/** The roles without which some act can never be decided, whatever its class. */
+const INDISPENSABLE: readonly RoleName[] = ROLE_NAMES.filter((role) =>
+  ACTION_NAMES.some((name) => actionRule(name).requiredRoles.includes(role)),
+);
+
+function hasHolder(people: readonly Person[], role: RoleName): boolean {
+  return people.some((person) => person.status === 'active' && person.roles.some((grant) => grant.role === role));
+}
+
+/** The shortfalls that a change among the people brings, or makes worse; those that stood before it are no fault of it. */
+export function newShortfalls(
+  before: readonly Person[],
+  after: readonly Person[],
+  quorums: QuorumRules,
+): Shortfall[] {
+  const known = quorumShortfalls(before, quorums).map(({ detail }) => detail);
+  return quorumShortfalls(after, quorums).filter(({ detail }) => !known.includes(detail));
+}
+
+/** The roles that some act requires among its approvers and that nobody active holds any more after the change. */
+export function lostRoles(before: readonly Person[], after: readonly Person[]): RoleName[] {
+  return INDISPENSABLE.filter((role) => hasHolder(before, role) && !hasHolder(after, role));
 }

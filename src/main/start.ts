@@ -1,18 +1,16 @@
 /** `kmc start`: runs the service. A development home that is empty gets an instance first, so that one command is enough. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command, CommandContext } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { ceremonySiteOf } from './command-context.ts';
-import { makeDevelopmentInstance } from './development/make-instance.ts';
 import { DevelopmentStage } from './development/stage.ts';
+import { initInstance, STAGE_FOLDER } from './init.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 import { serve, type RunningService, type ServiceLog } from './serve.ts';
 
-/** Folder of a development instance that holds the keys of all its people. */
-const STAGE_FOLDER = 'DEVELOPMENT-ONLY';
 const WARNING =
   'DEVELOPMENT INSTANCE: every key of every person lies on this machine, quorums may be weak, it protects nothing';
 
@@ -34,21 +32,13 @@ function logOf(context: CommandContext): ServiceLog {
   };
 }
 
-function writeSettings({ home, instance, environment, origin }: Environment): void {
-  const file = join(home, 'kmc.yaml');
-  if (!existsSync(file)) writeFileSync(file, `instance: ${instance}\nenvironment: ${environment}\norigin: ${origin}\n`);
-}
-
 /** The stage of a development instance, or nothing where people keep their keys themselves. */
 async function stageOf(environment: Environment, instance: OpenedInstance): Promise<DevelopmentStage | undefined> {
-  if (environment.environment !== 'development') return undefined;
   const folder = join(environment.home, STAGE_FOLDER);
-  const isNew = instance.keystore.state === 'UNINIT';
-  if (!isNew && !existsSync(folder)) return undefined;
+  if (environment.environment !== 'development' || !existsSync(folder)) return undefined;
   const site = ceremonySiteOf(environment, instance.engine);
   const stage = new DevelopmentStage({ environment, instance, site, folder });
-  if (isNew) await makeDevelopmentInstance(stage, instance);
-  else await stage.loadPeople();
+  await stage.loadPeople();
   return stage;
 }
 
@@ -69,10 +59,10 @@ export const commands: readonly Command[] = [
     async run(_input, context) {
       const { environment } = context;
       const log = logOf(context);
-      mkdirSync(dirname(environment.home), { recursive: true });
+      const isNew = !existsSync(join(environment.home, 'kmc.yaml'));
+      if (isNew && environment.environment === 'development') await initInstance(environment);
       const instance = await openInstance(environment);
       try {
-        writeSettings(environment);
         const stage = await stageOf(environment, instance);
         const service = await serve(environment, instance, log);
         if (environment.environment === 'development') context.io.err(WARNING);

@@ -55,6 +55,10 @@ export class StoredEnrolmentTokens implements EnrolmentTokenWriter {
     return TOKENS.insert(this.#sql, row);
   }
 
+  lock(id: string): Promise<EnrolmentTokenRow | undefined> {
+    return TOKENS.find(this.#sql, `where id = ?${this.#sql.dialect.forUpdate}`, id);
+  }
+
   countTry(id: string, { now, limit, lockUntil }: TryRule): Promise<boolean> {
     return won(
       this.#sql.run(

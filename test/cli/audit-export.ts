@@ -1,7 +1,6 @@
 /** Exports of logs made by hand for tests: whole ones, and ones that a dishonest log would sign. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import { SIGNATURE_ALGORITHMS } from '../../src/crypto/algorithms.ts';
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
@@ -51,14 +50,14 @@ export async function signNote(
   size: number,
   time: number,
   key: LogKey['key'],
-  { name = ORIGIN, signer = 'log' as NoteSigner, origin = ORIGIN, by = engine as Pick<CryptoEngine, 'sign'> } = {},
+  { name = ORIGIN, signer = 'log' }: { readonly name?: string; readonly signer?: NoteSigner } = {},
 ): Promise<string> {
   const root = rootOfLeaves(
     sm3,
     canons.slice(0, size).map((canon) => leafHash(sm3, canon)),
   );
-  const checkpoint = { origin, size, root };
-  const der = await by.sign(key, 'SM2-SM3', checkpointMessage(signer, time, checkpoint));
+  const checkpoint = { origin: ORIGIN, size, root };
+  const der = await engine.sign(key, 'SM2-SM3', checkpointMessage(signer, time, checkpoint));
   const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].toRaw(der);
   return encodeNote({
     checkpoint,

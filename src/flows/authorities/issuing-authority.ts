@@ -29,7 +29,8 @@ export type SigningAuthorityRow = AuthorityRow & { readonly keyId: string };
 /** What an authority may be asked to sign, and the states in which it may. */
 const SIGNS_IN = {
   certificates: ['active', 'restricted'],
-  lists: ['active', 'restricted', 'crl-only', 'retired'],
+  // A revoked authority goes on with its CRLs until its last certificate ends (enrolment-and-root-upgrade C.2).
+  lists: ['active', 'restricted', 'crl-only', 'retired', 'revoked'],
 } as const satisfies Readonly<Record<string, readonly AuthorityState[]>>;
 export type SignedByAuthority = keyof typeof SIGNS_IN;
 

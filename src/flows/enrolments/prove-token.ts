@@ -1,4 +1,4 @@
-/** The proof that a device knows its one-time token: counted before it is compared (security-and-faults E13). */
+/** The proof that a device knows its one-time token: wrong ones are counted, whatever comes in parallel (security-and-faults E13). */
 import { equalConstantTime, wipe } from '../../crypto/bytes.ts';
 import type { AuditEventInput, AuditSource } from '../../domain/audit/event.ts';
 import { tokenMacInput } from '../../domain/enrolment.ts';
@@ -6,7 +6,6 @@ import { newId } from '../../domain/id.ts';
 import { enrolmentTokenContext } from '../../domain/keystore/blob-context.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
-import type { Transaction } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
 import type { EnrolmentTokenRow } from '../ports/enrolment-tokens.ts';
 
@@ -43,11 +42,12 @@ async function expectedMac(ports: ProveTokenPorts, { token, csr }: TokenProof): 
   }
 }
 
-async function recordWrongTry(tx: Transaction, proof: TokenProof, limit: number, eventId: string): Promise<void> {
-  const { device, token, at, source } = proof;
-  const attempts = (await tx.enrolmentTokens.find(token.id))?.tries ?? 0;
-  const event: AuditEventInput = {
-    id: eventId,
+function wrongTryEvent(
+  { device, token, source }: TokenProof,
+  attempts: number,
+  limit: number,
+): Omit<AuditEventInput, 'id'> {
+  return {
     action: attempts >= limit ? 'token.lock' : 'token.attempt',
     outcome: 'denied',
     code: 'E_TOKEN',
@@ -57,13 +57,12 @@ async function recordWrongTry(tx: Transaction, proof: TokenProof, limit: number,
     source,
     detail: { attempts, device: device.id, region: device.region },
   };
-  await tx.audit.append(event, at);
 }
 
 /**
- * Counts a try and compares the proof, in one transaction: parallel tries on one token go through here one after the
+ * Compares a proof and counts it, in one transaction that holds the token: parallel tries go through here one after the
  * other, so that no more than the limit of policy is ever compared before the token locks. A right proof sets the count
- * back.
+ * back; the first one of a token has nothing to set back, and writes nothing.
  * @returns false for a wrong proof and for a locked or erased token.
  * @throws KmcError E_SEALED.
  */
@@ -76,12 +75,15 @@ export async function isProven(ports: ProveTokenPorts, proof: TokenProof): Promi
   if (expected === undefined) return false;
   try {
     return await ports.database.transaction(async (tx) => {
-      if (!(await tx.enrolmentTokens.countTry(token.id, rule))) return false;
+      const held = await tx.enrolmentTokens.lock(token.id);
+      if (held === undefined || (held.lockedUntil !== undefined && at < held.lockedUntil)) return false;
       if (equalConstantTime(expected, tokenMac)) {
-        await tx.enrolmentTokens.clearTries(token.id);
+        if (held.tries > 0) await tx.enrolmentTokens.clearTries(token.id);
         return true;
       }
-      await recordWrongTry(tx, proof, tokenTries, eventId);
+      await tx.enrolmentTokens.countTry(token.id, rule);
+      const attempts = held.lockedUntil === undefined ? held.tries + 1 : 1;
+      await tx.audit.append({ ...wrongTryEvent(proof, attempts, tokenTries), id: eventId }, at);
       return false;
     });
   } finally {

@@ -53,6 +53,8 @@ export interface EnrolmentTokenReader {
 export interface EnrolmentTokenWriter extends EnrolmentTokenReader {
   /** False when the id or the digest stands there already. @throws KmcError E_CONFLICT for an unknown device. */
   insert(row: EnrolmentTokenRow): Promise<boolean>;
+  /** Reads the row and keeps other transactions from trying or using the token until this one ends. */
+  lock(id: string): Promise<EnrolmentTokenRow | undefined>;
   /**
    * Counts a try before the proof is compared, so that parallel tries cannot pass the limit. False while locked: do not
    * compare then. A lock that ran out starts the count anew.

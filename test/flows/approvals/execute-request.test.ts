@@ -164,7 +164,7 @@ forEachDatabase('the execution of a request', (fixture) => {
     it('whether the quorum is there at all', async () => {
       const created = await open(ports, 'key.destroy', callerOf(cast.of('p-proposer')));
       await vote(ports, created, cast.of('p-sec'), 'security-administrator');
-      await refused(created, 'E_STATE');
+      await refused(created, 'E_QUORUM');
     });
 
     it('whether the approvers still hold the role (E2)', async () => {
@@ -191,7 +191,7 @@ forEachDatabase('the execution of a request', (fixture) => {
     it('whether an approval was withdrawn (E5)', async () => {
       const created = await approved();
       await vote(ports, created, cast.of('p-owner'), 'ca-owner', 'WITHDRAW');
-      await refused(created, 'E_STATE');
+      await refused(created, 'E_QUORUM');
     });
 
     it('whether it has expired (E5)', async () => {
@@ -266,7 +266,7 @@ forEachDatabase('the execution of a request', (fixture) => {
       expect(refusal?.retryAfter).to.equal(1);
       await vote(production(), created, cast.of('p-owner2'), 'ca-owner', 'WITHDRAW');
       clock.advance(1);
-      expect(await codeOf(execute(created, production()))).to.equal('E_STATE');
+      expect(await codeOf(execute(created, production()))).to.equal('E_QUORUM');
     });
 
     it('and is executed afterwards', async () => {

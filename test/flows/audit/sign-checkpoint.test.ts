@@ -18,8 +18,6 @@ forEachDatabase('signing checkpoints', (fixture) => {
     database = await fixture.open({ audit: log.settings });
   });
 
-  afterEach(() => rmSync(log.folder, { recursive: true, force: true }));
-
   async function grow(events: number): Promise<void> {
     for (let event = 0; event < events; event += 1) await log.append(database, deviceEvent(`dev-${event % 3}`));
     await sequenceAuditEvents(log.ports(database));

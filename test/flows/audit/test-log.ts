@@ -1,5 +1,5 @@
 /** A whole audit log for tests: settings of a database, MAC key, signer with its certificate, clock. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyEncryptionKey, KeyHandle } from '../../../src/crypto/engine.ts';
@@ -88,12 +88,21 @@ export class TestKeystore {
   }
 }
 
+const folders: string[] = [];
+process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'kmc-signer-'));
+  folders.push(folder);
+  return folder;
+}
+
 export class TestLog {
   readonly clock = new TestClock();
   readonly keystore = new TestKeystore();
   readonly outstanding = new OutstandingReceipts();
   readonly rowMac = createRowMac(engine, this.keystore);
-  readonly folder = mkdtempSync(join(tmpdir(), 'kmc-signer-'));
+  readonly folder = scratchFolder();
   readonly logKey: LogKey;
   readonly sight: CheckpointSight;
   readonly settings: AuditSettings;

@@ -83,7 +83,7 @@ forEachDatabase('requests over HTTP', (fixture) => {
     expect(created.words).to.have.length(8);
 
     expect((await approve(caOwner, 'ca-owner', created)).state).to.equal('OPEN');
-    expect(await codeOf(json(caOwner, 'POST', `${PATH}/${created.id}/executions`, {}))).to.equal('E_STATE');
+    expect(await codeOf(json(caOwner, 'POST', `${PATH}/${created.id}/executions`, {}))).to.equal('E_QUORUM');
     expect((await approve(securityOne, 'security-administrator', created)).state).to.equal('QUORUM');
 
     const shown = (await json(caOwner, 'GET', `${PATH}/${created.id}`)) as Record<string, unknown>;

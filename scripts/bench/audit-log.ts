@@ -1,0 +1,235 @@
+/** What the audit log costs: small transactions with and without their events, and the verification of a log. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { sm3 } from '../../src/crypto/gm/sm3.ts';
+import { spkiSm3 } from '../../src/crypto/spki.ts';
+import { checkpointMessage, encodeNote, noteKeyId } from '../../src/domain/audit/checkpoint.ts';
+import { encodeAuditEvent, type AuditEventInput, type ChainHead } from '../../src/domain/audit/event.ts';
+import { subjectKey } from '../../src/domain/audit/record.ts';
+import { CompactRange, leafHash } from '../../src/domain/audit/tree.ts';
+import { AuditVerification } from '../../src/domain/audit/verify.ts';
+import { newId } from '../../src/domain/id.ts';
+import { SIGNATURE_ALGORITHMS } from '../../src/crypto/algorithms.ts';
+import { keepAuditLog } from '../../src/flows/audit/keep-audit-log.ts';
+import { CheckpointSight } from '../../src/flows/audit/checkpoint-sight.ts';
+import { OutstandingReceipts } from '../../src/flows/audit/outstanding-receipts.ts';
+import { createRowMac } from '../../src/flows/audit/row-mac.ts';
+import { createAuditSignerState } from '../../src/keystore/audit-signer-state.ts';
+import { theEstate } from '../../test/fixtures/estate.ts';
+import { TestInstance } from '../../test/fixtures/instance.ts';
+import { escrowedKey } from '../../test/store/rows.ts';
+import { openPlace, type PlaceName } from './database-place.ts';
+import { compare, median, summarize, type Benchmark, type BenchOptions, type Measurement } from './harness.ts';
+
+const CLIENTS = 16;
+const ORIGIN = 'bench.example.org/audit';
+
+function keyEvent(keyId: string, id: string, action: 'key.suspend' | 'key.reactivate'): AuditEventInput {
+  return {
+    id,
+    action,
+    outcome: 'success',
+    subjects: [{ type: 'key', id: keyId }],
+    actor: { type: 'system', id: 'bench' },
+    source: { node: 'node-1' },
+    detail: { algorithm: 'SM2' },
+  };
+}
+
+/** Starts the work behind the flows: sequencer and signer, as the service runs them. @returns what ends it. */
+async function startLog({ instance, database, folder }: TestInstance): Promise<() => Promise<void>> {
+  const { clock, engine, keystore, audit } = instance;
+  const key = await engine.generateKeyPair('SM2');
+  const stop = new AbortController();
+  const ports = {
+    database,
+    clock,
+    engine,
+    auditLog: database.auditLog,
+    signerState: createAuditSignerState(join(folder, 'signer')),
+    rowMac: createRowMac(engine, keystore.auditMacKeys),
+    sight: new CheckpointSight({ name: audit.origin, signer: 'log', spki: key.spki }),
+    outstanding: new OutstandingReceipts(),
+  };
+  const kept = keepAuditLog(ports, {
+    signer: () => ({ origin: audit.origin, key }),
+    report: ({ quarantined }) => {
+      if (quarantined.length > 0) throw new Error('the log refused an event of the benchmark');
+    },
+    trouble: (error) => {
+      throw error;
+    },
+    signal: stop.signal,
+  });
+  return async () => {
+    stop.abort();
+    await kept;
+  };
+}
+
+/** Escrowed keys, one for each client, that go to and fro between two states. */
+class MovingKeys {
+  readonly #test: TestInstance;
+  readonly #versions = new Map<string, number>();
+  #event = '';
+
+  constructor(test: TestInstance) {
+    this.#test = test;
+  }
+
+  async fill(): Promise<void> {
+    const at = this.#test.clock.now();
+    this.#event = newId('ev', at);
+    const rows = Array.from({ length: CLIENTS }, (_, n) =>
+      escrowedKey(`bench-${n}`, this.#event, { createdAt: at, changedAt: at }),
+    );
+    await this.#test.database.transaction(async (tx) => {
+      await tx.audit.append(keyEvent('bench-0', this.#event, 'key.reactivate'), at);
+      await tx.escrowedKeys.insertAll(rows.map((row) => ({ ...row, state: 'generated' as const })));
+    });
+    for (const { id } of rows) this.#versions.set(id, 1);
+  }
+
+  /** Every client changes its own key again and again. @returns transactions a second. */
+  async run(audited: boolean, milliseconds: number): Promise<{ perSecond: number; count: number }> {
+    const start = performance.now();
+    let count = 0;
+    const client = async (id: string): Promise<void> => {
+      while (performance.now() - start < milliseconds) {
+        await this.#move(id, audited);
+        count += 1;
+      }
+    };
+    await Promise.all([...this.#versions.keys()].map(client));
+    return { perSecond: count / ((performance.now() - start) / 1000), count };
+  }
+
+  async #move(id: string, audited: boolean): Promise<void> {
+    const version = this.#versions.get(id) ?? 1;
+    const [from, to] = version % 2 === 1 ? (['generated', 'spare'] as const) : (['spare', 'generated'] as const);
+    const { clock, database } = this.#test;
+    const at = clock.now();
+    const event = audited ? newId('ev', at) : this.#event;
+    const won = await database.transaction(async (tx) => {
+      if (!(await tx.escrowedKeys.transition({ id, from: { state: from, version }, to, at, auditEvent: event })))
+        return false;
+      if (audited) await tx.audit.append(keyEvent(id, event, to === 'spare' ? 'key.reactivate' : 'key.suspend'), at);
+      return true;
+    });
+    if (!won) throw new Error('a key of the benchmark is in another state than expected');
+    this.#versions.set(id, version + 1);
+  }
+}
+
+async function appendRates(url: string, { quick }: BenchOptions): Promise<Measurement> {
+  const rounds = quick ? 3 : 7;
+  const milliseconds = quick ? 700 : 3_000;
+  const test = await TestInstance.make(url, CLIENTS);
+  const stopLog = await startLog(test);
+  try {
+    const keys = new MovingKeys(test);
+    await keys.fill();
+    const own: number[] = [];
+    const bare: number[] = [];
+    let n = 0;
+    await keys.run(true, milliseconds);
+    await keys.run(false, milliseconds / 2);
+    for (let round = 0; round < rounds; round += 1) {
+      const { perSecond, count } = await keys.run(true, milliseconds);
+      own.push(perSecond);
+      n += count;
+      bare.push((await keys.run(false, milliseconds)).perSecond);
+    }
+    return summarize(own, 'transactions/s', n, { 'without audit': median(bare) });
+  } finally {
+    await stopLog();
+    await test.stop();
+  }
+}
+
+function append(name: string, place: PlaceName, database: string): Benchmark {
+  return {
+    name,
+    what: `transitions of escrowed keys with their events by ${CLIENTS} clients, sequencer and signer running, on ${database}; "without audit" = the same transitions without events`,
+    async run(options) {
+      const opened = await openPlace(place);
+      if (opened === undefined) return undefined;
+      try {
+        return await appendRates(opened.url, options);
+      } finally {
+        await opened.release();
+      }
+    },
+  };
+}
+
+/** Events of many subjects, as the log keeps them. */
+function writtenEvents(count: number): Buffer[] {
+  const heads = new Map<string, ChainHead>();
+  const start = Math.floor(Date.now() / 1000) * 1000 - count;
+  return Array.from({ length: count }, (_, n) => {
+    const at = new Date(start + n);
+    const event = keyEvent(`key-${n % 500}`, newId('ev', at), n % 2 === 0 ? 'key.suspend' : 'key.reactivate');
+    const { canon, leaf, record } = encodeAuditEvent(event, { log: ORIGIN, at, heads });
+    for (const link of record.subj) heads.set(subjectKey(link), { nextN: link.n + 1, lastLeaf: leaf });
+    return canon;
+  });
+}
+
+function treeRoot(events: readonly Buffer[]): Buffer {
+  const range = new CompactRange(sm3);
+  for (const canon of events) range.append(leafHash(sm3, canon));
+  return range.root();
+}
+
+/** A full check of the events against a signed note; throws unless everything holds. */
+async function fullCheck(events: readonly Buffer[]): Promise<() => Promise<void>> {
+  const { engine } = await theEstate();
+  const key = await engine.generateKeyPair('SM2');
+  const checkpoint = { origin: ORIGIN, size: events.length, root: treeRoot(events) };
+  const time = Math.floor(Date.now() / 1000);
+  const der = await engine.sign(key, 'SM2-SM3', checkpointMessage('log', time, checkpoint));
+  const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].toRaw(der);
+  const keyId = noteKeyId({ name: ORIGIN, signer: 'log', spki: key.spki });
+  const note = encodeNote({ checkpoint, signatures: [{ name: ORIGIN, keyId, time, signature }] });
+  const policy = { origin: ORIGIN, logKey: spkiSm3(key.spki), clockSkew: 5, maxDelay: 3_600, witnesses: [], quorum: 0 };
+  const validity = { notBefore: new Date((time - 86_400) * 1000), notAfter: new Date((time + 86_400) * 1000) };
+  return async () => {
+    const input = { policy, logSpki: key.spki, validity, checkpoint: note, otherNotes: [] };
+    const verification = new AuditVerification(input);
+    for (const canon of events) verification.add(canon);
+    const { exitCode, findings } = await verification.finish();
+    if (exitCode !== 0) throw new Error(`the log of the benchmark does not verify: ${findings[0]?.what}`);
+  };
+}
+
+async function verify(options: BenchOptions): Promise<Measurement> {
+  const events = writtenEvents(options.quick ? 1_000 : 5_000);
+  const check = await fullCheck(events);
+  const bareHashing = (): void => {
+    for (const canon of events) createHash('sm3').update(canon).digest();
+  };
+  const passes = await compare(check, { 'tree alone': () => treeRoot(events), 'bare SM3': bareHashing }, options);
+  const scaled = (value: number): number => value * events.length;
+  return {
+    ...passes,
+    value: scaled(passes.value),
+    unit: 'events/s',
+    n: scaled(passes.n),
+    median: scaled(passes.median),
+    min: scaled(passes.min),
+    max: scaled(passes.max),
+    peers: Object.fromEntries(Object.entries(passes.peers).map(([peer, value]) => [peer, scaled(value)])),
+    octetsPerEvent: events.reduce((sum, { length }) => sum + length, 0) / events.length,
+  };
+}
+
+export const auditBenchmarks: readonly Benchmark[] = [
+  append('audit.append', 'sqlite', 'SQLite'),
+  append('audit.append.pg', 'postgresql', 'PostgreSQL'),
+  {
+    name: 'audit.verify',
+    what: 'the full strict check of a log on one core; "tree alone" = leaves and root, "bare SM3" = createHash over the same octets',
+    run: verify,
+  },
+];
