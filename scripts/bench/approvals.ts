@@ -13,20 +13,20 @@ const SOURCE = { node: 'node-1' };
 /** A device as it stands in a signed request: text and lists only. */
 function deviceText(id: string) {
   const { vendor, model, serial, unit, profile, organization, commonName } = registrationOf(id);
-  const dnsNames = [`${id}.gw.example.cn`];
-  return { id, kind: 'gateway', vendor, model, serial, unit, profile, organization, commonName, dnsNames };
+  const names = { dnsNames: [`${id}.gw.example.cn`], ipAddresses: ['192.0.2.10'] };
+  return { id, kind: 'gateway', vendor, model, serial, unit, profile, organization, commonName, ...names };
 }
 
 /** Requests to register a batch of one device, approved by two others and ready to be executed. */
 async function approvedRequests(test: TestInstance, round: number, count: number): Promise<string[]> {
-  const { raOne, raTwo, raThree } = test.people;
+  const { raOne, securityOne, caOperatorOne } = test.people;
   const handlers = actionHandlers(test.instance);
   const ids: string[] = [];
   for (let index = 0; index < count; index += 1) {
     const params = { region: '110000', count: '1', devices: [deviceText(`bench-${round}-${index}`)] };
     const asked = { op: 'device.register-batch', targetId: `batch-${round}-${index}`, params } as const;
     const created = await ask(test, handlers, asked, raOne.caller);
-    await approve(test, created, [raTwo, raThree]);
+    await approve(test, created, [securityOne, caOperatorOne]);
     ids.push(created.request.id);
   }
   return ids;

@@ -166,5 +166,4 @@ async function run(answer: (value: unknown) => void): Promise<void> {
   answer(service.url);
 }
 
-const { send } = process;
-if (send !== undefined) await run((value) => void send.call(process, value));
+if (process.send !== undefined) await run((value) => void process.send?.(value));

@@ -8,6 +8,7 @@ import { requireId } from '../domain/id.ts';
 import { KmcError } from '../errors.ts';
 import { makePersonalCertificate } from '../flows/ceremonies/make-personal-certificate.ts';
 import { sm3Fingerprint } from '../x509/certificate.ts';
+import { ADMIN_ACTS } from './admin-acts.ts';
 import { table, type Command, type CommandContext } from './command.ts';
 import { writeNewFile } from './named-file.ts';
 import { PERSON_FILES } from './participants.ts';
@@ -106,4 +107,4 @@ const list: Command = {
   },
 };
 
-export const commands: readonly Command[] = [keygen, list];
+export const commands: readonly Command[] = [keygen, list, ...ADMIN_ACTS];

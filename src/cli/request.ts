@@ -1,14 +1,9 @@
 /** `kmc request`: acts that need approvals, proposed and executed through the service. */
 import { parseStrictJson } from '../crypto/jcs.ts';
-import { isObject } from '../domain/signed-body.ts';
-import { answerText, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
+import { listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
 import type { Command } from './command.ts';
 import { readNamedFile } from './named-file.ts';
-
-function words(value: unknown): string {
-  const list = isObject(value) ? value['words'] : undefined;
-  return Array.isArray(list) ? list.join(' ') : '';
-}
+import { propose } from './propose.ts';
 
 const ID_ARGUMENT = ['ID'];
 
@@ -29,19 +24,13 @@ export const commands: readonly Command[] = [
     async run(input, context) {
       const params = parseStrictJson(readNamedFile(input.required('params'), 'parameter file'));
       const expiresAt = input.text('expires-at');
-      const client = await context.client();
-      const answer = await client.json('POST', '/api/v1/requests', {
+      return await propose(context, {
         op: input.required('op'),
         targetId: input.required('target'),
         params,
         reason: input.required('reason'),
         ...(expiresAt === undefined ? {} : { expiresAt }),
       });
-      const id =
-        isObject(answer) && isObject(answer['request'])
-          ? answerText(answer['request'], 'id')
-          : answerText(answer, 'id');
-      return { json: answer, text: `${id}\n${answerText(answer, 'digest')}\n${words(answer)}` };
     },
   },
   {

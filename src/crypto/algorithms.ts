@@ -248,7 +248,5 @@ export function verifyIndependently(
     throw new KmcError('E_USAGE', `There is no second implementation of ${name}.`);
   }
   const key = importPublicKey(spki);
-  return (
-    key.info.algorithm === algorithm.keyAlgorithm && algorithm.verifyIndependently(key, message, signature)
-  );
+  return key.info.algorithm === algorithm.keyAlgorithm && algorithm.verifyIndependently(key, message, signature);
 }

@@ -53,7 +53,10 @@ export function readRoleGrant(value: SignedObject, regions: readonly Region[]): 
   requireMembers<{ role: RoleName; region?: string }>(value, withRegion(value, { role: roleName }), 'role grant');
   const { role, region } = value;
   if (ROLES[role].regional !== (region !== undefined)) {
-    throw new KmcError('E_SCHEMA', `${role} ${region === undefined ? 'counts in one region: name it' : 'is not regional: name no region'}.`);
+    throw new KmcError(
+      'E_SCHEMA',
+      `${role} ${region === undefined ? 'counts in one region: name it' : 'is not regional: name no region'}.`,
+    );
   }
   requireKnownRegion(regions, region);
   return region === undefined ? { role } : { role, region };

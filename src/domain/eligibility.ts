@@ -60,11 +60,7 @@ function hasHolder(people: readonly Person[], role: RoleName): boolean {
 }
 
 /** The shortfalls that a change among the people brings, or makes worse; those that stood before it are no fault of it. */
-export function newShortfalls(
-  before: readonly Person[],
-  after: readonly Person[],
-  quorums: QuorumRules,
-): Shortfall[] {
+export function newShortfalls(before: readonly Person[], after: readonly Person[], quorums: QuorumRules): Shortfall[] {
   const known = quorumShortfalls(before, quorums).map(({ detail }) => detail);
   return quorumShortfalls(after, quorums).filter(({ detail }) => !known.includes(detail));
 }

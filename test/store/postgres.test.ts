@@ -14,8 +14,8 @@ describe('a PostgreSQL server', function faults() {
   before(async function start() {
     const programs = findPostgres();
     if (programs === undefined && process.env['CI'] === 'true') throw new Error('PostgreSQL is missing, and CI=true.');
-    if (programs === undefined) return this.skip();
-    server = await startPostgres(programs);
+    if (programs === undefined) this.skip();
+    else server = await startPostgres(programs);
   });
   after(() => server?.stop());
   beforeEach(async () => {

@@ -47,9 +47,7 @@ export async function revokeCertificate(
   }
   const pair = await ports.database.read((reader) => certificateWithPair(reader, input.certificateId));
   requireRevocable(pair[0], reason);
-  const revoked = pair
-    .filter((row) => isRevocable(row, reason))
-    .map((row) => ({ row, auditEvent: newId('ev', at) }));
+  const revoked = pair.filter((row) => isRevocable(row, reason)).map((row) => ({ row, auditEvent: newId('ev', at) }));
   const actor = auditActor(caller);
   const source = { node: ports.node, ...(requestId === undefined ? {} : { request: requestId }) };
   return await ports.database.transaction(async (tx) => {

@@ -73,7 +73,7 @@ forEachDatabase('publishCrl', (fixture) => {
 
   it('gives racing publishers different numbers', async () => {
     const rows = await Promise.all([publish(), publish(), publish()]);
-    expect(rows.map(({ number }) => number).sort()).to.deep.equal([1n, 2n, 3n]);
+    expect(rows.map(({ number }) => number)).to.have.members([1n, 2n, 3n]);
     expect((await latest())?.number).to.equal(3n);
   });
 

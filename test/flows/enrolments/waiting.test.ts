@@ -102,7 +102,7 @@ forEachDatabase('devices that need an approval', (fixture) => {
     await refusal('E_FORBIDDEN', () => ask({ ...params, region: '120000' }));
     const { request } = await ask(params);
     await decide(request.id, 'securityOne');
-    await refusal('E_STATE', () => execute(request.id));
+    await refusal('E_QUORUM', () => execute(request.id));
     await decide(request.id, 'caOperatorOne');
     const { result } = await execute(request.id);
     expect(result).to.deep.include({ batch: 'batch-1', count: '3' });

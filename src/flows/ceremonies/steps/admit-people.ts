@@ -1,4 +1,3 @@
-import { spkiSm3 } from '../../../crypto/spki.ts';
 import { stepText } from '../../../domain/ceremony/ceremony-file.ts';
 import { personInputName, type PersonSpec } from '../../../domain/ceremony/people.ts';
 import type { TranscriptFile } from '../../../domain/ceremony/transcript.ts';
@@ -8,11 +7,11 @@ import { signedTime } from '../../../domain/signed-body.ts';
 import { KmcError } from '../../../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../../../x509/certificate.ts';
 import { encodeName } from '../../../x509/name.ts';
-import { verifySignedBy } from '../../../x509/path/issuer-signature.ts';
 import type { AuditAction } from '../../../domain/audit/actions.ts';
 import { issueCertificate } from '../../certificates/issue-certificate.ts';
 import type { CertificateRow } from '../../ports/certificates.ts';
 import type { Transaction } from '../../ports/database.ts';
+import { accountRow, readSelfSigned } from '../../people/personal-certificate.ts';
 import type { CeremonyRun } from '../ceremony-run.ts';
 import type { StepAct } from '../step-act.ts';
 
@@ -23,7 +22,7 @@ export const admitPeople: StepAct = {
     const issuer = stepText(step, 'issuer');
     const { people } = run.facts.file;
     for (const person of people) {
-      const brought = broughtCertificate(run, person);
+      const brought = readSelfSigned(run.input(personInputName(person)), person.id);
       const row = await admit(run, issuer, person, brought);
       run.noteIssued(person.id, parseCertificate(row.certificate));
       files.push(run.write(`people/${person.id}.cer`, row.certificate));
@@ -31,15 +30,6 @@ export const admitPeople: StepAct = {
     return { text: `admitted ${people.length} people`, files, facts: { people: String(people.length) } };
   },
 };
-
-/** The self-signature proves that the person has the key. */
-function broughtCertificate(run: CeremonyRun, person: PersonSpec): Certificate {
-  const certificate = parseCertificate(run.input(personInputName(person)));
-  const isSelfSigned = certificate.issuer.der.equals(certificate.subject.der);
-  if (certificate.keyAlgorithm === 'SM2' && isSelfSigned && verifySignedBy(certificate, certificate))
-    return certificate;
-  throw new KmcError('E_POP', `The certificate that ${person.id} brought is not self-signed by an SM2 key.`);
-}
 
 async function admit(
   run: CeremonyRun,
@@ -92,16 +82,6 @@ async function insertPerson(
     version: 1,
     createdAt: row.createdAt,
   });
-  const hasAccount = await tx.people.insertAccount({
-    certificateSm3: sm3Fingerprint(row.certificate),
-    kid: spkiSm3(parseCertificate(row.certificate).spki),
-    personId: person.id,
-    certificate: row.certificate,
-    tokenSerial: undefined,
-    notBefore: row.notBefore,
-    notAfter: row.notAfter,
-    status: 'valid',
-    createdAt: row.createdAt,
-  });
+  const hasAccount = await tx.people.insertAccount(accountRow(person.id, row));
   if (!isNew || !hasAccount) throw new KmcError('E_CONFLICT', `The person ${person.id}, or the key, is known already.`);
 }

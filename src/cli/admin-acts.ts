@@ -1,0 +1,92 @@
+/** `kmc admin appoint …`: the acts on people, proposed through the service, and suspension, which needs no approval. */
+import { join } from 'node:path';
+import { sideOf } from '../domain/appointment.ts';
+import type { RoleGrant } from '../domain/person.ts';
+import { subjectPerson } from '../domain/person-name.ts';
+import { isRoleName } from '../domain/roles.ts';
+import { KmcError } from '../errors.ts';
+import { parseCertificate } from '../x509/certificate.ts';
+import type { Command, OptionSpec } from './command.ts';
+import { certificateIn, PERSON_FILES } from './participants.ts';
+import { propose } from './propose.ts';
+
+const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
+const ROLE: OptionSpec = { type: 'string', value: 'ROLE', required: true, help: 'ROLE, or ROLE@REGION' };
+const PERSON = ['PERSON'];
+
+/** Splits `ROLE` or `ROLE@REGION`. @throws KmcError E_USAGE. */
+function grantOf(text: string): RoleGrant {
+  const [role = '', region] = text.split('@', 2);
+  if (!isRoleName(role)) throw new KmcError('E_USAGE', `There is no role "${role}".`);
+  return region === undefined ? { role } : { role, region };
+}
+
+const appoint: Command = {
+  noun: 'admin',
+  verb: 'appoint',
+  summary: 'Proposes to appoint the person whose folder `kmc admin keygen` made; the roles say as what.',
+  example:
+    'kmc admin appoint people/owner-2 --role ca-owner --reason "second owner" --key me.key.pem --cert me.crt.pem',
+  positionals: ['DIR'],
+  options: {
+    role: { ...ROLE, multiple: true },
+    reason: REASON,
+  },
+  async run(input, context) {
+    const folder = input.positionals[0] ?? '';
+    const der = certificateIn(folder);
+    const person = subjectPerson(parseCertificate(der).subject);
+    if (person === undefined) {
+      const file = join(folder, PERSON_FILES.certificate);
+      throw new KmcError('E_USAGE', `${file} names no person: make it with kmc admin keygen.`);
+    }
+    const roles = input.list('role').map(grantOf);
+    const { id, ...named } = person;
+    return await propose(context, {
+      op: sideOf(roles) === 'audit' ? 'person.appoint-auditor' : 'person.appoint',
+      targetId: id,
+      params: { ...named, roles, certificate: der.toString('base64') },
+      reason: input.required('reason'),
+    });
+  },
+};
+
+function roleAct(verb: string, op: string, summary: string): Command {
+  return {
+    noun: 'admin',
+    verb,
+    summary,
+    example: `kmc admin ${verb} p-owner-1 --role ra-operator@110000 --reason "moves" --key me.key.pem --cert me.crt.pem`,
+    positionals: PERSON,
+    options: { role: ROLE, reason: REASON },
+    async run(input, context) {
+      const targetId = input.positionals[0] ?? '';
+      const params = grantOf(input.required('role'));
+      return await propose(context, { op, targetId, params, reason: input.required('reason') });
+    },
+  };
+}
+
+const suspend: Command = {
+  noun: 'admin',
+  verb: 'suspend',
+  summary: 'Suspends a person at once, as a security administrator. The act person.enable ends it.',
+  example: 'kmc admin suspend p-owner-1 --reason "token lost" --key me.key.pem --cert me.crt.pem',
+  positionals: PERSON,
+  options: { reason: { ...REASON, help: 'why; stands in the audit log' } },
+  async run(input, context) {
+    const id = input.positionals[0] ?? '';
+    const client = await context.client();
+    const path = `/api/v1/people/${encodeURIComponent(id)}/suspension`;
+    const answer = await client.json('POST', path, { reason: input.required('reason') });
+    return { json: answer, text: `suspended: ${id}` };
+  },
+};
+
+/** Commands of the noun `admin` that need the service. */
+export const ADMIN_ACTS: readonly Command[] = [
+  appoint,
+  roleAct('grant-role', 'person.grant-role', 'Proposes to grant a person a role.'),
+  roleAct('revoke-role', 'person.revoke-role', 'Proposes to take a role from a person.'),
+  suspend,
+];

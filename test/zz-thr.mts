@@ -1,0 +1,22 @@
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+const { TestInstance } = await import('/work/main/test/fixtures/instance.ts');
+const { readyDevice } = await import('/work/main/test/fixtures/enrolling.ts');
+const { enrolDevice } = await import('/work/main/src/flows/enrolments/enrol-device.ts');
+const url = `sqlite:${join(mkdtempSync(join(tmpdir(), 'b-')), 'k.sqlite')}`;
+const test = await TestInstance.make(url);
+const N = 700, W = 300;
+const ready = []; for (let i = 0; i < N; i++) ready.push(await readyDevice(test, `gw-${i}`));
+const e = test.instance.engine;
+const keys = []; for (let i = 0; i < N; i++) keys.push(await e.generateKeyPair('SM2'));
+const sig = await e.sign(keys[0], 'SM2-SM3', Buffer.from('x')); const env = await e.envelopeKey(keys[0], keys[1].spki);
+let ki = 0;
+const inst = { ...test.instance, engine: { ...e, sign: async () => sig, generateKeyPair: async () => keys[ki++], envelopeKey: async () => env, destroyKey() {} } };
+const threads = () => Object.fromEntries(readdirSync('/proc/self/task').map((t) => { const s = readFileSync(`/proc/self/task/${t}/stat`, 'utf8'); const f = s.slice(s.lastIndexOf(')') + 2).split(' '); return [`${t} ${s.slice(s.indexOf('(') + 1, s.lastIndexOf(')'))}`, [Number(f[11]) * 10, Number(f[12]) * 10]]; }));
+let next = 0;
+const run = (upTo) => Promise.all(Array.from({ length: 16 }, async () => { while (next < upTo) { const r = ready[next++]; await enrolDevice(inst, r.input); } }));
+await run(W);
+const a = threads(); await run(N); const b = threads();
+for (const [t, [u, s]] of Object.entries(b)) { const [u0, s0] = a[t] ?? [0, 0]; if (u - u0 + s - s0 > 20) console.log(t, 'user', ((u - u0) / (N - W)).toFixed(2), 'sys', ((s - s0) / (N - W)).toFixed(2)); }
+await test.stop();
