@@ -1,5 +1,4 @@
 /** `kmc admin appoint …`: the acts on people, proposed through the service, and suspension, which needs no approval. */
-import { join } from 'node:path';
 import { sideOf } from '../domain/appointment.ts';
 import type { RoleGrant } from '../domain/person.ts';
 import { subjectPerson } from '../domain/person-name.ts';
@@ -7,7 +6,7 @@ import { isRoleName } from '../domain/roles.ts';
 import { KmcError } from '../errors.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import type { Command, OptionSpec } from './command.ts';
-import { certificateIn, PERSON_FILES } from './participants.ts';
+import { certificateIn } from './participants.ts';
 import { propose } from './propose.ts';
 
 const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
@@ -33,12 +32,10 @@ const appoint: Command = {
     reason: REASON,
   },
   async run(input, context) {
-    const folder = input.positionals[0] ?? '';
-    const der = certificateIn(folder);
+    const der = certificateIn(input.positionals[0] ?? '');
     const person = subjectPerson(parseCertificate(der).subject);
     if (person === undefined) {
-      const file = join(folder, PERSON_FILES.certificate);
-      throw new KmcError('E_USAGE', `${file} names no person: make it with kmc admin keygen.`);
+      throw new KmcError('E_USAGE', 'The certificate in that folder names no person: make it with kmc admin keygen.');
     }
     const roles = input.list('role').map(grantOf);
     const { id, ...named } = person;

@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { classApprovers, eligibleApprovers, quorumShortfalls } from '../../src/domain/eligibility.ts';
+import {
+  classApprovers,
+  eligibleApprovers,
+  lostRoles,
+  newShortfalls,
+  quorumShortfalls,
+} from '../../src/domain/eligibility.ts';
 import type { Person } from '../../src/domain/person.ts';
 import { STANDARD_QUORUMS } from '../../src/domain/quorum.ts';
 import type { RoleName } from '../../src/domain/roles.ts';
@@ -67,5 +73,29 @@ describe('the approvers that are left', () => {
       person('custodian', 'e', { status: 'disabled' }),
     ];
     expect(eligibleApprovers(people, 'L4').map((one) => one.id)).to.deep.equal([twin.id]);
+  });
+});
+
+describe('a change among the people', () => {
+  it('is answerable for the shortfalls that it brings or makes worse, not for those before it', () => {
+    const founding = founders();
+    const [first, second] = founding;
+    const without = (people: readonly Person[], gone: Person | undefined) => people.filter((one) => one !== gone);
+    const fewer = without(founding, first);
+    const brought = newShortfalls(founding, fewer, STANDARD_QUORUMS).map((one) => one.class);
+    expect(brought).to.deep.equal(['L3']);
+    expect(newShortfalls(fewer, without(fewer, second), STANDARD_QUORUMS).map((one) => one.class)).to.include('L3');
+    expect(newShortfalls(fewer, [...fewer, person('witness', 'x')], STANDARD_QUORUMS)).to.deep.equal([]);
+    const operator = founding.find(({ roles }) => roles[0]?.role === 'ca-operator');
+    expect(newShortfalls(fewer, without(fewer, operator), STANDARD_QUORUMS)).to.deep.equal([]);
+  });
+
+  it('takes away a role that some act requires only with its last active holder', () => {
+    const [one, other] = [person('audit-administrator', 'audit'), person('audit-administrator', 'audit')];
+    const disabled: Person = { ...other, status: 'disabled' };
+    expect(lostRoles([one, other], [one])).to.deep.equal([]);
+    expect(lostRoles([one, other], [disabled])).to.deep.equal(['audit-administrator']);
+    expect(lostRoles([disabled], [])).to.deep.equal([]);
+    expect(lostRoles([person('auditor', 'audit')], [])).to.deep.equal([]);
   });
 });

@@ -1,0 +1,65 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { commands as admin } from '../../src/cli/admin.ts';
+import { encodePem } from '../../src/crypto/asn1/pem.ts';
+import { actionHandlers } from '../../src/flows/action-handlers.ts';
+import { bring, NEWCOMER } from '../flows/people/people-acts.ts';
+import type { CastMember } from '../fixtures/estate.ts';
+import { testInstance } from '../fixtures/instance.ts';
+import { LiveService } from '../http/live-service.ts';
+import { forEachDatabase } from '../store/databases.ts';
+import { NOUNS, runKmc } from './run-kmc.ts';
+import { ScratchFiles } from './scratch-files.ts';
+
+const WITH_ADMIN = { ...NOUNS, admin: { summary: 'people', load: () => Promise.resolve(admin) } };
+
+forEachDatabase('kmc admin, through the service', (fixture) => {
+  const test = testInstance(fixture);
+  let files: ScratchFiles;
+  let service: LiveService;
+  beforeEach(async () => {
+    files = new ScratchFiles();
+    service = await LiveService.start(test(), { handlers: actionHandlers(test().instance) });
+  });
+  afterEach(async () => {
+    await service.close();
+    files.remove();
+  });
+
+  async function run(member: CastMember, ...args: string[]) {
+    const identity = await files.identity(test().instance.engine, member);
+    return await runKmc(['admin', ...args, '--url', service.url, ...identity, '--json'], WITH_ADMIN);
+  }
+
+  it('proposes appointments from the folder of a person, by the act that the roles ask for', async () => {
+    const { securityOne } = test().people;
+    const folder = files.path(NEWCOMER.id);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'crt.pem'), encodePem('CERTIFICATE', (await bring(test())).certificate));
+    const asked = ['appoint', folder, '--reason', 'more hands', '--role'];
+    const owner = await run(securityOne, ...asked, 'ca-owner');
+    expect(owner.json()['request'], owner.err).to.deep.include({
+      op: 'person.appoint',
+      target: `person/${NEWCOMER.id}`,
+    });
+    const auditor = await run(securityOne, ...asked, 'auditor');
+    expect(auditor.json()['request'], auditor.err).to.deep.include({ op: 'person.appoint-auditor' });
+  });
+
+  it('proposes to grant and to take away a role, and suspends at once', async () => {
+    const { securityOne, raOne } = test().people;
+    const change = (verb: string, role: string) =>
+      run(securityOne, verb, raOne.id, '--role', role, '--reason', 'moves');
+    const granted = await change('grant-role', 'ra-operator@120000');
+    expect(granted.json()['request'], granted.err).to.deep.include({
+      op: 'person.grant-role',
+      params: { role: 'ra-operator', region: '120000' },
+    });
+    const revoked = await change('revoke-role', 'ra-operator@110000');
+    expect(revoked.json()['request'], revoked.err).to.deep.include({ op: 'person.revoke-role' });
+    expect((await change('grant-role', 'owner')).code).to.equal(1);
+    const suspended = await run(securityOne, 'suspend', raOne.id, '--reason', 'token lost');
+    expect(suspended.json(), suspended.err).to.deep.equal({ id: raOne.id, status: 'disabled' });
+  });
+});
