@@ -101,11 +101,14 @@ export class DevelopmentStage {
   async loadPeople(): Promise<void> {
     const folder = join(this.#options.folder, 'people');
     const never = { passphrase: () => Promise.reject(new KmcError('E_PASSPHRASE', 'A passphrase file is missing.')) };
-    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-      this.#people.set(
-        name,
-        await loadParticipant(never, this.#options.instance.engine, { name, folder: join(folder, name) }),
-      );
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    // As in makePeople: all key derivations at once.
+    const loaded = await Promise.all(
+      names.map((name) => loadParticipant(never, this.#options.instance.engine, { name, folder: join(folder, name) })),
+    );
+    for (const [index, name] of names.entries()) {
+      const participant = loaded[index];
+      if (participant !== undefined) this.#people.set(name, participant);
     }
   }
 
