@@ -2,7 +2,7 @@
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { KmcError } from '../../errors.ts';
 import type { CertificateRow, RevocationReason } from '../ports/certificates.ts';
-import type { Transaction } from '../ports/database.ts';
+import type { Reader, Transaction } from '../ports/database.ts';
 
 export interface Revocation extends Pick<AuditEventInput, 'actor' | 'source' | 'approvals'> {
   readonly reason: RevocationReason;
@@ -19,6 +19,19 @@ const BLOCKS_KEY: readonly RevocationReason[] = ['keyCompromise', 'cACompromise'
 /** True when a revocation for this reason still changes something about the certificate. */
 export function isRevocable({ status }: CertificateRow, reason: RevocationReason): boolean {
   return status === 'good' || (status === 'on-hold' && reason !== 'certificateHold');
+}
+
+/**
+ * Refuses the certificate of a person: revoked alone, it would leave the person's account as it is.
+ * @throws KmcError E_USAGE.
+ */
+export async function requireNoPersons(reader: Reader, rows: readonly CertificateRow[]): Promise<void> {
+  const administrators = (await reader.authorities.list({ kind: 'administrator' })).map(({ id }) => id);
+  const row = rows.find(
+    ({ authorityId, profile }) => administrators.includes(authorityId) && profile === 'administrator',
+  );
+  if (row === undefined) return;
+  throw new KmcError('E_USAGE', `${row.id} is a person's: ask for person.replace-certificate, or suspend the person.`);
 }
 
 /**

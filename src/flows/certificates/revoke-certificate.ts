@@ -4,7 +4,7 @@ import { KmcError } from '../../errors.ts';
 import type { CertificateRow, RevocationReason } from '../ports/certificates.ts';
 import type { Clock, Database } from '../ports/database.ts';
 import { certificateWithPair } from './certificate-pair.ts';
-import { isRevocable, recordRevocation } from './record-revocation.ts';
+import { isRevocable, recordRevocation, requireNoPersons } from './record-revocation.ts';
 
 export interface RevocationInput {
   readonly certificateId: string;
@@ -32,7 +32,7 @@ function requireRevocable(row: CertificateRow, reason: RevocationReason): void {
  * Revokes a certificate, or puts it on hold (reason certificateHold), together with the other half of its pair: a gateway
  * whose signing certificate is void must not be reached under its encryption certificate either.
  * @returns the ids of the certificates that are now revoked or on hold.
- * @throws KmcError E_NOT_FOUND; E_STATE when it is revoked already or changed meanwhile; E_TIME for an invalidityDate that
+ * @throws KmcError E_NOT_FOUND; E_USAGE for the certificate of a person; E_STATE when it is revoked already or changed meanwhile; E_TIME for an invalidityDate that
  * is yet to come.
  */
 export async function revokeCertificate(
@@ -45,7 +45,11 @@ export async function revokeCertificate(
   if (invalidityDate !== undefined && invalidityDate > at) {
     throw new KmcError('E_TIME', 'The key cannot have been lost in the future: state when it was.');
   }
-  const pair = await ports.database.read((reader) => certificateWithPair(reader, input.certificateId));
+  const pair = await ports.database.read(async (reader) => {
+    const rows = await certificateWithPair(reader, input.certificateId);
+    await requireNoPersons(reader, rows);
+    return rows;
+  });
   requireRevocable(pair[0], reason);
   const revoked = pair.filter((row) => isRevocable(row, reason)).map((row) => ({ row, auditEvent: newId('ev', at) }));
   const actor = auditActor(caller);

@@ -3,10 +3,10 @@ import { isId, newId } from '../../domain/id.ts';
 import { oneOf, requireMembers, textLike, type MemberCheck, type SignedObject } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { ABSENT, type ApplyAct, type ApprovedAct, type DatabaseHandler } from '../approvals/action-handler.ts';
-import type { RevocationReason } from '../ports/certificates.ts';
+import type { CertificateRow, RevocationReason } from '../ports/certificates.ts';
 import type { Reader } from '../ports/database.ts';
 import { certificateWithPair } from './certificate-pair.ts';
-import { isRevocable, recordRevocation } from './record-revocation.ts';
+import { isRevocable, recordRevocation, requireNoPersons } from './record-revocation.ts';
 
 /** One transaction holds them all. Above that an authority is revoked, or several requests are made. */
 export const MASS_REVOCATION_LIMIT = 5000;
@@ -64,16 +64,15 @@ function readParameters(name: RevocationAct, params: SignedObject): RevocationPa
 
 /** Refuses certificates that are not there, and those of people, whose accounts are replaced or suspended instead. */
 async function requireOthersCertificates(reader: Reader, ids: readonly string[]): Promise<void> {
-  const administrators = (await reader.authorities.list({ kind: 'administrator' })).map(({ id }) => id);
+  const rows: CertificateRow[] = [];
   for (const id of ids) {
     const row = await reader.certificates.find(id);
     if (row === undefined || row.status === 'reserved' || row.status === 'aborted') {
       throw new KmcError('E_NOT_FOUND', `There is no certificate of the id ${id}.`);
     }
-    if (administrators.includes(row.authorityId)) {
-      throw new KmcError('E_USAGE', `${id} is a person's: ask for person.replace-certificate, or suspend the person.`);
-    }
+    rows.push(row);
   }
+  await requireNoPersons(reader, rows);
 }
 
 async function prepare(name: RevocationAct, act: ApprovedAct): Promise<ApplyAct> {

@@ -106,10 +106,7 @@ export class DevelopmentStage {
     const loaded = await Promise.all(
       names.map((name) => loadParticipant(never, this.#options.instance.engine, { name, folder: join(folder, name) })),
     );
-    for (const [index, name] of names.entries()) {
-      const participant = loaded[index];
-      if (participant !== undefined) this.#people.set(name, participant);
-    }
+    for (const participant of loaded) this.#people.set(participant.name, participant);
   }
 
   /** Opens the service keystore with the shares on the stage. */

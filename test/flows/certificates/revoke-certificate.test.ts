@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { issueCertificate } from '../../../src/flows/certificates/issue-certificate.ts';
 import { releaseCertificate } from '../../../src/flows/certificates/release-certificate.ts';
 import { revokeCertificate } from '../../../src/flows/certificates/revoke-certificate.ts';
 import type { RevocationReason } from '../../../src/flows/ports/certificates.ts';
@@ -30,6 +31,19 @@ forEachDatabase('revokeCertificate and releaseCertificate', (fixture) => {
       const [event] = await test().history('certificate', id);
       expect(event?.act).to.equal('certificate.revoke');
     }
+  });
+
+  it('leaves certificates of people to the acts on people', async () => {
+    const { people, database } = test();
+    const key = await test().instance.engine.generateKeyPair('SM2');
+    const row = await issueCertificate(test().instance, people.caOperatorOne.caller, {
+      authorityId: 'admin-ca',
+      profile: 'administrator',
+      subject: people.caOperatorOne.certificate.subject.der,
+      spki: key.spki,
+    });
+    expect((await refusalFrom(revoke(row.id, 'superseded')))?.code).to.equal('E_USAGE');
+    expect((await database.read((reader) => reader.certificates.find(row.id)))?.status).to.equal('good');
   });
 
   it('blocks both keys for good when one was compromised, and not when it was superseded', async () => {
