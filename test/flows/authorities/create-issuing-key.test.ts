@@ -57,7 +57,7 @@ forEachDatabase('createIssuingKey', (fixture) => {
   it('refuses while an approval is missing, and during the cool-down', async () => {
     const created = await propose();
     await approve(test(), created, approvers().slice(0, 2));
-    await refusal('E_STATE', () => execute(created.request.id));
+    await refusal('E_QUORUM', () => execute(created.request.id));
     await approve(test(), created, approvers().slice(2));
     await refusal('E_PENDING', () => execute(created.request.id));
     expect(await test().database.read((reader) => reader.keystoreRows.caKey('sm2-issuing-2'))).to.equal(undefined);
