@@ -20,6 +20,9 @@ export const PERSON_FILES = {
   broughtCertificate: 'self-signed.crt.pem',
 } as const;
 
+/** The share of each keystore, where the person holds one. */
+export const SHARE_FILES = { service: 'service.share.json', ceremony: 'ceremony.share.json' } as const;
+
 const KEYSTORES = ['service', 'ceremony'] as const;
 
 export interface NamedFolder {
@@ -78,7 +81,7 @@ export function readPassphrase(path: string): Buffer {
 
 function sharesIn(folder: string): Participant['shares'] {
   const found = KEYSTORES.flatMap((keystore) => {
-    const file = join(folder, `${keystore}.share.json`);
+    const file = join(folder, SHARE_FILES[keystore]);
     if (!existsSync(file)) return [];
     const { keystore: stated, ...share } = readShareFile(readFileSync(file));
     return [[stated, share] as const];
@@ -96,7 +99,7 @@ export function handOver(folder: string, given: HandedOver): void {
     writeNewFile(join(folder, PERSON_FILES.certificate), encodePem('CERTIFICATE', given.certificate));
   }
   for (const [keystore, share] of personSharesOf(given)) {
-    const file = join(folder, `${keystore}.share.json`);
+    const file = join(folder, SHARE_FILES[keystore]);
     if (existsSync(file)) {
       moveAside(file, join(folder, `${keystore}.share-${readShareFile(readFileSync(file)).setId}.json`));
     }

@@ -38,7 +38,7 @@ async function stageOf(environment: Environment, instance: OpenedInstance): Prom
   if (environment.environment !== 'development' || !existsSync(folder)) return undefined;
   const site = ceremonySiteOf(environment, instance.engine);
   const stage = new DevelopmentStage({ environment, instance, site, folder });
-  await stage.loadPeople();
+  await stage.loadPeople('holders');
   return stage;
 }
 

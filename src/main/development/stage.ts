@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makePersonFolder } from '../../cli/admin.ts';
-import { handOver, loadParticipant, PERSON_FILES } from '../../cli/participants.ts';
+import { handOver, loadParticipant, PERSON_FILES, SHARE_FILES } from '../../cli/participants.ts';
 import { unsealWith } from '../../cli/unseal-here.ts';
 import { loadCeremonyFile } from '../../config/ceremony-file.ts';
 import type { Environment } from '../../config/environment.ts';
@@ -97,11 +97,13 @@ export class DevelopmentStage {
     return join(this.#options.folder, 'passphrase.txt');
   }
 
-  /** Loads the people of an earlier run. */
-  async loadPeople(): Promise<void> {
+  /** Loads the people of an earlier run: all, or only those who hold shares (deriving a key takes its time). */
+  async loadPeople(who: 'everybody' | 'holders' = 'everybody'): Promise<void> {
     const folder = join(this.#options.folder, 'people');
     const never = { passphrase: () => Promise.reject(new KmcError('E_PASSPHRASE', 'A passphrase file is missing.')) };
-    const names = existsSync(folder) ? readdirSync(folder) : [];
+    const names = (existsSync(folder) ? readdirSync(folder) : []).filter(
+      (name) => who === 'everybody' || existsSync(join(folder, name, SHARE_FILES.service)),
+    );
     // As in makePeople: all key derivations at once.
     const loaded = await Promise.all(
       names.map((name) => loadParticipant(never, this.#options.instance.engine, { name, folder: join(folder, name) })),
