@@ -53,7 +53,7 @@ async function startLog({ instance, database, folder }: TestInstance): Promise<(
     outstanding: new OutstandingReceipts(),
   };
   const kept = keepAuditLog(ports, {
-    signer: () => ({ origin: audit.origin, key }),
+    signer: () => Promise.resolve({ origin: audit.origin, key }),
     report: ({ quarantined }) => {
       if (quarantined.length > 0) throw new Error('the log refused an event of the benchmark');
     },

@@ -4,7 +4,6 @@ import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
 import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
-import type { LogSigner } from '../flows/audit/sign-checkpoint.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
 import { issueServiceTls } from '../flows/certificates/issue-service-tls.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
@@ -86,22 +85,16 @@ interface LogState {
 
 /** Sequencing and signing from the moment that the log's key exists. */
 async function keepLog(instance: OpenedInstance, state: LogState, signal: AbortSignal, log: ServiceLog): Promise<void> {
-  let signer: LogSigner | undefined;
-  const refresh = async () => {
-    signer = await instance.audit.signer().catch(() => undefined);
-  };
   let ports = await instance.audit.ports();
   while (ports === undefined && !signal.aborted) {
     await pause(UNSEAL_POLL_MS, undefined, { signal }).catch(() => undefined);
     ports = await instance.audit.ports();
   }
   if (ports === undefined) return;
-  await refresh();
   await keepAuditLog(ports, {
-    signer: () => signer,
+    signer: () => instance.audit.signer(),
     report: ({ quarantined, overdue, blocked }) => {
       state.blocked = blocked || overdue.length > 0;
-      void refresh();
       if (quarantined.length > 0) log.fault(`${quarantined.length} audit events are not the service's own`, undefined);
       if (overdue.length > 0) log.fault(`${overdue.length} audit events are missing from the log`, undefined);
     },

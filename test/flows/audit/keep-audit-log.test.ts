@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { advanceAuditLog, type AuditLogProgress } from '../../../src/flows/audit/advance-audit-log.ts';
+import { createSoftwareEngine } from '../../../src/crypto/software-engine.ts';
 import { checkAuditLog } from '../../../src/flows/audit/check-audit-log.ts';
 import { checkSignedTree } from '../../../src/flows/audit/check-signed-tree.ts';
 import { keepAuditLog } from '../../../src/flows/audit/keep-audit-log.ts';
@@ -38,7 +39,7 @@ forEachDatabase('keeping the audit log', (fixture) => {
       },
     };
     await keepAuditLog(ports, {
-      signer: () => log.signer,
+      signer: () => Promise.resolve(log.signer),
       report(progress) {
         rounds.push(progress);
         stop.abort();
@@ -52,6 +53,24 @@ forEachDatabase('keeping the audit log', (fixture) => {
     expect(rounds[0]!.checkpoint?.size).to.equal(1);
   });
 
+  it('goes on when the keystore is sealed in the middle of a round', async () => {
+    const { signer } = log;
+    const other = createSoftwareEngine();
+    const gone = await other.generateKeyPair('SM2');
+    other.destroyKey(gone);
+    await log.append(database, deviceEvent('dev-1'));
+    const stop = new AbortController();
+    const troubles: string[] = [];
+    const keys = [{ ...signer, key: gone }, undefined];
+    await keepAuditLog(log.ports(database), {
+      signer: () => Promise.resolve(keys.shift()),
+      report: () => stop.abort(),
+      trouble: (error) => troubles.push(error.code),
+      signal: stop.signal,
+    });
+    expect(troubles).to.deep.equal(['E_KEY']);
+  });
+
   it('ends with a fault that does not pass', async () => {
     const ports = {
       ...log.ports(database),
@@ -61,7 +80,7 @@ forEachDatabase('keeping the audit log', (fixture) => {
       },
     };
     const keeper = {
-      signer: () => log.signer,
+      signer: () => Promise.resolve(log.signer),
       report: () => undefined,
       trouble: () => undefined,
       signal: new AbortController().signal,
