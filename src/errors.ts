@@ -60,6 +60,8 @@ export interface KmcErrorOptions {
   readonly retryAfter?: number;
   /** Nothing may be written any more: the service seals and ends (a failed fsync, security-and-faults 2.4). */
   readonly fatal?: boolean;
+  /** The service answered it: what was wrong is the request, not a file here. */
+  readonly remote?: boolean;
 }
 
 /**
@@ -72,6 +74,7 @@ export class KmcError extends Error {
   readonly pointers: readonly { readonly pointer: string; readonly detail: string }[];
   readonly retryAfter: number | undefined;
   readonly fatal: boolean;
+  readonly remote: boolean;
 
   constructor(code: ErrorCode, message: string, options: KmcErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -79,5 +82,6 @@ export class KmcError extends Error {
     this.pointers = options.pointers ?? [];
     this.retryAfter = options.retryAfter;
     this.fatal = options.fatal ?? false;
+    this.remote = options.remote ?? false;
   }
 }

@@ -196,6 +196,19 @@ async function revocations(scene: Scene, people: DemoPeople, log: StepLog): Prom
   log.check(parseCertificateList(legacy).crlNumber === 0x2bn, 'the number of the legacy CRL continues');
 }
 
+async function sealed(people: DemoPeople, log: StepLog): Promise<void> {
+  await people.client('security-1').json('POST', '/api/v1/keystore/seal', {});
+  const refused = await refusalCode(people.client('operator-1').json('GET', '/api/v1/certificates'));
+  log.check(refused === 'E_SEALED', 'while sealed the API refuses');
+  log.check((await people.stranger().send('GET', '/readyz')).status === 503, 'while sealed the service is not ready');
+  log.check((await people.stranger().send('GET', '/crl/sm2-issuing.crl')).status === 200, 'CRLs are still served');
+  // Long enough for the work in the background to meet the closed keystore.
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  for (const name of ['custodian-2', 'custodian-4', 'custodian-5']) await people.giveShare(name);
+  // Ready once the log has caught up with what waited.
+  await waitFor(async () => (await people.stranger().send('GET', '/readyz')).status === 200);
+}
+
 async function approvals({ out, stage }: Scene, people: DemoPeople, requestId: string, log: StepLog): Promise<void> {
   const file = await people.client('auditor-1').send('GET', `/api/v1/requests/${requestId}/file`);
   mkdirSync(join(out, 'approvals'), { recursive: true });
@@ -286,6 +299,7 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
     checkGateways(scene, log),
   );
   await story.step('a gateway is revoked; CRLs of both hierarchies', (log) => revocations(scene, people, log));
+  await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
   legacyGateways(estate, scene.out);
 }

@@ -85,9 +85,27 @@ export function errorOfAnswer(answer: ClientAnswer): KmcError {
   const retryAfter = Number(answer.headers['retry-after']);
   const detail = typeof problem.detail === 'string' ? problem.detail : `the service answered ${answer.status}`;
   return new KmcError(answer.status === 202 ? 'E_PENDING' : asErrorCode(problem.code), detail, {
+    remote: true,
     pointers: pointersOf(problem.errors),
     ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
   });
+}
+
+/** Codes of Node and OpenSSL for a certificate that was not accepted. */
+const CERTIFICATE_FAULT = /CERT|SELF_SIGNED|ISSUER|VERIFY_LEAF/;
+/** Codes where the other side does not speak TLS, or speaks it where it was not expected. */
+const PROTOCOL_FAULT = /^(?:EPROTO|ECONNRESET|ERR_SSL_.*|HPE_.*)$/;
+
+/** What to do about a service that did not answer; names the address, and nothing of the request. */
+function unreachable({ origin }: URL, cause: unknown): KmcError {
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  const advice = CERTIFICATE_FAULT.test(code)
+    ? 'its certificate is not accepted: name the certificate of its transport CA with --tls-anchor'
+    : PROTOCOL_FAULT.test(code)
+      ? 'it does not answer in this protocol: check http or https, host and port of --url'
+      : 'check that it runs, and host and port of --url';
+  const why = code === '' ? '' : ` (${code})`;
+  return new KmcError('E_STORAGE', `The service at ${origin} cannot be reached${why}: ${advice}.`, { cause });
 }
 
 function exchange(
@@ -99,7 +117,7 @@ function exchange(
 ): Promise<ClientAnswer> {
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const fail = (cause: unknown) => reject(new KmcError('E_STORAGE', 'the service cannot be reached', { cause }));
+    const fail = (cause: unknown) => reject(unreachable(url, cause));
     const outgoing = start(
       url,
       { method, headers, timeout: options.timeoutMilliseconds ?? 30_000, ca: options.tlsAnchors },

@@ -3,7 +3,7 @@ import { parseStrictJson } from '../crypto/jcs.ts';
 import { decodePemAll } from '../crypto/asn1/pem.ts';
 import { DECISIONS, type DecisionBody } from '../domain/approval/decision.ts';
 import { readApprovalFile, verifyApprovalFile, type VerifiedApprovalFile } from '../domain/approval/file.ts';
-import { readApprovalRequest, requestDigest, ruleOf, type ApprovalRequest } from '../domain/approval/request.ts';
+import { requestDigest } from '../domain/approval/request.ts';
 import { digestWords } from '../domain/digest-words.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
@@ -12,36 +12,7 @@ import { listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
-
-/** A request from a file: the request itself, an approval file, or an answer of the service. */
-function requestOf(path: string): ApprovalRequest {
-  const bytes = readNamedFile(path, 'request');
-  const value: unknown = parseStrictJson(bytes);
-  if (isObject(value) && 'approvals' in value) return readApprovalFile(bytes.toString('utf8')).request;
-  return readApprovalRequest(isObject(value) && 'request' in value ? value['request'] : value);
-}
-
-/** The request as a person reads it before signing. */
-function forPeople(request: ApprovalRequest): string {
-  const digest = requestDigest(request);
-  const lines: [string, string][] = [
-    ['asks to', ruleOf(request).title],
-    ['target', request.target],
-    ['in state', `${request.preState}, version ${request.targetVersion}`],
-    ['by', request.proposer],
-    ['reason', request.reason],
-    ['under', `${request.policy} in ${request.environment}`],
-    ['created', request.createdAt],
-    ['expires', request.expiresAt],
-    ...Object.entries(request.params).map(([name, value]): [string, string] => [
-      `params.${name}`,
-      JSON.stringify(value),
-    ]),
-    ['digest', digest],
-    ['words', digestWords(digest).join(' ')],
-  ];
-  return table(['', ''], lines).trim();
-}
+import { requestForPeople, requestInFile, requestNamed, requestPath } from './shown-request.ts';
 
 function decisionOf(input: CommandInput): DecisionBody['decision'] {
   const wanted = (input.text('decision') ?? 'APPROVE').toUpperCase();
@@ -51,7 +22,7 @@ function decisionOf(input: CommandInput): DecisionBody['decision'] {
 }
 
 async function sign(input: CommandInput, context: CommandContext): Promise<Outcome> {
-  const request = requestOf(input.positionals[0] ?? '');
+  const request = requestInFile(input.positionals[0] ?? '');
   const { key, certificate } = await context.personalKey();
   const signed = await signDecision(
     { engine: context.engine, key, certificate },
@@ -65,7 +36,7 @@ async function sign(input: CommandInput, context: CommandContext): Promise<Outco
   );
   const out = input.required('out');
   writeNewFile(out, `${JSON.stringify(signed, null, 2)}\n`);
-  return { json: signed, text: `${forPeople(request)}\n\n${signed.body.decision} signed: ${out}` };
+  return { json: signed, text: `${requestForPeople(request)}\n\n${signed.body.decision} signed: ${out}` };
 }
 
 const OWN_ANCHOR_WARNING =
@@ -132,13 +103,13 @@ export const commands: readonly Command[] = [
   {
     noun: 'approval',
     verb: 'show',
-    summary: 'Shows what is asked, from a file, with the digest as words to be compared by voice.',
+    summary: 'Shows what is asked, from a file or by its id, with the digest as words to be compared by voice.',
     example: 'kmc approval show request.json',
-    positionals: ['FILE'],
-    async run(input) {
-      const request = requestOf(input.positionals[0] ?? '');
+    positionals: ['FILE-OR-ID'],
+    async run(input, context) {
+      const request = await requestNamed(context, input.positionals[0] ?? '');
       const digest = requestDigest(request);
-      return { json: { request, digest, words: digestWords(digest) }, text: forPeople(request) };
+      return { json: { request, digest, words: digestWords(digest) }, text: requestForPeople(request) };
     },
   },
   {
@@ -166,7 +137,7 @@ export const commands: readonly Command[] = [
       const id = typeof body['requestId'] === 'string' ? body['requestId'] : '';
       const answer = await (
         await context.client()
-      ).json('POST', `/api/v1/requests/${encodeURIComponent(id)}/approvals`, decision);
+      ).json('POST', requestPath(id, '/approvals'), decision);
       return { json: answer, text: `request ${id}: ${isObject(answer) ? String(answer['state']) : ''}` };
     },
   },

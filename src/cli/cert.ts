@@ -160,7 +160,8 @@ export const commands: readonly Command[] = [
       const answer = await client.json('POST', `/api/v1/certificates/${id}/revocations`, {
         reason: input.required('reason'),
       });
-      return { json: answer, text: `revoked: ${idsOf(answer, 'revoked')}` };
+      const next = 'It stands in the next CRL: wait for it, or make it now with kmc ca publish-crl AUTHORITY.';
+      return { json: answer, text: `revoked: ${idsOf(answer, 'revoked')}\n${next}` };
     },
   },
   {

@@ -1,5 +1,5 @@
 /** Exit codes of the command line, and the one table from error code to exit code. */
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, KmcError } from '../errors.ts';
 
 export const EXIT = {
   ok: 0,
@@ -47,7 +47,13 @@ const OF_CODE: Partial<Record<ErrorCode, number>> = {
   E_SELF_TEST: EXIT.internal,
 };
 
+/** Where the same code means something else when the service answered it: it refused, nothing here failed to verify. */
+const OF_REMOTE_CODE: Partial<Record<ErrorCode, number>> = {
+  E_JSON: EXIT.refused,
+  E_SCHEMA: EXIT.refused,
+};
+
 /** The exit code of an error; every code not named is a refusal (2). */
-export function exitCodeOf(code: ErrorCode): number {
-  return OF_CODE[code] ?? EXIT.refused;
+export function exitCodeOf({ code, remote }: Pick<KmcError, 'code' | 'remote'>): number {
+  return (remote ? OF_REMOTE_CODE[code] : undefined) ?? OF_CODE[code] ?? EXIT.refused;
 }

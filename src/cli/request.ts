@@ -1,11 +1,50 @@
 /** `kmc request`: acts that need approvals, proposed and executed through the service. */
 import { parseStrictJson } from '../crypto/jcs.ts';
-import { listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
-import type { Command } from './command.ts';
-import { readNamedFile } from './named-file.ts';
+import { errorOfAnswer } from '../agent/signed-client.ts';
+import { readApprovalFile } from '../domain/approval/file.ts';
+import { requestDigest } from '../domain/approval/request.ts';
+import { isObject } from '../domain/signed-body.ts';
+import { answerText, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
+import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
+import { readNamedFile, writeNewFile } from './named-file.ts';
 import { propose } from './propose.ts';
+import { canonicalRequest, requestForPeople, requestOfService, requestPath } from './shown-request.ts';
 
 const ID_ARGUMENT = ['ID'];
+
+function idOf(input: CommandInput): string {
+  return input.positionals[0] ?? '';
+}
+
+
+async function show(input: CommandInput, context: CommandContext): Promise<Outcome> {
+  const { answer, request } = await requestOfService(await context.client(), idOf(input));
+  const out = input.text('out');
+  if (out !== undefined) writeNewFile(out, canonicalRequest(request));
+  const decisions = isObject(answer) && Array.isArray(answer['decisions']) ? answer['decisions'] : [];
+  const columns = ['person', 'role', 'decision', 'decidedAt'];
+  const rows = decisions.map((decision) => columns.map((name) => answerText(decision, name)));
+  const parts = [
+    requestForPeople(request),
+    `state    ${answerText(answer, 'state')}`,
+    ...(rows.length === 0 ? [] : [table(['PERSON', 'ROLE', 'DECISION', 'AT'], rows)]),
+    ...(out === undefined ? [] : [`request written to ${out}: kmc approval sign ${out} --role ... --out decision.json`]),
+  ];
+  return { json: answer, text: parts.join('\n\n') };
+}
+
+async function file(input: CommandInput, context: CommandContext): Promise<Outcome> {
+  const id = idOf(input);
+  const out = input.required('out');
+  const answer = await (await context.client()).send('GET', requestPath(id, '/file'));
+  if (answer.status !== 200) throw errorOfAnswer(answer);
+  const { request, approvals } = readApprovalFile(answer.body.toString('utf8'));
+  writeNewFile(out, answer.body);
+  return {
+    json: { id, digest: requestDigest(request), approvals: approvals.length, file: out },
+    text: `approval file of ${request.id} with ${approvals.length} approvals: ${out}`,
+  };
+}
 
 export const commands: readonly Command[] = [
   {
@@ -51,14 +90,32 @@ export const commands: readonly Command[] = [
   },
   {
     noun: 'request',
+    verb: 'show',
+    summary: 'Shows what is asked, with digest and words, and how it stands; --out writes what `kmc approval sign` takes.',
+    example: 'kmc request show rq-01j... --out request.json --key me.key.pem --cert me.crt.pem',
+    positionals: ID_ARGUMENT,
+    options: { out: { type: 'string', value: 'FILE', help: 'new file for the canonical JSON of the request' } },
+    run: show,
+  },
+  {
+    noun: 'request',
+    verb: 'file',
+    summary: 'Writes the approval file: request, approvals and certificates, for `kmc approval verify`.',
+    example: 'kmc request file rq-01j... --out approvals.json --key me.key.pem --cert me.crt.pem',
+    positionals: ID_ARGUMENT,
+    options: { out: { type: 'string', value: 'FILE', required: true, help: 'new file for the approval file' } },
+    run: file,
+  },
+  {
+    noun: 'request',
     verb: 'withdraw',
     summary: 'Withdraws an own request before it is executed.',
     example: 'kmc request withdraw rq-01j...',
     positionals: ID_ARGUMENT,
     async run(input, context) {
       const client = await context.client();
-      const answer = await client.json('POST', `/api/v1/requests/${input.positionals[0]}/withdrawal`, {});
-      return { json: answer, text: `withdrawn: ${input.positionals[0]}` };
+      const answer = await client.json('POST', requestPath(idOf(input), '/withdrawal'), {});
+      return { json: answer, text: `withdrawn: ${idOf(input)}` };
     },
   },
   {
@@ -69,7 +126,7 @@ export const commands: readonly Command[] = [
     positionals: ID_ARGUMENT,
     async run(input, context) {
       const client = await context.client();
-      const answer = await client.json('POST', `/api/v1/requests/${input.positionals[0]}/executions`, {});
+      const answer = await client.json('POST', requestPath(idOf(input), '/executions'), {});
       return { json: answer, text: JSON.stringify(answer, null, 2) };
     },
   },

@@ -117,6 +117,15 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
   };
 }
 
+/** Certificates keep their addresses for years: an operator should know when they lead elsewhere. */
+function warnOfAddress(environment: Environment, { policies }: OpenedInstance, url: string, log: ServiceLog): void {
+  const published = new URL(policies.publication.crl).host;
+  if ([new URL(url).host, ...environment.authorities].includes(published)) return;
+  log.info(
+    `certificates name ${published} for CRLs (policies/addresses.yaml), which is not an address of this service`,
+  );
+}
+
 /**
  * Starts the service of an instance.
  * @throws KmcError E_POLICY when the policy files are not those in force; E_CONFIG when an address is taken.
@@ -137,6 +146,7 @@ export async function serve(
     logFault: ({ requestId, operationId, cause }) => log.fault(`${requestId} ${operationId}`, cause),
   });
   const plain = await listen(createApplication(routes, ports, false), environment.listen);
+  warnOfAddress(environment, instance, plain.url, log);
   const tls = new TlsSide(instance, [environment.tlsListen.host, 'localhost'], async (identity) => {
     const listener = await listen(createApplication(routes, ports, true), environment.tlsListen, identity);
     log.info(`HTTPS on ${listener.url}`);

@@ -70,7 +70,6 @@ async function signPair(ports: IssuePairPorts, plan: PairPlan, encSpki: Buffer):
     // Certificates count whole seconds.
     notBefore: new Date(Math.floor(at.getTime() / 1000) * 1000),
     subjectAltName: readAlternativeNames(device.alternativeNames),
-    shard: device.region,
   };
   const halves = [
     { name: profile.sign, spki: plan.signSpki },
