@@ -1,6 +1,7 @@
 /** The composition root: every command of `kmc`, by noun. Nouns are loaded when they are asked for. */
 import type { Io } from './cli/command.ts';
-import { runCommand, type Noun } from './cli/run-command.ts';
+import { runCommand, type Noun, type Program } from './cli/run-command.ts';
+import { PRODUCT_VERSION } from './main/product-version.ts';
 
 const NOUNS: Readonly<Record<string, Noun>> = {
   init: { summary: 'make a new instance', load: async () => (await import('./main/init.ts')).commands },
@@ -36,10 +37,15 @@ const io: Io = {
 process.on('SIGUSR1', () => undefined);
 
 let close: (() => Promise<void>) | undefined;
-process.exitCode = await runCommand(NOUNS, process.argv.slice(2), io, async (input, json) => {
-  const { createContext } = await import('./main/command-context.ts');
-  const context = createContext(input, json, io);
-  close = () => context.close();
-  return context;
-});
+const program: Program = {
+  nouns: NOUNS,
+  version: PRODUCT_VERSION,
+  async contextOf(input, json) {
+    const { createContext } = await import('./main/command-context.ts');
+    const context = createContext(input, json, io);
+    close = () => context.close();
+    return context;
+  },
+};
+process.exitCode = await runCommand(program, process.argv.slice(2), io);
 await close?.();

@@ -1,6 +1,7 @@
 /** The folder that an export of the audit log is: written by pull and export, read by verify. */
-import { createReadStream, existsSync, mkdirSync, promises, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, promises, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { TileFile } from '../domain/audit/verify-tiles.ts';
 import { KmcError } from '../errors.ts';
 import { AUDIT_FILES } from '../flows/audit/export-audit.ts';
@@ -36,6 +37,34 @@ export function createAuditFolder(directory: string): AuditFolder {
       }
     },
   };
+}
+
+/**
+ * Lets `fill` write into a new folder beside the named one, which gets its name once it is whole. Whatever stops it leaves
+ * nothing behind, so that it can be tried again.
+ * @throws KmcError E_EXISTS when the named folder is there, E_STORAGE; and what `fill` throws.
+ */
+export async function makeFolderWhole(directory: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
+  const taken = () => new KmcError('E_EXISTS', `There is something of that name already: ${directory}`);
+  if (existsSync(directory)) throw taken();
+  const unfinished = `${resolve(directory)}.unfinished-${randomBytes(6).toString('hex')}`;
+  try {
+    await fill(unfinished);
+    if (existsSync(directory)) throw taken();
+    renameSync(unfinished, directory);
+  } catch (cause) {
+    rmSync(unfinished, { recursive: true, force: true });
+    if (cause instanceof Error && 'syscall' in cause) {
+      throw new KmcError('E_STORAGE', `The folder cannot be written: ${directory}`, { cause });
+    }
+    throw cause;
+  }
+}
+
+/** @throws KmcError E_NOT_FOUND when there is no folder of that name. */
+export function requireAuditFolder(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new KmcError('E_NOT_FOUND', `There is no folder ${directory}: name the one that kmc audit pull made.`);
 }
 
 /** A file of the export as UTF-8 text; undefined when it is not there or cannot be read. */

@@ -6,7 +6,7 @@ import { errorOfAnswer, type KmcClient } from '../agent/signed-client.ts';
 import { KmcError } from '../errors.ts';
 import { exportAudit } from '../flows/audit/export-audit.ts';
 import type { AuditSource, StoredCheckpoint } from '../flows/ports/audit.ts';
-import { createAuditFolder } from './audit-folder.ts';
+import { createAuditFolder, makeFolderWhole } from './audit-folder.ts';
 import { runAuditVerify, type AuditVerifyOptions, type AuditVerifyResult } from './audit-verify.ts';
 
 const BASE = '/api/v1/audit';
@@ -43,7 +43,8 @@ export function httpAuditSource(client: KmcClient): AuditSource {
 }
 
 /**
- * Copies the log into the folder, which must not hold one yet, and verifies the copy as runAuditVerify does.
+ * Copies the log into a folder that is not there yet, and verifies the copy as runAuditVerify does. A pull that is refused
+ * half-way leaves no folder.
  * @throws KmcError E_EXISTS, E_STORAGE, E_NOT_FOUND when nothing was signed yet, and what the service answers.
  */
 export async function runAuditPull(
@@ -51,7 +52,10 @@ export async function runAuditPull(
   options: AuditVerifyOptions,
   progress?: (done: number, total: number) => void,
 ): Promise<AuditVerifyResult> {
-  await exportAudit({ source: httpAuditSource(client), folder: createAuditFolder(options.directory) }, progress);
+  const source = httpAuditSource(client);
+  await makeFolderWhole(options.directory, async (unfinished) => {
+    await exportAudit({ source, folder: createAuditFolder(unfinished) }, progress);
+  });
   return await runAuditVerify(options);
 }
 

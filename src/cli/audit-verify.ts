@@ -14,7 +14,7 @@ import {
 import { KmcError } from '../errors.ts';
 import { AUDIT_FILES } from '../flows/audit/export-audit.ts';
 import { parseCertificate } from '../x509/certificate.ts';
-import { eventLines, readAuditFile, tileFilesOf } from './audit-folder.ts';
+import { eventLines, readAuditFile, requireAuditFolder, tileFilesOf } from './audit-folder.ts';
 
 export interface AuditVerifyOptions {
   readonly directory: string;
@@ -40,11 +40,12 @@ const STATE = object({
 
 /**
  * Verifies the export in a folder. Exit codes are those of audit-log 3.14: 0 only when everything was checked and holds.
- * @throws KmcError E_USAGE for a policy or state file of the caller that cannot be read.
+ * @throws KmcError E_NOT_FOUND without such a folder, E_USAGE for a policy or state file of the caller that cannot be read.
  */
 export async function runAuditVerify(options: AuditVerifyOptions): Promise<AuditVerifyResult> {
   const pinned = options.stateFile === undefined ? undefined : readState(options.stateFile);
   const own = options.policyFile === undefined ? undefined : readPolicy(options.policyFile);
+  requireAuditFolder(options.directory);
   const input = readInput(options.directory, own);
   if ('exit' in input) return unverified(input);
   const verification = new AuditVerification({ ...input, ...(pinned === undefined ? {} : { pinned }) });

@@ -10,7 +10,7 @@ const VERIFY_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 const EXIT_CODES =
-  'Exit codes: 0 all verified, 1 usage or policy file, 3 cannot decide, 10 content, 11 signature, 12 fork, 13 witnesses, ' +
+  'Exit codes: 0 all verified, 1 usage or policy file, 3 cannot decide, 5 no such folder, 10 content, 11 signature, 12 fork, 13 witnesses, ' +
   '14 history of a subject, 15 rolled back, 16 malformed, 17 time.';
 
 export const commands: readonly Command[] = [

@@ -46,8 +46,12 @@ export interface CommandContext {
   readonly environment: Environment;
   readonly engine: CryptoEngine;
   readonly json: boolean;
-  /** Opens the instance of `--home`: database, keystore files, policies. Closed when the command ends. */
-  openInstance(): Promise<Instance>;
+  /**
+   * Opens the instance of `--home`: database, keystore files, policies. Closed when the command ends.
+   * @param mayBeNew of a command that may make the instance: an empty home is opened too.
+   * @throws KmcError E_NOT_FOUND when there is none, and nothing is written.
+   */
+  openInstance(mayBeNew?: 'may be new'): Promise<Instance>;
   /** The place of ceremonies: their folders, and the ceremony keystore below `--home`. */
   ceremonySite(): CeremonySite;
   /** The service at `--url`; signed when `--key` and `--cert` are given. */
@@ -73,6 +77,8 @@ export interface Command {
   readonly verb: string;
   readonly summary: string;
   readonly example: string;
+  /** Further lines of `--help`, before the example. */
+  readonly details?: readonly string[];
   /** Names of positional arguments, in order; `?` at the end marks an optional one. */
   readonly positionals?: readonly string[];
   readonly options?: Readonly<Record<string, OptionSpec>>;

@@ -1,5 +1,5 @@
 /**
- * The settings of a process: flags over environment variables over kmc.yaml over defaults. The only reader of
+ * The settings of a process: flags over environment variables over kmc.yaml (or --config) over defaults. The only reader of
  * process.env; everything else gets the frozen result.
  */
 import { readFileSync } from 'node:fs';
@@ -46,8 +46,8 @@ export interface Environment {
 export type SettingName = keyof Environment;
 export type SettingSource = 'flag' | 'environment' | 'file' | 'default';
 
-/** Settings given on the command line, in text. */
-export type SettingFlags = Partial<Readonly<Record<SettingName, string>>>;
+/** Settings given on the command line, in text, and the file that stands in for kmc.yaml of the home. */
+export type SettingFlags = Partial<Readonly<Record<SettingName | 'config', string>>>;
 
 interface Setting {
   /** Environment variable. */
@@ -130,9 +130,10 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
 });
 
 /**
- * Reads the settings. kmc.yaml stands in the home folder; a home without one is a new instance.
- * @throws KmcError E_CONFIG for an unknown KMC_ variable, an unknown key of kmc.yaml (with its line), a value that does
- * not fit, or an identity other than that of kmc.yaml.
+ * Reads the settings. kmc.yaml stands in the home folder; a home without one is a new instance. The file of `--config`
+ * takes its place for everything but the identity, which stays what kmc.yaml of the home says.
+ * @throws KmcError E_CONFIG for an unknown KMC_ variable, an unknown key of the file (with its line), a value that does
+ * not fit, an identity other than that of kmc.yaml, or a file of `--config` that cannot be read.
  */
 export function readEnvironment(
   flags: SettingFlags = {},
@@ -140,15 +141,13 @@ export function readEnvironment(
 ): Environment {
   refuseUnknownVariables(variables);
   const home = resolve(flags.home ?? variables['KMC_HOME'] ?? 'keystore/dev');
-  const file = readInstanceFile(join(home, 'kmc.yaml'));
+  const own = readSettingsFile(join(home, 'kmc.yaml'), HOME_FILE);
+  const file = flags.config === undefined ? own : readSettingsFile(resolve(flags.config), CONFIG_FILE);
   const given: Record<string, string> = { home };
   for (const [name, setting] of settings()) {
     const stated = flags[name] ?? variables[setting.variable];
     const filed = setting.key === undefined ? undefined : file.get(setting.key);
-    if (setting.identity === true && stated !== undefined && filed !== undefined && stated !== filed) {
-      throw new KmcError('E_CONFIG', `${setting.variable} contradicts kmc.yaml: the instance is what its file says.`);
-    }
-    const value = stated ?? filed;
+    const value = setting.identity === true ? identityOf(setting, [own, file], stated) : (stated ?? filed);
     if (value !== undefined && name !== 'home') given[name] = value;
   }
   const parsed = ENVIRONMENT_SCHEMA.safeParse(given);
@@ -164,6 +163,20 @@ export function readEnvironment(
     certificateFile,
     passphraseFile,
   });
+}
+
+/** A member of the identity: the first that is stated, and no other may differ. @throws KmcError E_CONFIG. */
+function identityOf(
+  { key = '', variable }: Setting,
+  files: readonly ReadonlyMap<string, string>[],
+  stated: string | undefined,
+): string | undefined {
+  const all = [...files.map((file) => file.get(key)), stated].filter((value) => value !== undefined);
+  if (new Set(all).size <= 1) return all[0];
+  throw new KmcError(
+    'E_CONFIG',
+    `${variable} (${key}) contradicts the settings file: the instance is what kmc.yaml of its home says.`,
+  );
 }
 
 /** Where the shipped policy files lie: beside src and dist alike. */
@@ -191,33 +204,43 @@ function refuseUnknownVariables(variables: Readonly<Record<string, string | unde
   throw new KmcError('E_CONFIG', `There is no setting ${unknown}. Known ones: ${[...known].sort().join(', ')}.`);
 }
 
-/** The keys and values of kmc.yaml; empty when there is no file. */
-function readInstanceFile(file: string): ReadonlyMap<string, string> {
+interface SettingsFile {
+  /** What messages call it. */
+  readonly name: string;
+  readonly required: boolean;
+}
+
+const HOME_FILE: SettingsFile = { name: 'kmc.yaml', required: false };
+const CONFIG_FILE: SettingsFile = { name: 'the file of --config', required: true };
+
+/** The keys and values of a settings file; empty when there is none and none is required. */
+function readSettingsFile(path: string, { name, required }: SettingsFile): ReadonlyMap<string, string> {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readFileSync(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Map();
-    throw new KmcError('E_CONFIG', 'The file kmc.yaml cannot be read. Check its permissions.', { cause: error });
+    if (!required && error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Map();
+    const advice = required ? 'Name a file that is there.' : 'Check its permissions.';
+    throw new KmcError('E_CONFIG', `Cannot read ${name}. ${advice}`, { cause: error });
   }
   const { document, faults } = readStrictYaml(bytes);
-  if (document === undefined) throw fileError(faults[0]?.line ?? 1, faults[0]?.message ?? 'does not parse');
+  if (document === undefined) throw fileError(name, faults[0]?.line ?? 1, faults[0]?.message ?? 'does not parse');
   const parsed = z.record(z.string(), z.string().max(1024)).safeParse(document.value);
-  if (!parsed.success) throw fileError(1, 'must hold keys with text values');
+  if (!parsed.success) throw fileError(name, 1, 'must hold keys with text values');
   const known = new Set(settings().map(([, setting]) => setting.key));
   const unknown = Object.keys(parsed.data).find((key) => !known.has(key));
-  if (unknown !== undefined) throw fileError(document.lineOf([unknown]), `the key ${unknown} is not known`);
+  if (unknown !== undefined) throw fileError(name, document.lineOf([unknown]), `the key ${unknown} is not known`);
   return new Map(Object.entries(parsed.data));
 }
 
-function fileError(line: number, what: string): KmcError {
-  return new KmcError('E_CONFIG', `kmc.yaml, line ${line}: ${what}.`);
+function fileError(name: string, line: number, what: string): KmcError {
+  return new KmcError('E_CONFIG', `${name}, line ${line}: ${what}.`);
 }
 
 function settingError(error: z.ZodError): KmcError {
   const [issue] = error.issues;
   const name = SETTING_NAMES.find((one) => one === issue?.path[0]);
   const setting = name === undefined ? undefined : SETTINGS[name];
-  const key = setting?.key === undefined ? '' : ` (${setting.key} in kmc.yaml)`;
+  const key = setting?.key === undefined ? '' : ` (${setting.key} in the settings file)`;
   return new KmcError('E_CONFIG', `${setting?.variable ?? 'A setting'}${key}: ${issue?.message ?? 'does not fit'}.`);
 }

@@ -14,11 +14,13 @@ import { KmcError } from '../errors.ts';
 import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
 import { openCeremonySite } from '../keystore/ceremony-site.ts';
 import { parseCertificate } from '../x509/certificate.ts';
+import { requireInstance } from './home-folder.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 
 /** Options of the command line that are settings. */
 const SETTING_OF_OPTION = {
   home: 'home',
+  config: 'config',
   url: 'server',
   key: 'keyFile',
   cert: 'certificateFile',
@@ -95,7 +97,10 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
     environment,
     engine,
     json,
-    openInstance: () => (opened ??= openInstance(environment)),
+    async openInstance(mayBeNew) {
+      if (mayBeNew === undefined) requireInstance(environment);
+      return await (opened ??= openInstance(environment));
+    },
     ceremonySite: () => (site ??= ceremonySiteOf(environment, engine)),
     async client() {
       const anchor = input.text('tls-anchor');

@@ -18,6 +18,7 @@ import { createAuditSignerState } from '../keystore/audit-signer-state.ts';
 import { makePrivateDirectory } from '../keystore/durable-file.ts';
 import { openFileKeystore } from '../keystore/file-keystore.ts';
 import { openDatabase, type KmcDatabase } from '../store/database.ts';
+import { AUDIT_SIGNER_FOLDER, checkHome } from './home-folder.ts';
 
 export interface OpenedInstance extends Instance {
   /** The database itself, for readiness checks. */
@@ -70,7 +71,7 @@ function auditOf(parts: AuditParts): InstanceAudit {
       const key = await store.read((reader) => reader.keystoreRows.caKey(AUDIT_LOG_KEY));
       if (key === undefined) return undefined;
       seen.sight ??= new CheckpointSight({ name: origin, signer: 'log', spki: key.spki });
-      const signerState = createAuditSignerState(join(environment.home, 'audit-signer'));
+      const signerState = createAuditSignerState(join(environment.home, AUDIT_SIGNER_FOLDER));
       const { auditLog } = store;
       ports ??= {
         database: store,
@@ -97,6 +98,7 @@ function auditOf(parts: AuditParts): InstanceAudit {
  * E_SELF_TEST.
  */
 export async function openInstance(environment: Environment): Promise<OpenedInstance> {
+  checkHome(environment);
   const { set: policies } = loadPolicies(environment.policies, environment.environment);
   const engine = createSoftwareEngine();
   await engine.selfTest();

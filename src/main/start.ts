@@ -1,18 +1,24 @@
 /** `kmc start`: runs the service. A development home that is empty gets an instance first, so that one command is enough. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Command, CommandContext } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { ceremonySiteOf } from './command-context.ts';
 import { DevelopmentStage } from './development/stage.ts';
-import { initInstance, STAGE_FOLDER } from './init.ts';
+import { holdsInstance, requireKeystoreBesideDatabase, STAGE_FOLDER, takeHome } from './home-folder.ts';
+import { initInstance } from './init.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 import { serve, type RunningService, type ServiceLog } from './serve.ts';
 
-const WARNING =
+const STAGE_WARNING =
   'DEVELOPMENT INSTANCE: every key of every person lies on this machine, quorums may be weak, it protects nothing';
+const WARNING = 'DEVELOPMENT INSTANCE: quorums may be weak, it protects nothing';
+
+const TLS_POLL_MS = 50;
+const TLS_PATIENCE_MS = 5000;
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
@@ -49,6 +55,50 @@ function untilStopped(service: RunningService): Promise<void> {
   return Promise.race([signalled, service.ended]);
 }
 
+/** Says where HTTPS is as soon as it is there: it needs the opened keystore. */
+async function announceTls(service: RunningService, signal: AbortSignal, say: (text: string) => void): Promise<void> {
+  while (service.tlsUrl() === undefined && !signal.aborted) {
+    await pause(TLS_POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+  const url = service.tlsUrl();
+  if (url !== undefined) say(`listening on ${url}`);
+}
+
+/** Unseals what can be unsealed here, says where the service is, and waits for its end. */
+async function attend(context: CommandContext, service: RunningService, stage?: DevelopmentStage): Promise<void> {
+  // With --json standard output belongs to the one value at the end.
+  const say = context.json ? context.io.err : context.io.out;
+  const stopped = untilStopped(service);
+  // It may end while something else is awaited here; whoever awaits it is told.
+  stopped.catch(() => undefined);
+  await stage?.unseal();
+  say(`listening on ${service.url}`);
+  const stop = new AbortController();
+  const announced = announceTls(service, stop.signal, say);
+  try {
+    if (stage !== undefined) {
+      await Promise.race([announced, stopped, pause(TLS_PATIENCE_MS, undefined, { ref: false })]);
+      say(`people and their keys: ${join(context.environment.home, STAGE_FOLDER)}`);
+    }
+    await stopped;
+  } finally {
+    stop.abort();
+    await announced;
+  }
+}
+
+async function runService(context: CommandContext, instance: OpenedInstance): Promise<void> {
+  const { environment } = context;
+  const stage = await stageOf(environment, instance);
+  const service = await serve(environment, instance, logOf(context));
+  try {
+    if (environment.environment === 'development') context.io.err(stage === undefined ? WARNING : STAGE_WARNING);
+    await attend(context, service, stage);
+  } finally {
+    await service.close();
+  }
+}
+
 export const commands: readonly Command[] = [
   {
     noun: 'start',
@@ -58,21 +108,17 @@ export const commands: readonly Command[] = [
     example: 'kmc start --home keystore/dev',
     async run(_input, context) {
       const { environment } = context;
-      const log = logOf(context);
-      const isNew = !existsSync(join(environment.home, 'kmc.yaml'));
-      if (isNew && environment.environment === 'development') await initInstance(environment);
+      requireKeystoreBesideDatabase(environment);
+      if (environment.environment === 'development' && !holdsInstance(environment)) {
+        await initInstance(environment, (step, done, total) => context.progress(step, done, total));
+      }
       const instance = await openInstance(environment);
       try {
-        const stage = await stageOf(environment, instance);
-        const service = await serve(environment, instance, log);
-        if (environment.environment === 'development') context.io.err(WARNING);
-        await stage?.unseal();
-        context.io.out(`listening on ${service.url}`);
-        if (stage !== undefined) context.io.out(`people and their keys: ${join(environment.home, STAGE_FOLDER)}`);
+        const lock = takeHome(environment);
         try {
-          await untilStopped(service);
+          await runService(context, instance);
         } finally {
-          await service.close();
+          lock.release();
         }
       } finally {
         await instance.close();

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -211,8 +211,16 @@ describe('kmc audit verify', function suite() {
       await expectExit(15);
     });
 
-    it('nothing is never good: no folder, empty files, an empty log, one file missing (3)', async () => {
-      await expectExit(3, { directory: join(root, 'nowhere') });
+    it('a folder that is not there is not found (5)', async () => {
+      for (const name of ['nowhere', 'events.jsonl']) {
+        await refusal('E_NOT_FOUND', runAuditVerify({ directory: join(root, name) }));
+      }
+    });
+
+    it('nothing is never good: empty folder, empty files, an empty log, one file missing (3)', async () => {
+      const empty = join(root, 'empty');
+      mkdirSync(empty);
+      await expectExit(3, { directory: empty });
       editLines(() => []);
       await expectExit(3);
       rmSync(directory, { recursive: true });

@@ -1,5 +1,5 @@
 /** The first ceremony from the command line, with the exit codes of the contract. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { commands as admin } from '../../src/cli/admin.ts';
@@ -93,11 +93,16 @@ describe('kmc ceremony', function ceremonyCommands() {
   it('approve, run and close end with 0, and hand over certificates and shares', async () => {
     const few = await kmc('ceremony', 'approve', file, '--dir', dir, ...inputs, ...participants(['custodian-1']));
     expect(few.code, few.err).to.equal(0);
-    expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(['witness-1']))).code).to.equal(3);
+    // Approvals are looked at before inputs.
+    expect((await kmc('ceremony', 'run', dir, ...participants(['witness-1']))).code).to.equal(3);
     const rest = participants(['custodian-2', 'custodian-3']);
     const approved = await kmc('ceremony', 'approve', file, '--dir', dir, ...inputs, ...rest);
     expect(approved.json()).to.include({ approvals: 3, needed: 3 });
-    const ran = await kmc('ceremony', 'run', dir, ...inputs, ...participants(PRESENT));
+    const unfed = await kmc('ceremony', 'run', dir, ...participants(PRESENT));
+    expect(unfed.code).to.equal(5);
+    expect(unfed.err).to.contain(join(dir, 'inputs')).and.to.contain('--inputs');
+    cpSync(files.path('inputs'), join(dir, 'inputs'), { recursive: true });
+    const ran = await kmc('ceremony', 'run', dir, ...participants(PRESENT));
     expect(ran.code, ran.err).to.equal(0);
     expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(['witness-1']))).code).to.equal(7);
     expect((await kmc('ceremony', 'close', dir, ...participants(['witness-1']))).code).to.equal(3);
@@ -114,9 +119,19 @@ describe('kmc ceremony', function ceremonyCommands() {
 
   it('verify ends with 0, and with 4 after one octet was changed', async () => {
     const anchor = join(dir, 'outputs', 'admin-ca.cer');
-    expect((await kmc('ceremony', 'verify', dir)).json()).to.include({ ok: true, ceremony: 'kmc-init' });
+    const unpinned = await kmc('ceremony', 'verify', dir);
+    expect(unpinned.json()).to.include({ ok: true, ceremony: 'kmc-init', anchored: 'nothing' });
     // The people of the first ceremony signed with certificates that they had made themselves.
-    expect((await kmc('ceremony', 'verify', dir, '--anchor', anchor)).code).to.equal(4);
+    const pinned = await kmc('ceremony', 'verify', dir, '--anchor', anchor);
+    expect(pinned.json(), pinned.err).to.include({ ok: true, anchored: 'authority' });
+    const text = await runKmc(['ceremony', 'verify', dir, '--anchor', anchor, '--home', home], NOUNS);
+    expect(text.out).to.contain('the administrator CA that this ceremony made');
+    for (const other of [join(dir, 'outputs', 'transport-ca.cer'), join(people, 'custodian-1', 'crt.pem')]) {
+      const foreign = await kmc('ceremony', 'verify', dir, '--anchor', other);
+      expect(foreign.code).to.equal(4);
+      const [finding] = foreign.json()['findings'] as Record<string, unknown>[];
+      expect(finding).to.include({ file: 'outputs/admin-ca.cer' });
+    }
     const transcript = readFileSync(join(dir, 'transcript.jsonl'));
     transcript[200] = (transcript[200] ?? 0) ^ 1;
     writeFileSync(join(dir, 'transcript.jsonl'), transcript);
@@ -131,6 +146,7 @@ describe('kmc ceremony', function ceremonyCommands() {
     const custodians = participants(CUSTODIANS);
     const imported = await kmc('ceremony', 'import', dir, ...custodians);
     expect(imported.code, imported.err).to.equal(0);
+    expect(imported.json()).to.deep.include({ type: 'kmc-init', authorities: [] });
     expect((await kmc('ceremony', 'import', dir, ...custodians)).code).to.equal(7);
     const { items } = (await kmc('admin', 'list')).json() as { items: { id: string; roles: string[] }[] };
     expect(items).to.have.length(33);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Command, CommandInput } from '../../src/cli/command.ts';
+import { exitCodeOf } from '../../src/cli/exit-codes.ts';
 import { runCommand, type Noun } from '../../src/cli/run-command.ts';
 import { KmcError, type ErrorCode } from '../../src/errors.ts';
 import { NOUNS, runKmc } from './run-kmc.ts';
@@ -50,15 +51,44 @@ describe('runCommand', () => {
     expect((await run('alone', '--help')).out).to.contain('kmc alone NAME [OTHER]');
   });
 
+  it('takes common options before the noun, with and without a value', async () => {
+    for (const before of [['--json'], ['--home', 'x', '--json'], ['--json', '--home=x']]) {
+      const { code, json } = await run(...before, 'thing', 'make', 'a', '--size', '3');
+      expect(code).to.equal(0);
+      expect(json()).to.deep.equal({ made: 'a' });
+      expect(seen?.text('home')).to.equal(before.length === 1 ? undefined : 'x');
+    }
+    expect((await run('--json', 'alone', 'a', '--size', '3')).json()).to.deep.equal({ made: 'a' });
+    expect((await run('--json', '--help')).json()['help']).to.contain('Exit codes');
+    expect((await run('--help', 'thing')).out).to.contain('Makes a thing.');
+    expect((await run('--help', 'thing', 'make')).out).to.contain('how large');
+  });
+
+  it('hands --config to the settings', async () => {
+    const { code, err } = await run('thing', 'make', 'a', '--size', '3', '--config', '/no/such/file.yaml');
+    expect(code).to.equal(2);
+    expect(err).to.contain('E_CONFIG').and.to.contain('--config');
+  });
+
+  it('tells its version in text and in JSON', async () => {
+    expect(await run('--version')).to.include({ code: 0, out: 'kmc 1.2.3\n' });
+    expect((await run('--version', '--json')).json()).to.deep.equal({ version: '1.2.3' });
+    expect((await run('thing', '--version')).code).to.equal(1);
+  });
+
   const WRONG: readonly (readonly [what: string, args: readonly string[], says: string])[] = [
     ['nothing at all', [], 'a noun is needed'],
     ['an unknown noun', ['constructor'], 'there is no "constructor"'],
     ['an unknown verb', ['thing', 'break'], 'has no "break"'],
     ['no verb', ['thing'], 'needs a verb'],
     ['an option in the place of the verb', ['thing', '--size', '3'], 'needs a verb'],
-    ['an unknown option', ['thing', 'make', 'a', '--size', '3', '--colour', 'red'], '--colour'],
-    ['an option without its value', ['thing', 'make', 'a', '--size'], '--size'],
-    ['a flag with a value', ['thing', 'make', 'a', '--size', '3', '--quick=yes'], '--quick'],
+    ['an unknown option', ['thing', 'make', 'a', '--size', '3', '--colour', 'red'], 'there is no option --colour (see'],
+    ['an unknown letter', ['thing', 'make', 'a', '--size', '3', '-q'], 'there is no option -q (see'],
+    ['an option without its value', ['thing', 'make', 'a', '--size'], '--size needs a value (see'],
+    ['an option in the place of a value', ['thing', 'make', 'a', '--size', '--quick'], 'written --size=VALUE'],
+    ['a flag with a value', ['thing', 'make', 'a', '--size', '3', '--quick=yes'], '--quick takes no value'],
+    ['an option of a command before the noun', ['--size', '3', 'thing', 'make'], 'no option --size before the noun'],
+    ['a common option without its value', ['--home'], '--home needs a value'],
     ['a missing argument', ['thing', 'make', '--size', '3'], 'NAME is missing'],
     ['too many arguments', ['thing', 'make', 'a', 'b', 'c', '--size', '3'], 'too many arguments'],
     ['a missing required option', ['thing', 'make', 'a'], '--size is required'],
@@ -101,6 +131,15 @@ describe('runCommand', () => {
     });
   }
 
+  it('ends what the service says of the request as a refusal, and the same code of a file here as failed', () => {
+    for (const code of ['E_SCHEMA', 'E_JSON'] as const) {
+      expect(exitCodeOf(new KmcError(code, 'refused', { remote: true })), code).to.equal(2);
+      expect(exitCodeOf(new KmcError(code, 'refused')), code).to.equal(4);
+    }
+    expect(exitCodeOf(new KmcError('E_SIGNATURE', 'refused', { remote: true }))).to.equal(4);
+    expect(exitCodeOf(new KmcError('E_NOT_FOUND', 'refused', { remote: true }))).to.equal(5);
+  });
+
   it('ends a defect with exit code 70 and does not show its text as JSON', async () => {
     const { code, json } = await run('thing', 'make', 'a', '--size', 'bug', '--json');
     expect(code).to.equal(70);
@@ -123,10 +162,11 @@ describe('runCommand', () => {
       made += 1;
       throw new KmcError('E_CONFIG', 'refused');
     };
-    expect(await runCommand(TEST_NOUNS, ['thing', 'make', '--help'], io, contextOf)).to.equal(0);
-    expect(await runCommand(TEST_NOUNS, ['thing', 'make'], io, contextOf)).to.equal(1);
+    const program = { nouns: TEST_NOUNS, version: '1.2.3', contextOf };
+    expect(await runCommand(program, ['thing', 'make', '--help'], io)).to.equal(0);
+    expect(await runCommand(program, ['thing', 'make'], io)).to.equal(1);
     expect(made).to.equal(0);
-    expect(await runCommand(TEST_NOUNS, ['thing', 'make', 'a', '--size', '3'], io, contextOf)).to.equal(2);
+    expect(await runCommand(program, ['thing', 'make', 'a', '--size', '3'], io)).to.equal(2);
     expect(made).to.equal(1);
   });
 

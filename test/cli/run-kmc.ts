@@ -10,7 +10,7 @@ import { commands as seal } from '../../src/cli/seal.ts';
 import { commands as status } from '../../src/cli/status.ts';
 import { commands as unseal } from '../../src/cli/unseal.ts';
 import type { Io } from '../../src/cli/command.ts';
-import { runCommand, type Noun } from '../../src/cli/run-command.ts';
+import { runCommand, type Noun, type Program } from '../../src/cli/run-command.ts';
 import { createContext, type ClosableContext } from '../../src/main/command-context.ts';
 
 /** Imported as they stand: what `import()` loads inside of a test is another instance of every module. */
@@ -34,7 +34,12 @@ export async function runKmc(args: readonly string[], nouns = NOUNS): Promise<Ra
   const err: string[] = [];
   const io: Io = { out: (text) => out.push(`${text}\n`), err: (text) => err.push(`${text}\n`), isTerminal: false };
   let context: ClosableContext | undefined;
-  const code = await runCommand(nouns, args, io, (input, json) => (context = createContext(input, json, io)));
+  const program: Program = {
+    nouns,
+    version: '1.2.3',
+    contextOf: (input, json) => (context = createContext(input, json, io)),
+  };
+  const code = await runCommand(program, args, io);
   await context?.close();
   return {
     code,

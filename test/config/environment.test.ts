@@ -49,6 +49,35 @@ describe('the environment', () => {
     expect(read({}, { home: other }).instance).to.equal('kmc-other');
   });
 
+  it('takes the file that a flag names instead of the one in the home, as strictly', () => {
+    file('listen: 127.0.0.1:9001\nlog-level: debug\n');
+    const config = join(home, 'other.yaml');
+    writeFileSync(config, 'listen: 127.0.0.1:9004\n');
+    expect(read({}, { config })).to.deep.include({ listen: { host: '127.0.0.1', port: 9004 }, logLevel: 'info', home });
+    expect(read({ KMC_LISTEN: '127.0.0.1:9002' }, { config }).listen.port).to.equal(9002);
+    writeFileSync(config, 'log-level: warn\nlistn: 127.0.0.1:9004\n');
+    const refusal = refusalOf(() => read({}, { config }));
+    expect(refusal?.code).to.equal('E_CONFIG');
+    expect(refusal?.message).to.include('--config, line 2').and.to.include('listn');
+    const missing = refusalOf(() => read({}, { config: join(home, 'none.yaml') }));
+    expect(missing?.code).to.equal('E_CONFIG');
+    expect(missing?.message).to.include('--config').and.not.to.include(home);
+  });
+
+  it('keeps the identity of the home whatever file a flag names', () => {
+    file('environment: production\ninstance: kmc-1\n');
+    const config = join(home, 'other.yaml');
+    writeFileSync(config, 'log-level: warn\n');
+    expect(read({}, { config })).to.include({ environment: 'production', instance: 'kmc-1', logLevel: 'warn' });
+    writeFileSync(config, 'instance: kmc-1\n');
+    expect(read({}, { config }).instance).to.equal('kmc-1');
+    writeFileSync(config, 'instance: kmc-2\n');
+    expect(codeOf({}, { config })).to.equal('E_CONFIG');
+    rmSync(join(home, 'kmc.yaml'));
+    expect(read({}, { config }).instance).to.equal('kmc-2');
+    expect(codeOf({ KMC_INSTANCE: 'kmc-3' }, { config })).to.equal('E_CONFIG');
+  });
+
   it('cannot be changed', () => {
     expect(Object.isFrozen(read())).to.equal(true);
   });
@@ -65,7 +94,7 @@ describe('the environment', () => {
 
   it('lets the variables of the test suite and those of others pass', () => {
     expect(
-      codeOf({ KMC_SEED: '7', KMC_CRASH_POINTS: 'all', KMC_TEST_PG_URL: 'postgres://x', PATH: '/bin', MY_KMC_X: '1' }),
+      codeOf({ KMC_SEED: '7', KMC_TEST_CRASH_POINTS: 'all', KMC_TEST_PG_URL: 'postgres://x', PATH: '/bin', MY_KMC_X: '1' }),
     ).to.equal(undefined);
   });
 

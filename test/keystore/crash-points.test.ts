@@ -1,11 +1,11 @@
 /**
  * Every change of a keystore, cut at every file system call: afterwards it is completed or undone, and nothing is lost.
- * `npm test` cuts at a part of the calls; KMC_CRASH_POINTS=all cuts at each.
+ * `npm test` cuts at a part of the calls; KMC_TEST_CRASH_POINTS=all cuts at each.
  */
 import { expect } from 'chai';
 import { buildChild, CrashEnumerator, hasStrace, powerLossFaults, type TracedCall } from './crash/enumerator.ts';
 
-const ALL = process.env['KMC_CRASH_POINTS'] === 'all';
+const ALL = process.env['KMC_TEST_CRASH_POINTS'] === 'all';
 const SET_TIMEOUT = ALL ? 600_000 : 60_000;
 /** Points of each scenario in the quick set. */
 const QUICK: readonly (readonly [string, number])[] = [

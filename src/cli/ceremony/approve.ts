@@ -4,6 +4,7 @@ import type { Command } from '../command.ts';
 import {
   ceremonyFolder,
   INPUTS_OPTION,
+  inputsBeside,
   makePlan,
   PARTICIPANT_OPTION,
   participantsOf,
@@ -26,7 +27,7 @@ export const approveCommand: Command = {
   async run(input, context) {
     const [path = ''] = input.positionals;
     const read = readCeremony(context, path);
-    const planned = makePlan(context, input, read, path);
+    const planned = makePlan(context, input, read, inputsBeside(path));
     const { engine } = context;
     const dir = ceremonyFolder(context, input, read.file);
     const ports = { engine, clock: { now: () => new Date() }, folder: context.ceremonySite().folder(dir) };

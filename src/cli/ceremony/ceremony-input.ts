@@ -13,6 +13,7 @@ import type { Participant } from '../../flows/ceremonies/participant.ts';
 import type { CeremonySetting } from '../../flows/ceremonies/step-act.ts';
 import { requireVerifiedCeremony } from '../../flows/ceremonies/verify-ceremony.ts';
 import type { Instance } from '../../flows/instance.ts';
+import type { CeremonyInputs } from '../../flows/ports/ceremony-folder.ts';
 import type { CommandContext, CommandInput, OptionSpec } from '../command.ts';
 import { readNamedFile } from '../named-file.ts';
 import { loadParticipant, namedFolder } from '../participants.ts';
@@ -70,17 +71,42 @@ export function readApproved(context: CommandContext, folder: string): ReadCerem
   return readCeremony(context, join(folder, BUNDLE.file));
 }
 
-/** Makes the plan from file, inputs, policy and tool as they are now. @throws KmcError as planCeremony. */
+/** The folder of inputs that is taken unless `--inputs` names one: beside the file. */
+export function inputsBeside(file: string): string {
+  return join(dirname(file), 'inputs');
+}
+
+/** Inputs in that folder; what is missing is said with the folder and the option. */
+function inputsIn(context: CommandContext, folder: string): CeremonyInputs {
+  const inputs = context.ceremonySite().inputs(folder);
+  return {
+    read(name) {
+      try {
+        return inputs.read(name);
+      } catch (cause) {
+        if (!(cause instanceof KmcError) || cause.code !== 'E_NOT_FOUND') throw cause;
+        const advice = 'name the folder that holds the inputs with --inputs';
+        throw new KmcError('E_NOT_FOUND', `The input ${name} is not in the folder ${folder}: ${advice}.`, { cause });
+      }
+    },
+  };
+}
+
+/**
+ * Makes the plan from file, inputs, policy and tool as they are now.
+ * @param defaultInputs folder of the inputs without `--inputs`.
+ * @throws KmcError as planCeremony.
+ */
 export function makePlan(
   context: CommandContext,
   input: CommandInput,
   { file, bytes }: ReadCeremony,
-  besideFile: string,
+  defaultInputs: string,
 ): PlannedCeremony {
   const site = context.ceremonySite();
   const previousFolder = input.text('previous');
   const previous = previousFolder === undefined ? undefined : requireVerifiedCeremony(site.folder(previousFolder));
-  const inputs = site.inputs(input.text('inputs') ?? join(dirname(besideFile), 'inputs'));
+  const inputs = inputsIn(context, input.text('inputs') ?? defaultInputs);
   return planCeremony(ceremonySetting(context), {
     file,
     bytes,
@@ -91,7 +117,7 @@ export function makePlan(
 
 /** The service that a ceremony writes into; nothing for a type that has none. */
 export async function serviceOf(context: CommandContext, file: CeremonyFile): Promise<Instance | undefined> {
-  return ceremonyTypeRule(file.type)?.service === true ? await context.openInstance() : undefined;
+  return ceremonyTypeRule(file.type)?.service === true ? await context.openInstance('may be new') : undefined;
 }
 
 /** The people of the command line, in the engine of the ceremony. @throws KmcError E_USAGE, E_NOT_FOUND, E_PASSPHRASE. */

@@ -1,18 +1,18 @@
 import { digestWords } from '../../domain/digest-words.ts';
 import type { PlannedCeremony } from '../../flows/ceremonies/plan-ceremony.ts';
 import type { Command } from '../command.ts';
-import { INPUTS_OPTION, makePlan, PREVIOUS_OPTION, readCeremony } from './ceremony-input.ts';
+import { INPUTS_OPTION, inputsBeside, makePlan, PREVIOUS_OPTION, readCeremony } from './ceremony-input.ts';
 
 export const planCommand: Command = {
   noun: 'ceremony',
   verb: 'plan',
   summary: 'Shows exactly what a ceremony will do, and its plan hash; writes nothing.',
-  example: 'kmc ceremony plan ceremonies/2026-11-sm2-root.yaml --previous keystore/dev/ceremonies/init',
+  example: 'kmc ceremony plan ceremonies/2026-11-sm2-root.yaml --previous ceremonies/kmc-init',
   positionals: ['FILE'],
   options: { inputs: INPUTS_OPTION, previous: PREVIOUS_OPTION },
   async run(input, context) {
     const [path = ''] = input.positionals;
-    const planned = makePlan(context, input, readCeremony(context, path), path);
+    const planned = makePlan(context, input, readCeremony(context, path), inputsBeside(path));
     return { json: { planHash: planned.hash, plan: planned.plan }, text: planText(planned) };
   },
 };

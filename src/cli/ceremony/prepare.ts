@@ -15,7 +15,7 @@ export const prepareCommand: Command = {
   verb: 'prepare',
   summary: 'Makes a ceremony file from a template: fills in fingerprints, digests, counts and times, and lints it.',
   example:
-    'kmc ceremony prepare --template scripts/ceremonies/ca-root.template.yaml --people people --previous ceremonies/init --out sm2-root.yaml',
+    'kmc ceremony prepare --template scripts/ceremonies/ca-root.template.yaml --people people --previous ceremonies/kmc-init --out sm2-root.yaml',
   options: {
     template: { type: 'string', required: true, value: 'FILE', help: 'template, as in scripts/ceremonies' },
     people: { type: 'string', required: true, value: 'DIR', help: 'folder that holds a folder for each person' },

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { readSignedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
+import { requireApprovedPlan } from '../../flows/ceremonies/approve-ceremony.ts';
 import { runCeremony } from '../../flows/ceremonies/run-ceremony.ts';
 import type { Command, CommandInput } from '../command.ts';
 import { readPassphrase } from '../participants.ts';
@@ -18,10 +20,10 @@ export const runCommandOfCeremony: Command = {
   noun: 'ceremony',
   verb: 'run',
   summary: 'Runs an approved ceremony: each step is written down, done, written down again and initialled.',
-  example: 'kmc ceremony run ceremonies/sm2-root --previous ceremonies/init --participant custodian-1=people/c1 ...',
+  example: 'kmc ceremony run ceremonies/sm2-root --previous ceremonies/kmc-init --inputs inputs --participant custodian-1=people/c1 ...',
   positionals: ['DIR'],
   options: {
-    inputs: INPUTS_OPTION,
+    inputs: { ...INPUTS_OPTION, help: 'folder of the inputs that the file names (default: inputs in DIR)' },
     previous: PREVIOUS_OPTION,
     participant: PARTICIPANT_OPTION,
     'witness-time': { type: 'string', value: 'TIME', help: 'what the witness reads from the clock on the wall' },
@@ -35,14 +37,16 @@ export const runCommandOfCeremony: Command = {
   async run(input, context) {
     const [dir = ''] = input.positionals;
     const read = readApproved(context, dir);
-    const planned = makePlan(context, input, read, dir);
+    const site = context.ceremonySite();
+    const folder = site.folder(dir);
+    requireApprovedPlan(folder, read.file);
+    const planned = makePlan(context, input, read, join(dir, 'inputs'));
     const service = await serviceOf(context, read.file);
     const engine = service?.engine ?? context.engine;
-    const site = context.ceremonySite();
     const ports = {
       engine,
       clock: { now: () => new Date() },
-      folder: site.folder(dir),
+      folder,
       openKeystoreFiles: () => site.openKeystoreFiles(),
       ...(service === undefined ? {} : { service }),
     };

@@ -6,7 +6,7 @@ import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
 import { ceremonyFileBody } from '../../domain/ceremony/ceremony-file.ts';
 import type { BundleFinding, VerifiedBundle } from '../../domain/ceremony/verify-bundle.ts';
 import { digestWords } from '../../domain/digest-words.ts';
-import { verifyCeremony } from '../../flows/ceremonies/verify-ceremony.ts';
+import { verifyCeremony, type Anchored } from '../../flows/ceremonies/verify-ceremony.ts';
 import type { Command, Outcome } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readNamedFile } from '../named-file.ts';
@@ -15,14 +15,14 @@ export const verifyCommand: Command = {
   noun: 'ceremony',
   verb: 'verify',
   summary: 'Verifies a closed bundle offline, with nothing but its files.',
-  example: 'kmc ceremony verify demo/ceremony/sm2-root --anchor demo/ceremony/init/outputs/admin-ca.cer',
+  example: 'kmc ceremony verify demo/ceremony/sm2-root --anchor demo/ceremony/kmc-init/outputs/admin-ca.cer',
   positionals: ['DIR'],
   options: {
     anchor: {
       type: 'string',
       multiple: true,
       value: 'FILE',
-      help: 'certificate of the administrator CA (PEM or DER): the people must lead to it',
+      help: 'certificate of the administrator CA (PEM or DER): the people must lead to it, or kmc-init have made it',
     },
     'allow-deviations': { type: 'boolean', help: 'a ceremony with deviations verifies too' },
   },
@@ -36,7 +36,7 @@ export const verifyCommand: Command = {
     const verdict = verifyCeremony(folder, { anchors, allowDeviations: input.flag('allow-deviations') });
     if (verdict.bundle === undefined) return refused(verdict.findings);
     const findings = fileFindings(dir, verdict.bundle);
-    return findings.length > 0 ? refused(findings) : accepted(verdict.bundle);
+    return findings.length > 0 ? refused(findings) : accepted(verdict.bundle, verdict.anchored);
   },
 };
 
@@ -55,7 +55,16 @@ function refused(findings: readonly BundleFinding[]): Outcome {
   };
 }
 
-function accepted({ plan, closing, digest, seats, transcript }: VerifiedBundle): Outcome {
+/** What was found out about who the people are. */
+const ANCHORED: Readonly<Record<Anchored, string>> = {
+  people: 'the certificate of everybody who signed leads to the anchor',
+  authority:
+    'the anchor is the administrator CA that this ceremony made; its people signed with the self-made certificates that ' +
+    'the file names by fingerprint',
+  nothing: 'warning: nothing was held against an administrator CA; compare the people, or pin it with --anchor',
+};
+
+function accepted({ plan, closing, digest, seats, transcript }: VerifiedBundle, anchored: Anchored): Outcome {
   const people = seats.map(({ seat, certificate }) => `${seat}: ${certificate.subject.text}`);
   return {
     json: {
@@ -66,12 +75,14 @@ function accepted({ plan, closing, digest, seats, transcript }: VerifiedBundle):
       records: transcript.records.length,
       closedAt: closing.closedAt,
       signedBy: people,
+      anchored,
     },
     text: [
       `verified: ${plan.ceremony} (${plan.type}), closed ${closing.closedAt}, ${transcript.records.length} records`,
       `bundle ${digest}`,
       digestWords(digest).join(' '),
       ...people,
+      ANCHORED[anchored],
     ].join('\n'),
   };
 }

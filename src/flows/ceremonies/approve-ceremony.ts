@@ -1,7 +1,7 @@
 import type { CryptoEngine } from '../../crypto/engine.ts';
 import { approvalFile, BUNDLE } from '../../domain/ceremony/bundle-files.ts';
 import type { CeremonyFile } from '../../domain/ceremony/ceremony-file.ts';
-import { encodePlan, type CeremonyPlan } from '../../domain/ceremony/plan.ts';
+import { encodePlan, planHash, readPlan, type CeremonyPlan } from '../../domain/ceremony/plan.ts';
 import { encodeSeatSignature, readSeatSignature } from '../../domain/ceremony/seat-signature.ts';
 import { verifySeats } from '../../domain/ceremony/verify-signatures.ts';
 import { KmcError } from '../../errors.ts';
@@ -63,7 +63,11 @@ export function requirePlanned(folder: CeremonyFolder, plan: CeremonyPlan): void
  * Requires the approvals of k custodians over the plan.
  * @throws KmcError E_SIGNATURE, E_FORBIDDEN, E_SAME_PERSON, E_QUORUM.
  */
-export function requireApprovals(folder: CeremonyFolder, { plan, hash }: PlannedCeremony, file: CeremonyFile): void {
+export function requireApprovals(
+  folder: CeremonyFolder,
+  { plan, hash }: Pick<PlannedCeremony, 'plan' | 'hash'>,
+  file: CeremonyFile,
+): void {
   const { quorum } = file;
   verifySeats(approvalsIn(folder), {
     purpose: 'approval',
@@ -72,6 +76,17 @@ export function requireApprovals(folder: CeremonyFolder, { plan, hash }: Planned
     quorum,
     needed: { custodian: quorum.k },
   });
+}
+
+/**
+ * Requires that the plan in the folder was approved, before anything is read that it would be made from again.
+ * @throws KmcError as requireApprovals; E_QUORUM also without a plan.
+ */
+export function requireApprovedPlan(folder: CeremonyFolder, file: CeremonyFile): void {
+  const stored = folder.read(BUNDLE.plan);
+  if (stored === undefined) throw new KmcError('E_QUORUM', 'Nobody has approved this ceremony yet.');
+  const plan = readPlan(stored);
+  requireApprovals(folder, { plan, hash: planHash(plan) }, file);
 }
 
 function approvalsIn(folder: CeremonyFolder) {

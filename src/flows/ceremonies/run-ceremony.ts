@@ -41,7 +41,7 @@ const CLOCK_TOLERANCE_SECONDS = 300;
  * Runs an approved ceremony: each step is written down before and after it is done, and initialled by the witness (C9 to
  * C11). Close it afterwards.
  * @throws KmcError E_SIGNATURE (plan hash differs), E_QUORUM (too few approvals), E_TIME (window, clock), E_FORBIDDEN (a
- * seat is empty), E_EXISTS (it was run before, or an output is there), and what a step refuses: the transcript then ends
+ * seat is empty), E_EXISTS (it was run before, or an output is there), E_LINT (a private key in its folder), and what a step refuses: the transcript then ends
  * with a failed result.
  */
 export async function runCeremony(ports: CeremonyRunPorts, input: RunCeremonyInput): Promise<CeremonyOutcome> {
@@ -109,6 +109,9 @@ function requireNew({ folder }: CeremonyRunPorts, { plan }: PlannedCeremony): vo
   if (folder.read(BUNDLE.transcript) !== undefined) {
     throw new KmcError('E_EXISTS', 'This ceremony was begun already: it has a transcript.');
   }
+  if (plan.inputs.some(({ name, secret }) => secret && folder.read(inputFile(name)) !== undefined)) {
+    throw new KmcError('E_LINT', 'A private key lies in the folder of the ceremony: no bundle holds one. Move it away.');
+  }
   const present = [...folder.files().keys()].filter((name) => name.startsWith(outputFile('')));
   if (present.length === 0) return;
   throw new KmcError(
@@ -140,7 +143,8 @@ class Journal {
     folder.create(BUNDLE.deviations, Buffer.alloc(0));
     for (const entry of plan.inputs) {
       const bytes = inputs.get(entry.name);
-      if (!entry.secret && bytes !== undefined) folder.create(inputFile(entry.name), bytes);
+      const stands = bytes !== undefined && folder.read(inputFile(entry.name))?.equals(bytes) === true;
+      if (!entry.secret && bytes !== undefined && !stands) folder.create(inputFile(entry.name), bytes);
     }
     const files = [...folder.files()].map(([name, bytes]) => ({ name, sm3: createDigests(bytes).sm3 }));
     this.#write({

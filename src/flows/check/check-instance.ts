@@ -17,7 +17,7 @@ export interface InvariantResult {
   readonly checked: number;
   /** Empty when it holds. */
   readonly violations: readonly string[];
-  /** Why it could not be looked at in full, e.g. that the keystore is sealed. */
+  /** Why it could not be looked at in full, e.g. that this process holds no shares of the keystore. */
   readonly limit?: string;
 }
 
@@ -101,7 +101,7 @@ async function checkEscrow(ports: CheckPorts, reader: Reader): Promise<Invariant
       if (fault !== undefined) blobs.add(fault);
     }
   }
-  const limit = open ? undefined : 'the keystore is sealed: no blob was opened';
+  const limit = open ? undefined : 'not opened: this command holds no shares';
   return [
     pairs.result('I1', 'every encryption certificate has one escrowed key over the same public key'),
     blobs.result('I9', 'every escrowed key opens under its stated key-encryption key', limit),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CommandContext } from '../../cli/command.ts';
 import type { PersonCaller } from '../../domain/caller.ts';
 import type { RoleName } from '../../domain/roles.ts';
 import { KmcError } from '../../errors.ts';
@@ -60,13 +61,23 @@ async function issuingRequest(stage: DevelopmentStage, instance: OpenedInstance)
 /**
  * Makes a development instance: the first ceremony with the people of its template, an SM2 root and an issuing CA. The
  * service keystore is open afterwards.
+ * @param progress told of every person and every step of a ceremony.
  * @throws KmcError as the ceremonies.
  */
-export async function makeDevelopmentInstance(stage: DevelopmentStage, instance: OpenedInstance): Promise<void> {
-  await stage.makePeople(developmentCast());
-  await stage.hold('kmc-init');
+export async function makeDevelopmentInstance(
+  stage: DevelopmentStage,
+  instance: OpenedInstance,
+  progress: CommandContext['progress'] = () => undefined,
+): Promise<void> {
+  const hold = (ceremony: string, inputs: ReadonlyMap<string, Buffer> = new Map()) =>
+    stage.hold(ceremony, {
+      inputs,
+      progress: (done, total, text) => progress(`ceremony ${ceremony}, ${text}`, done, total),
+    });
+  await stage.makePeople(developmentCast(), (done, total) => progress('people and their keys', done, total));
+  await hold('kmc-init');
   await stage.unseal();
-  await stage.hold('ca-root');
+  await hold('ca-root');
   await stage.import('sm2-root');
   const csr = await issuingRequest(stage, instance);
   const root = readFileSync(join(stage.bundleOf('sm2-root'), 'outputs', 'sm2-root.cer'));
@@ -74,6 +85,6 @@ export async function makeDevelopmentInstance(stage: DevelopmentStage, instance:
     ['sm2-root.cer', root],
     [`${ISSUING_CA}.csr`, csr],
   ]);
-  await stage.hold('ca-issuing', { inputs });
+  await hold('ca-issuing', inputs);
   await stage.import(ISSUING_CA);
 }

@@ -80,7 +80,8 @@ export class DevelopmentStage {
   }
 
   /** Makes the key and self-signed certificate of each member; one passphrase file for all, as `passphrase.txt`. */
-  async makePeople(cast: readonly CastMember[]): Promise<void> {
+  async makePeople(cast: readonly CastMember[], progress?: (done: number, total: number) => void): Promise<void> {
+    let done = 0;
     const passphrase = Buffer.from(randomBytes(PASSPHRASE_OCTETS).toString('base64url'));
     writeFileSync(this.passphraseFile, passphrase, { mode: 0o600, flag: 'wx' });
     // The key derivation of each file runs in the thread pool: all of them at once.
@@ -88,6 +89,8 @@ export class DevelopmentStage {
       cast.map(async ({ folder, ...person }) => {
         await makePersonFolder(this.#options.instance, person, this.folderOf(folder), passphrase);
         writeFileSync(join(this.folderOf(folder), PERSON_FILES.passphrase), passphrase, { mode: 0o600 });
+        done += 1;
+        progress?.(done, cast.length);
       }),
     );
     await this.loadPeople();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -152,13 +152,15 @@ forEachDatabase('reading the audit log', (fixture) => {
     await refusal('E_EXISTS', exportAudit({ source: source(), folder: createAuditFolder(directory) }));
   });
 
-  it('a log pulled over HTTP is the same copy', async () => {
-    await grow(270);
-    const directory = join(folder, 'copy');
-    const asked: string[] = [];
-    const client: KmcClient = {
+  /** The service as a client sees it; `refused` is answered as to somebody without the role. */
+  function clientOf(asked: string[], refused?: string): KmcClient {
+    return {
       async send(_method, target) {
         asked.push(target);
+        if (refused !== undefined && target.includes(refused)) {
+          const problem = { code: 'E_FORBIDDEN', detail: 'The role does not allow this.' };
+          return { status: 403, headers: {}, body: Buffer.from(JSON.stringify(problem)) };
+        }
         return { status: 200, headers: {}, body: await answer(target.replace('/api/v1/audit/', '')) };
       },
       json: () => Promise.reject(new Error('not asked')),
@@ -177,8 +179,26 @@ forEachDatabase('reading the audit log', (fixture) => {
       };
       return Buffer.from((await texts[path]!()) ?? '');
     }
+  }
+
+  it('a log pulled over HTTP is the same copy', async () => {
+    await grow(270);
+    const directory = join(folder, 'copy');
+    const asked: string[] = [];
+    const client = clientOf(asked);
     const { exitCode, report } = await runAuditPull(client, { directory });
     expect(exitCode, auditReportText(report)).to.equal(0);
     expect(asked).to.include('/api/v1/audit/tile/entries/001.p/14');
+    await refusal('E_EXISTS', runAuditPull(client, { directory }));
+  });
+
+  it('a pull that is refused half-way leaves nothing behind and can be tried again', async () => {
+    await grow(270);
+    const directory = join(folder, 'copy');
+    for (const refused of ['tile/entries/001', 'tile/0/', 'checkpoints?after']) {
+      await refusal('E_FORBIDDEN', runAuditPull(clientOf([], refused), { directory }));
+      expect(readdirSync(folder), refused).to.deep.equal([]);
+    }
+    expect((await runAuditPull(clientOf([]), { directory })).exitCode).to.equal(0);
   });
 });

@@ -41,7 +41,7 @@ forEachDatabase('checkInstance', (fixture) => {
     const results = await checkInstance(test().instance);
     expect(results.find(({ id }) => id === 'I9')).to.include({
       checked: 0,
-      limit: 'the keystore is sealed: no blob was opened',
+      limit: 'not opened: this command holds no shares',
     });
     expect(await broken()).to.deep.equal([]);
   });
