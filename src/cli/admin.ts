@@ -50,7 +50,7 @@ const keygen: Command = {
   verb: 'keygen',
   summary: 'Makes a personal SM2 key, encrypted under a passphrase, and a self-signed certificate over it.',
   example:
-    'kmc admin keygen --id p-owner-1 --name "Li Hua" --unit "PKI office" --organisation "Centre" --out people/owner-1',
+    'kmc admin keygen --id p-owner-1 --name "CA Owner 1" --unit "PKI office" --organisation "Centre" --out people/owner-1',
   options: {
     id: { type: 'string', required: true, value: 'ID', help: 'id of the person' },
     name: { type: 'string', required: true, value: 'TEXT', help: 'name of the person' },

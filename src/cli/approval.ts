@@ -135,9 +135,7 @@ export const commands: readonly Command[] = [
       const decision: unknown = parseStrictJson(readNamedFile(input.positionals[0] ?? '', 'decision'));
       const body = isObject(decision) && isObject(decision['body']) ? decision['body'] : {};
       const id = typeof body['requestId'] === 'string' ? body['requestId'] : '';
-      const answer = await (
-        await context.client()
-      ).json('POST', requestPath(id, '/approvals'), decision);
+      const answer = await (await context.client()).json('POST', requestPath(id, '/approvals'), decision);
       return { json: answer, text: `request ${id}: ${isObject(answer) ? String(answer['state']) : ''}` };
     },
   },

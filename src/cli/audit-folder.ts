@@ -1,6 +1,15 @@
 /** The folder that an export of the audit log is: written by pull and export, read by verify. */
-import { randomBytes } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, promises, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  promises,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { TileFile } from '../domain/audit/verify-tiles.ts';
 import { KmcError } from '../errors.ts';
@@ -47,13 +56,15 @@ export function createAuditFolder(directory: string): AuditFolder {
 export async function makeFolderWhole(directory: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
   const taken = () => new KmcError('E_EXISTS', `There is something of that name already: ${directory}`);
   if (existsSync(directory)) throw taken();
-  const unfinished = `${resolve(directory)}.unfinished-${randomBytes(6).toString('hex')}`;
+  let unfinished: string | undefined;
   try {
+    mkdirSync(dirname(resolve(directory)), { recursive: true });
+    unfinished = mkdtempSync(`${resolve(directory)}.unfinished-`);
     await fill(unfinished);
     if (existsSync(directory)) throw taken();
     renameSync(unfinished, directory);
   } catch (cause) {
-    rmSync(unfinished, { recursive: true, force: true });
+    if (unfinished !== undefined) rmSync(unfinished, { recursive: true, force: true });
     if (cause instanceof Error && 'syscall' in cause) {
       throw new KmcError('E_STORAGE', `The folder cannot be written: ${directory}`, { cause });
     }

@@ -6,6 +6,7 @@ import { parseCertificate, sm3Fingerprint, type Certificate } from '../x509/cert
 import { parseCertificateList } from '../x509/crl.ts';
 import { certificateFindings } from '../x509/lint/lint-tbs-certificate.ts';
 import { ALL_KINDS, isCertificateKind } from '../x509/lint/certificate-kinds.ts';
+import type { PathReason, PathRule } from '../x509/path/path-reason.ts';
 import { PATH_PURPOSES, validatePath, type PathPurpose } from '../x509/path.ts';
 import { table, type Command, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
@@ -66,6 +67,16 @@ function isPurpose(name: string): name is PathPurpose {
   return Object.hasOwn(PATH_PURPOSES, name);
 }
 
+/** What helps against a reason, where an option does. */
+const ADVICE: Readonly<Partial<Record<PathRule, string>>> = {
+  'crl-missing': 'give the CRL of its issuer with another --crl',
+};
+
+function reasonText({ rule, subject, detail }: PathReason): string {
+  const advice = ADVICE[rule];
+  return `  ${rule}: ${detail}${advice === undefined ? '' : `: ${advice}`} (${subject})`;
+}
+
 async function verify(input: CommandInput): Promise<Outcome> {
   const purpose = input.text('purpose') ?? 'any';
   if (!isPurpose(purpose)) {
@@ -94,7 +105,7 @@ async function verify(input: CommandInput): Promise<Outcome> {
     json: { valid: verdict.valid, path, reasons },
     text: verdict.valid
       ? ['valid', ...path.map((subject, depth) => `  ${depth} ${subject}`)].join('\n')
-      : ['not valid', ...reasons.map(({ rule, subject, detail }) => `  ${rule}: ${detail} (${subject})`)].join('\n'),
+      : ['not valid', ...reasons.map(reasonText)].join('\n'),
   };
 }
 

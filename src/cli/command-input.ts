@@ -51,7 +51,9 @@ function optionFault(
   if (spec.type === 'boolean') return value === undefined ? undefined : `--${name} takes no value`;
   if (value === undefined) return `--${name} needs a value`;
   const looksLikeOption = inlineValue !== true && value.startsWith('-') && value !== '-';
-  return looksLikeOption ? `--${name} needs a value; one that begins with a hyphen is written --${name}=VALUE` : undefined;
+  return looksLikeOption
+    ? `--${name} needs a value; one that begins with a hyphen is written --${name}=VALUE`
+    : undefined;
 }
 
 /** Parses the arguments of a command, without noun and verb. @throws KmcError E_USAGE. */

@@ -191,7 +191,7 @@ async function enroll(input: CommandInput, context: CommandContext): Promise<Out
 const REGISTER: Command = {
   noun: 'device',
   verb: 'register',
-  summary: 'registers a device in your region',
+  summary: 'Registers a device in your region.',
   example:
     'kmc device register --id gw-1 --vendor V --model M --serial S1 --region 110000 --unit U --organization O --common-name "gw 1" --dns gw-1.example.cn --key ra.key.pem --cert ra.crt.pem',
   options: {
@@ -214,7 +214,7 @@ const REGISTER: Command = {
 const ENROLL: Command = {
   noun: 'device',
   verb: 'enroll',
-  summary: 'as a device: makes its key, enrols, checks and keeps the answer; goes on where it was cut short',
+  summary: 'As a device: makes its key, enrols, checks and keeps the answer; goes on where it was cut short.',
   example:
     'kmc device enroll --registration gw-1.json --token-file gw-1.token --root sm2-root.pem --out gw-1/ --passphrase-file gw-1.pass',
   options: {
@@ -237,7 +237,7 @@ export const commands: readonly Command[] = [
   {
     noun: 'device',
     verb: 'token',
-    summary: 'issues the one-time token of a device that somebody else registered',
+    summary: 'Issues the one-time token of a device that somebody else registered.',
     example: 'kmc device token gw-1 --token-out gw-1.token --in-person --key ra2.key.pem --cert ra2.crt.pem',
     positionals: ['DEVICE'],
     options: {
@@ -250,7 +250,7 @@ export const commands: readonly Command[] = [
   {
     noun: 'device',
     verb: 'revoke-token',
-    summary: 'makes an unused token worthless',
+    summary: 'Makes an unused token worthless.',
     example: 'kmc device revoke-token gw-1 tok-0123 --key ra.key.pem --cert ra.crt.pem',
     positionals: ['DEVICE', 'TOKEN'],
     run: revokeToken,
@@ -259,7 +259,7 @@ export const commands: readonly Command[] = [
   {
     noun: 'device',
     verb: 'status',
-    summary: 'shows a device and its certificates',
+    summary: 'Shows a device and its certificates.',
     example: 'kmc device status gw-1 --key ra.key.pem --cert ra.crt.pem',
     positionals: ['DEVICE'],
     run: status,
@@ -267,7 +267,7 @@ export const commands: readonly Command[] = [
   {
     noun: 'device',
     verb: 'list',
-    summary: 'lists devices',
+    summary: 'Lists devices.',
     example: 'kmc device list --region 110000 --status in-service --key ra.key.pem --cert ra.crt.pem',
     options: {
       region: { type: 'string', value: 'CODE', help: 'only this region' },

@@ -1,9 +1,11 @@
 /** `kmc request`: acts that need approvals, proposed and executed through the service. */
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { errorOfAnswer } from '../agent/signed-client.ts';
+import { actionRule } from '../domain/action.ts';
 import { readApprovalFile } from '../domain/approval/file.ts';
 import { requestDigest } from '../domain/approval/request.ts';
 import { isObject } from '../domain/signed-body.ts';
+import { HANDLED_ACTS } from '../flows/action-handlers.ts';
 import { answerText, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
@@ -12,10 +14,15 @@ import { canonicalRequest, requestForPeople, requestOfService, requestPath } fro
 
 const ID_ARGUMENT = ['ID'];
 
+/** Of each act: what it is done to, and what the JSON object of --params holds. All values are text. */
+const ACTS = [
+  'Acts, what they are done to, and the members of --params (every value is text; ? marks an optional one):',
+  ...HANDLED_ACTS.map(({ name, params }) => `  ${name.padEnd(27)} ${actionRule(name).target.padEnd(10)} ${params}`),
+];
+
 function idOf(input: CommandInput): string {
   return input.positionals[0] ?? '';
 }
-
 
 async function show(input: CommandInput, context: CommandContext): Promise<Outcome> {
   const { answer, request } = await requestOfService(await context.client(), idOf(input));
@@ -28,7 +35,9 @@ async function show(input: CommandInput, context: CommandContext): Promise<Outco
     requestForPeople(request),
     `state    ${answerText(answer, 'state')}`,
     ...(rows.length === 0 ? [] : [table(['PERSON', 'ROLE', 'DECISION', 'AT'], rows)]),
-    ...(out === undefined ? [] : [`request written to ${out}: kmc approval sign ${out} --role ... --out decision.json`]),
+    ...(out === undefined
+      ? []
+      : [`request written to ${out}: kmc approval sign ${out} --role ... --out decision.json`]),
   ];
   return { json: answer, text: parts.join('\n\n') };
 }
@@ -50,11 +59,12 @@ export const commands: readonly Command[] = [
   {
     noun: 'request',
     verb: 'create',
-    summary: 'Proposes an act that needs approvals.',
+    summary: 'Proposes an act that needs approvals. The end of this help lists the acts and their parameters.',
+    details: ACTS,
     example:
       'kmc request create --op authority.create-issuing --target sm2-issuing --params params.json --reason "..."',
     options: {
-      op: { type: 'string', value: 'ACT', required: true, help: 'an act of the action table, e.g. person.grant-role' },
+      op: { type: 'string', value: 'ACT', required: true, help: 'an act of the list below, e.g. person.grant-role' },
       target: { type: 'string', value: 'ID', required: true, help: 'what it is done to' },
       params: { type: 'string', value: 'FILE', required: true, help: 'JSON object with the parameters' },
       reason: { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' },
@@ -91,7 +101,8 @@ export const commands: readonly Command[] = [
   {
     noun: 'request',
     verb: 'show',
-    summary: 'Shows what is asked, with digest and words, and how it stands; --out writes what `kmc approval sign` takes.',
+    summary:
+      'Shows what is asked, with digest and words, and how it stands; --out writes what `kmc approval sign` takes.',
     example: 'kmc request show rq-01j... --out request.json --key me.key.pem --cert me.crt.pem',
     positionals: ID_ARGUMENT,
     options: { out: { type: 'string', value: 'FILE', help: 'new file for the canonical JSON of the request' } },

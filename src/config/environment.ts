@@ -34,6 +34,8 @@ export interface Environment {
   readonly authorities: readonly string[];
   /** Folder of the policy files, absolute. */
   readonly policies: string;
+  /** Whether this process signs checkpoints: exactly one of those that share a database does. */
+  readonly auditSigner: boolean;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Address of the service that the command line talks to. */
   readonly server: string | undefined;
@@ -69,6 +71,7 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   tlsListen: { variable: 'KMC_TLS_LISTEN', key: 'tls-listen' },
   authorities: { variable: 'KMC_AUTHORITIES', key: 'authorities' },
   policies: { variable: 'KMC_POLICIES', key: 'policies' },
+  auditSigner: { variable: 'KMC_AUDIT_SIGNER', key: 'audit-signer' },
   logLevel: { variable: 'KMC_LOG_LEVEL', key: 'log-level' },
   server: { variable: 'KMC_URL', key: 'url' },
   keyFile: { variable: 'KMC_KEY', key: 'key' },
@@ -118,6 +121,10 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
   tlsListen: listenAddress.prefault('127.0.0.1:8443'),
   authorities: authorityList.prefault(''),
   policies: path.optional(),
+  auditSigner: z
+    .enum(['yes', 'no'])
+    .default('yes')
+    .transform((word) => word === 'yes'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   server: z
     .string()
@@ -214,10 +221,10 @@ const HOME_FILE: SettingsFile = { name: 'kmc.yaml', required: false };
 const CONFIG_FILE: SettingsFile = { name: 'the file of --config', required: true };
 
 /** The keys and values of a settings file; empty when there is none and none is required. */
-function readSettingsFile(path: string, { name, required }: SettingsFile): ReadonlyMap<string, string> {
+function readSettingsFile(location: string, { name, required }: SettingsFile): ReadonlyMap<string, string> {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(path);
+    bytes = readFileSync(location);
   } catch (error) {
     if (!required && error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Map();
     const advice = required ? 'Name a file that is there.' : 'Check its permissions.';

@@ -1,5 +1,6 @@
 /** The acts that this service does once they are approved: one handler for each, in one table. */
-import type { ActionHandlers } from './approvals/action-handler.ts';
+import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
+import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { revokeCertificates } from './certificates/revoke-certificates.ts';
@@ -13,21 +14,55 @@ import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
 
+interface HandledAct {
+  /** The parameters, for people: a question mark marks an optional one. */
+  readonly params: string;
+  readonly handler: (instance: Instance) => ActionHandler;
+}
+
+const PERSON = 'name, unit, organisation, region?, roles (list of {role, region?}), certificate (base64 of DER)';
+
+const HANDLED = {
+  'authority.create-issuing': { params: 'commonName, organization', handler: createIssuingKey },
+  'authority.revoke': {
+    params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
+    handler: () => revokeAuthority(),
+  },
+  'certificate.revoke-bulk': {
+    params: 'count (1 to 500), reason, certificates (list of ids)',
+    handler: () => revokeCertificates('certificate.revoke-bulk'),
+  },
+  'certificate.revoke-mass': {
+    params: 'count (above 500), reason, certificates (list of ids)',
+    handler: () => revokeCertificates('certificate.revoke-mass'),
+  },
+  'device.register-batch': {
+    params: 'region, count, devices (list of registrations, as POST /api/v1/devices takes them but without region)',
+    handler: registerDeviceBatch,
+  },
+  'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'person.appoint': { params: PERSON, handler: (instance) => appointPerson(instance, 'operating') },
+  'person.appoint-auditor': { params: PERSON, handler: (instance) => appointPerson(instance, 'audit') },
+  'person.enable': { params: 'none', handler: () => enablePerson() },
+  'person.grant-role': { params: 'role, region?', handler: grantRole },
+  'person.replace-certificate': {
+    params: 'certificate (base64 of DER), reason (superseded, keyCompromise, affiliationChanged)',
+    handler: replaceCertificate,
+  },
+  'person.revoke-role': { params: 'role, region?', handler: revokeRole },
+  'policy.change': { params: 'digest (sm3:...), version; the target is policy-set', handler: changePolicyHandler },
+} as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
+
+/** The acts that this service does, with their parameters as a person writes them. */
+export const HANDLED_ACTS: readonly { readonly name: ActionName; readonly params: string }[] = ACTION_NAMES.flatMap(
+  (name) => (isHandled(name) ? [{ name, params: HANDLED[name].params }] : []),
+);
+
 /** The handlers of an instance. An act that is not here is refused when it is proposed (E_USAGE). */
 export function actionHandlers(instance: Instance): ActionHandlers {
-  return {
-    'authority.create-issuing': createIssuingKey(instance),
-    'authority.revoke': revokeAuthority(),
-    'certificate.revoke-bulk': revokeCertificates('certificate.revoke-bulk'),
-    'certificate.revoke-mass': revokeCertificates('certificate.revoke-mass'),
-    'device.register-batch': registerDeviceBatch(instance),
-    'device.register-marked': registerMarkedDevice(),
-    'person.appoint': appointPerson(instance, 'operating'),
-    'person.appoint-auditor': appointPerson(instance, 'audit'),
-    'person.enable': enablePerson(),
-    'person.grant-role': grantRole(instance),
-    'person.replace-certificate': replaceCertificate(instance),
-    'person.revoke-role': revokeRole(instance),
-    'policy.change': changePolicyHandler(instance),
-  };
+  return Object.fromEntries(Object.entries(HANDLED).map(([name, { handler }]) => [name, handler(instance)]));
+}
+
+function isHandled(name: ActionName): name is keyof typeof HANDLED {
+  return Object.hasOwn(HANDLED, name);
 }

@@ -86,7 +86,7 @@ function auditOf(parts: AuditParts): InstanceAudit {
       return ports;
     },
     async signer() {
-      if (keystore.state !== 'UNSEALED') return undefined;
+      if (!environment.auditSigner || keystore.state !== 'UNSEALED') return undefined;
       return { origin, key: await keystore.caKey(AUDIT_LOG_KEY) };
     },
   };

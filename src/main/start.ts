@@ -67,7 +67,7 @@ async function announceTls(service: RunningService, signal: AbortSignal, say: (t
 /** Unseals what can be unsealed here, says where the service is, and waits for its end. */
 async function attend(context: CommandContext, service: RunningService, stage?: DevelopmentStage): Promise<void> {
   // With --json standard output belongs to the one value at the end.
-  const say = context.json ? context.io.err : context.io.out;
+  const say = (text: string) => (context.json ? context.io.err(text) : context.io.out(text));
   const stopped = untilStopped(service);
   // It may end while something else is awaited here; whoever awaits it is told.
   stopped.catch(() => undefined);

@@ -72,7 +72,9 @@ describe('kmc cert', () => {
     const [other] = GM_CRLS;
     if (other === undefined) throw new Error('there is no sample CRL');
     const crl = files.write('other.crl.pem', encodePem('X509 CRL', derOf(other)));
-    expect((await verify(leaf, '--crl', crl)).code).to.equal(4);
+    const missing = await verify(leaf, '--crl', crl);
+    expect(missing.code).to.equal(4);
+    expect(missing.out).to.contain('crl-missing').and.to.contain('give the CRL of its issuer with another --crl');
   });
 
   it('lints by kind: exit code 4 names rule and clause', async () => {

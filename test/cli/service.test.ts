@@ -127,7 +127,7 @@ forEachDatabase('kmc against a running service', (fixture) => {
     expect((await run(caOperatorOne, 'cert', 'revoke', sign.id, '--reason', 'superseded')).code).to.equal(0);
     expect((await run(caOperatorOne, 'cert', 'revoke', sign.id, '--reason', 'superseded')).code).to.equal(7);
     expect((await run(caOperatorOne, 'cert', 'revoke', 'cert-none', '--reason', 'superseded')).code).to.equal(5);
-    expect((await run(caOperatorOne, 'cert', 'revoke', enc.id, '--reason', 'boredom')).code).to.equal(4);
+    expect((await run(caOperatorOne, 'cert', 'revoke', enc.id, '--reason', 'boredom')).code).to.equal(2);
     expect((await run(raOne, 'cert', 'revoke', enc.id, '--reason', 'superseded')).code).to.equal(6);
   });
 
@@ -135,6 +135,14 @@ forEachDatabase('kmc against a running service', (fixture) => {
     const nowhere = await runKmc(['status', '--url', 'http://127.0.0.1:1', '--json']);
     expect(nowhere.code).to.equal(2);
     expect(nowhere.json()).to.include({ ok: false });
+    expect(nowhere.err).to.contain('http://127.0.0.1:1 ').and.to.contain('--url');
+  });
+
+  it('tells when the other side does not speak TLS', async () => {
+    const url = service.url.replace('http:', 'https:');
+    const wrong = await runKmc(['status', '--url', url]);
+    expect(wrong.code).to.equal(2);
+    expect(wrong.err).to.contain(url).and.to.contain('http or https');
   });
 
   function shareOf(member: CastMember): Buffer {

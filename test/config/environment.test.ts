@@ -94,7 +94,13 @@ describe('the environment', () => {
 
   it('lets the variables of the test suite and those of others pass', () => {
     expect(
-      codeOf({ KMC_SEED: '7', KMC_TEST_CRASH_POINTS: 'all', KMC_TEST_PG_URL: 'postgres://x', PATH: '/bin', MY_KMC_X: '1' }),
+      codeOf({
+        KMC_SEED: '7',
+        KMC_TEST_CRASH_POINTS: 'all',
+        KMC_TEST_PG_URL: 'postgres://x',
+        PATH: '/bin',
+        MY_KMC_X: '1',
+      }),
     ).to.equal(undefined);
   });
 

@@ -4,7 +4,13 @@ import { refusal } from '../crypto/refusal.ts';
 import { POLICIES } from './approval/cast.ts';
 
 const { regions } = POLICIES;
-const PARAMS = { name: 'Li Hua', unit: 'pki', organisation: 'kmc', roles: [{ role: 'ca-owner' }], certificate: 'AAEC' };
+const PARAMS = {
+  name: 'CA Owner 1',
+  unit: 'pki',
+  organisation: 'kmc',
+  roles: [{ role: 'ca-owner' }],
+  certificate: 'AAEC',
+};
 
 describe('an appointment', () => {
   it('is read with its roles and the octets of the certificate', () => {

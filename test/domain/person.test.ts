@@ -20,7 +20,7 @@ const ACCOUNT: Account = {
 };
 const PERSON: Person = {
   id: 'p-1',
-  name: '张三',
+  name: '管理员一',
   unit: '密钥处',
   organisation: '国家密钥管理中心',
   region: '110000',
@@ -79,7 +79,7 @@ describe('a person', () => {
     const { id, name, unit, organisation, region } = PERSON;
     const subject = parseName(encodeName(personSubject(PERSON)), 'E_CERT');
     expect(subjectPerson(subject)).to.deep.equal({ id, name, unit, organisation, region });
-    expect(subject.text).to.equal('serialNumber=p-1,CN=张三,ST=110000,OU=密钥处,O=国家密钥管理中心,C=CN');
+    expect(subject.text).to.equal('serialNumber=p-1,CN=管理员一,ST=110000,OU=密钥处,O=国家密钥管理中心,C=CN');
   });
 
   it('is not read from a subject in another form', () => {

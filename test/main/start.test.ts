@@ -52,8 +52,8 @@ function filesBelow(folder: string): string[] {
 
 describe('kmc start', function starts() {
   this.timeout(60_000);
-  const root = mkdtempSync(join(tmpdir(), 'kmc-start-'));
-  const home = join(root, 'home');
+  let root: string;
+  let home: string;
   const running: Started[] = [];
   const start = (folder: string, ...more: readonly string[]) => {
     const started = new Started(folder, ...more);
@@ -67,6 +67,10 @@ describe('kmc start', function starts() {
     for (const one of left) rmSync(join(copy, one), { recursive: true });
     return copy;
   };
+  before(() => {
+    root = mkdtempSync(join(tmpdir(), 'kmc-start-'));
+    home = join(root, 'home');
+  });
   after(() => {
     for (const one of running) one.kill();
     rmSync(root, { recursive: true, force: true });

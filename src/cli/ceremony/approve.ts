@@ -16,7 +16,8 @@ export const approveCommand: Command = {
   noun: 'ceremony',
   verb: 'approve',
   summary: 'Lets custodians sign the plan hash; the first approval puts file and plan into the folder of the ceremony.',
-  example: 'kmc ceremony approve 2026-11-sm2-root.yaml --dir ceremonies/sm2-root --participant custodian-1=people/c1',
+  example:
+    'kmc ceremony approve sm2-root.yaml --previous ceremonies/kmc-init --dir ceremonies/sm2-root --participant custodian-1=people/c1',
   positionals: ['FILE'],
   options: {
     inputs: INPUTS_OPTION,

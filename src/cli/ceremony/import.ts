@@ -1,4 +1,4 @@
-import { importCeremony } from '../../flows/ceremonies/import-ceremony.ts';
+import { importCeremony, type ImportedCeremony } from '../../flows/ceremonies/import-ceremony.ts';
 import { unsealForCommand } from '../unseal-here.ts';
 import type { Command } from '../command.ts';
 import { PARTICIPANT_OPTION } from './ceremony-input.ts';
@@ -16,10 +16,16 @@ export const importCommand: Command = {
     await unsealForCommand(context, instance, input.list('participant'));
     const folder = context.ceremonySite().folder(dir);
     const imported = await importCeremony({ ...instance, folder }, { type: 'system', id: 'kmc' });
-    const authorities = imported.authorities.join(', ') || 'none';
-    return {
-      json: imported,
-      text: `imported ${imported.ceremony} (${imported.digest}); authorities put into service: ${authorities}`,
-    };
+    return { json: imported, text: textOf(imported) };
   },
 };
+
+function textOf({ ceremony, type, digest, authorities, doneWhenHeld }: ImportedCeremony): string {
+  return [
+    `imported ${ceremony} (${type}): the bundle verifies and stands in the audit log`,
+    `bundle ${digest}`,
+    ...(authorities.length === 0 ? [] : [`authorities put into service: ${authorities.join(', ')}`]),
+    ...(doneWhenHeld.length === 0 ? [] : ['done in the service when the ceremony was held:']),
+    ...doneWhenHeld.map((step) => `  ${step}`),
+  ].join('\n');
+}

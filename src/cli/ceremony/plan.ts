@@ -7,7 +7,8 @@ export const planCommand: Command = {
   noun: 'ceremony',
   verb: 'plan',
   summary: 'Shows exactly what a ceremony will do, and its plan hash; writes nothing.',
-  example: 'kmc ceremony plan ceremonies/2026-11-sm2-root.yaml --previous ceremonies/kmc-init',
+  example:
+    'kmc ceremony plan ceremonies/2026-11-sm2-root.yaml --previous keystore/dev/DEVELOPMENT-ONLY/ceremonies/kmc-init',
   positionals: ['FILE'],
   options: { inputs: INPUTS_OPTION, previous: PREVIOUS_OPTION },
   async run(input, context) {

@@ -20,7 +20,8 @@ export const runCommandOfCeremony: Command = {
   noun: 'ceremony',
   verb: 'run',
   summary: 'Runs an approved ceremony: each step is written down, done, written down again and initialled.',
-  example: 'kmc ceremony run ceremonies/sm2-root --previous ceremonies/kmc-init --inputs inputs --participant custodian-1=people/c1 ...',
+  example:
+    'kmc ceremony run ceremonies/sm2-root --previous ceremonies/kmc-init --inputs inputs --participant custodian-1=people/c1 ...',
   positionals: ['DIR'],
   options: {
     inputs: { ...INPUTS_OPTION, help: 'folder of the inputs that the file names (default: inputs in DIR)' },

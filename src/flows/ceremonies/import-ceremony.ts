@@ -1,10 +1,11 @@
 import { auditActor, type Caller } from '../../domain/caller.ts';
 import { createDigests } from '../../crypto/digests.ts';
 import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
+import type { CeremonyPlan } from '../../domain/ceremony/plan.ts';
 import { plannedSteps } from '../../domain/ceremony/planned-file.ts';
 import { ceremonyTypeRule } from '../../domain/ceremony/ceremony-types.ts';
 import { SEAT_ROLES } from '../../domain/ceremony/seats.ts';
-import { isStepKind } from '../../domain/ceremony/step-kinds.ts';
+import { isStepKind, stepKindRule } from '../../domain/ceremony/step-kinds.ts';
 import type { VerifiedBundle } from '../../domain/ceremony/verify-bundle.ts';
 import { newId } from '../../domain/id.ts';
 import { accountInForce, rolesOf } from '../../domain/person.ts';
@@ -25,10 +26,13 @@ export type ImportCeremonyPorts = Pick<
 
 export interface ImportedCeremony {
   readonly ceremony: string;
+  readonly type: string;
   /** `sm3:<hex>` of the bundle. */
   readonly digest: string;
-  /** Ids of the authorities that it put into service. */
+  /** Ids of the authorities that the import put into service. */
   readonly authorities: readonly string[];
+  /** Of a ceremony that wrote into the service while it ran: the steps that did, as the plan words them. */
+  readonly doneWhenHeld: readonly string[];
 }
 
 /**
@@ -82,7 +86,12 @@ export async function importCeremony(ports: ImportCeremonyPorts, caller: Caller)
       at,
     );
   });
-  return { ceremony: plan.ceremony, digest, authorities };
+  return { ceremony: plan.ceremony, type: plan.type, digest, authorities, doneWhenHeld: doneWhenHeld(plan) };
+}
+
+function doneWhenHeld({ type, steps }: CeremonyPlan): string[] {
+  if (ceremonyTypeRule(type)?.service !== true) return [];
+  return steps.filter((step) => typeof stepKindRule(step.do)?.needs === 'string').map((step) => step.text);
 }
 
 async function requireNew(reader: Reader, ceremony: string): Promise<void> {

@@ -110,7 +110,10 @@ function requireNew({ folder }: CeremonyRunPorts, { plan }: PlannedCeremony): vo
     throw new KmcError('E_EXISTS', 'This ceremony was begun already: it has a transcript.');
   }
   if (plan.inputs.some(({ name, secret }) => secret && folder.read(inputFile(name)) !== undefined)) {
-    throw new KmcError('E_LINT', 'A private key lies in the folder of the ceremony: no bundle holds one. Move it away.');
+    throw new KmcError(
+      'E_LINT',
+      'A private key lies in the folder of the ceremony: no bundle holds one. Move it away.',
+    );
   }
   const present = [...folder.files().keys()].filter((name) => name.startsWith(outputFile('')));
   if (present.length === 0) return;

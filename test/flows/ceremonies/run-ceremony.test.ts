@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { verifySeats } from '../../../src/domain/ceremony/verify-signatures.ts';
+import { planHash } from '../../../src/domain/ceremony/plan.ts';
 import { approveCeremony } from '../../../src/flows/ceremonies/approve-ceremony.ts';
 import { closeCeremony } from '../../../src/flows/ceremonies/close-ceremony.ts';
 import type { Participant } from '../../../src/flows/ceremonies/participant.ts';
@@ -139,6 +140,17 @@ describe('flows/ceremonies/run-ceremony', function runTests() {
     const attempt = await approved();
     workshop.ports(attempt.name).folder.create(`outputs/${attempt.name}.cer`, Buffer.from('older'));
     expect((await refusalFrom(run(attempt, EVERYBODY)))?.code).to.equal('E_EXISTS');
+    expect(rootKeys()).to.deep.equal([]);
+  });
+
+  it('does not begin when a private key lies in its folder, where it would become part of the bundle', async () => {
+    const { name, prepared, planned } = await approved([]);
+    const key = { name: 'key.p12', sm3: `sm3:${'0'.repeat(64)}`, secret: true };
+    const plan = { ...planned.plan, inputs: [key] };
+    const keyed = { ...planned, plan, hash: planHash(plan) };
+    await approveCeremony(workshop.ports(name), keyed, prepared.bytes, named(CUSTODIANS));
+    workshop.ports(name).folder.create('inputs/key.p12', Buffer.from('a key'));
+    expect((await refusalFrom(run({ name, prepared, planned: keyed }, EVERYBODY)))?.code).to.equal('E_LINT');
     expect(rootKeys()).to.deep.equal([]);
   });
 
