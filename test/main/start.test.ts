@@ -1,12 +1,25 @@
 /** `kmc start` as a process of its own, over one development instance that the first test makes. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SETTINGS = /^KMC_/;
+/** Milliseconds in which a started service has signed what its start wrote. */
+const SIGNING_TIME = 4000;
 
 class Started {
   out = '';
@@ -32,6 +45,13 @@ class Started {
       return true;
     };
     if ((await Promise.race([seen(), this.ended])) !== true) throw new Error(`it ended: ${this.err}`);
+  }
+
+  /** Number of events under the newest signed checkpoint. */
+  async checkpointSize(): Promise<number> {
+    const address = /http:\/\/127\.0\.0\.1:\d+/.exec(this.out)?.[0] ?? '';
+    const answer = await fetch(`${address}/api/v1/audit/checkpoint`);
+    return Number((await answer.text()).split('\n')[1]);
   }
 
   async stop(): Promise<number | null> {
@@ -101,6 +121,25 @@ describe('kmc start', function starts() {
     expect(service.out).to.not.contain('https');
     expect(existsSync(join(byHand, 'kmc.yaml')) || existsSync(join(byHand, 'DEVELOPMENT-ONLY'))).to.equal(false);
     expect(filesBelow(join(byHand, 'service'))).to.deep.equal(before);
+  });
+
+  it('leaves the checkpoints to another process of its database when it is told to', async () => {
+    const copy = copyWithout('unsigned');
+    const settings = readFileSync(join(copy, 'kmc.yaml'));
+    appendFileSync(join(copy, 'kmc.yaml'), 'audit-signer: no\n');
+    const silent = start(copy);
+    await silent.says('people and their keys: ');
+    const before = await silent.checkpointSize();
+    await sleep(SIGNING_TIME);
+    expect(await silent.checkpointSize()).to.equal(before);
+    expect(await silent.stop()).to.equal(0);
+
+    writeFileSync(join(copy, 'kmc.yaml'), settings);
+    const signing = start(copy);
+    await signing.says('people and their keys: ');
+    await sleep(SIGNING_TIME);
+    expect(await signing.checkpointSize()).to.be.greaterThan(before);
+    expect(await signing.stop()).to.equal(0);
   });
 
   it('ends when the stage does not unseal', async () => {
