@@ -125,7 +125,7 @@ export async function recordPair(
   });
 }
 
-/** As `recordPair`, for a row that waited for an approval; undefined when somebody else moved it on. */
+/** As `recordPair`, for a row that waited for an approval; false when somebody else moved it on. */
 export async function recordWaitingPair(
   database: Database,
   scene: EnrolmentScene,

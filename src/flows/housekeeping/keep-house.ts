@@ -2,6 +2,7 @@ import type { SystemCaller } from '../../domain/caller.ts';
 import type { ActionHandlers } from '../approvals/action-handler.ts';
 import { expireRequests } from '../approvals/expire-requests.ts';
 import { reconcileExecutions } from '../approvals/reconcile-executions.ts';
+import { supersedeRequests } from '../approvals/supersede-requests.ts';
 import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
@@ -32,15 +33,15 @@ const ALWAYS: Readonly<Record<string, Job>> = {
 /** What needs keys. */
 const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'expire-requests': (ports, caller) => expireRequests(ports, { source: { node: ports.node } }, caller),
+  'supersede-requests': (ports, caller) => supersedeRequests(ports, { source: { node: ports.node } }, caller),
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
 };
 
 /**
- * One round of the regular work: purge what is over, expire requests, end executions that a crash left open, publish CRLs
- * that are due. A job that fails does not
- * keep the others from running.
+ * One round of the regular work: purge what is over, end requests whose time or policy is over and executions that a crash
+ * left open, publish CRLs that are due. A job that fails does not keep the others from running.
  * @returns the names of the jobs that failed, with what they threw.
  */
 export async function keepHouse(

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { RefusalTally } from '../../../src/domain/audit/refusals.ts';
 import { keepHouse } from '../../../src/flows/housekeeping/keep-house.ts';
-import type { Database, Transaction } from '../../../src/flows/ports/database.ts';
+import type { Database, Reader, Transaction } from '../../../src/flows/ports/database.ts';
 import { testInstance } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 
@@ -39,6 +39,27 @@ forEachDatabase('keepHouse', (fixture) => {
     expect(failed.map(({ job }) => job)).to.deep.equal(['purge-nonces']);
     expect(failed[0]?.cause).to.be.instanceOf(RangeError);
     expect((await crlOf('sm2-issuing'))?.number).to.equal(1n);
+  });
+
+  it('looks for open requests that another policy has overtaken', async () => {
+    const list = () => Promise.reject(new RangeError('planted'));
+    const { database } = test();
+    const failed = await keep({
+      transaction: (work) => database.transaction(work),
+      snapshot: (work) => database.snapshot(work),
+      read: (work) =>
+        database.read((reader) => {
+          const requests: Reader['requests'] = {
+            find: (id) => reader.requests.find(id),
+            findByDigest: (digest) => reader.requests.findByDigest(digest),
+            overdue: (at, limit) => reader.requests.overdue(at, limit),
+            stuck: (since, limit) => reader.requests.stuck(since, limit),
+            list: (filter, page) => (filter.state === 'OPEN' ? list() : reader.requests.list(filter, page)),
+          };
+          return work(Object.assign(Object.create(reader), { requests }) as Reader);
+        }),
+    });
+    expect(failed.map(({ job }) => job)).to.deep.equal(['supersede-requests']);
   });
 
   it('leaves out what needs keys while the keystore is sealed', async () => {
