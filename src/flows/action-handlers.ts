@@ -4,6 +4,7 @@ import type { ActionHandler, ActionHandlers } from './approvals/action-handler.t
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { revokeCertificates } from './certificates/revoke-certificates.ts';
+import { decommissionDevice } from './devices/decommission-device.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
 import type { Instance } from './instance.ts';
@@ -35,6 +36,10 @@ const HANDLED = {
   'certificate.revoke-mass': {
     params: 'count (above 500), reason, certificates (list of ids)',
     handler: () => revokeCertificates('certificate.revoke-mass'),
+  },
+  'device.decommission': {
+    params: 'region, reason (cessationOfOperation, superseded, affiliationChanged, privilegeWithdrawn, keyCompromise)',
+    handler: () => decommissionDevice(),
   },
   'device.register-batch': {
     params: 'region, count, devices (list of registrations, as POST /api/v1/devices takes them but without region)',

@@ -112,6 +112,15 @@ export class StoredEnrolments implements EnrolmentWriter {
     );
   }
 
+  closeOf(deviceId: string, at: Date): Promise<number> {
+    return this.#sql.run(
+      `update enrolments set closed = 1, enveloped_key = null, version = version + 1, changed_at = ?
+       where device_id = ? and closed = 0`,
+      at.toISOString(),
+      deviceId,
+    );
+  }
+
   eraseDue(now: Date): Promise<number> {
     return this.#sql.run(
       `update enrolments set closed = 1, enveloped_key = null, version = version + 1, changed_at = ?

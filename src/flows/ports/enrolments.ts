@@ -78,6 +78,8 @@ export interface EnrolmentWriter extends EnrolmentReader {
   move(move: EnrolmentMove): Promise<boolean>;
   /** Closes the row, so that its key may enrol anew. False when it is closed. */
   close(id: string, at: Date): Promise<boolean>;
+  /** Closes every open row of a device and erases what it would be given again; returns how many. */
+  closeOf(deviceId: string, at: Date): Promise<number>;
   /** Erases the enveloped keys whose `answerUntil` is over and closes their rows; returns how many. */
   eraseDue(now: Date): Promise<number>;
 }
