@@ -45,6 +45,7 @@ export const ERROR_CODES = [
   'E_SUITE', // unknown blob suite
   'E_TIME', // outside the accepted time window
   'E_TOKEN', // an enrolment token is unknown, used, expired or locked
+  'E_TRUST', // a trust-bundle manifest or an anchor in it is not accepted
   'E_TYPE', // media type not accepted
   'E_UNAUTHENTICATED', // the caller did not prove who it is
   'E_USAGE', // a key used for what it was not made for, or a command used wrongly
@@ -60,6 +61,8 @@ export interface KmcErrorOptions {
   readonly retryAfter?: number;
   /** Nothing may be written any more: the service seals and ends (a failed fsync, security-and-faults 2.4). */
   readonly fatal?: boolean;
+  /** Name of the rule that was broken, where the code stands for a table of rules. */
+  readonly rule?: string;
   /** The service answered it: what was wrong is the request, not a file here. */
   readonly remote?: boolean;
 }
@@ -73,6 +76,7 @@ export class KmcError extends Error {
   readonly code: ErrorCode;
   readonly pointers: readonly { readonly pointer: string; readonly detail: string }[];
   readonly retryAfter: number | undefined;
+  readonly rule: string | undefined;
   readonly fatal: boolean;
   readonly remote: boolean;
 
@@ -81,6 +85,7 @@ export class KmcError extends Error {
     this.code = code;
     this.pointers = options.pointers ?? [];
     this.retryAfter = options.retryAfter;
+    this.rule = options.rule;
     this.fatal = options.fatal ?? false;
     this.remote = options.remote ?? false;
   }

@@ -54,6 +54,7 @@ interface Problem {
   readonly code?: unknown;
   readonly detail?: unknown;
   readonly errors?: unknown;
+  readonly rule?: unknown;
 }
 
 /** The problem document of an answer; empty when it holds none, and the status alone has to do. */
@@ -87,6 +88,7 @@ export function errorOfAnswer(answer: ClientAnswer): KmcError {
   return new KmcError(answer.status === 202 ? 'E_PENDING' : asErrorCode(problem.code), detail, {
     remote: true,
     pointers: pointersOf(problem.errors),
+    ...(typeof problem.rule === 'string' ? { rule: problem.rule } : {}),
     ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
   });
 }

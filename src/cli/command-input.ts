@@ -91,7 +91,8 @@ function requireComplete(command: Command, input: CommandInput, see: string): vo
   const names = command.positionals ?? [];
   const least = names.filter((name) => !name.endsWith('?')).length;
   if (positionals.length < least) throw usage(`${names[positionals.length]} is missing ${see}`);
-  if (positionals.length > names.length) throw usage(`too many arguments ${see}`);
+  const most = names.at(-1)?.includes('...') ? Number.POSITIVE_INFINITY : names.length;
+  if (positionals.length > most) throw usage(`too many arguments ${see}`);
   for (const [name, spec] of Object.entries(command.options ?? {})) {
     const given = spec.multiple === true ? input.list(name).length > 0 : input.text(name) !== undefined;
     if (spec.required === true && !given) throw usage(`--${name} is required ${see}`);

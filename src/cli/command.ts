@@ -79,7 +79,7 @@ export interface Command {
   readonly example: string;
   /** Further lines of `--help`, before the example. */
   readonly details?: readonly string[];
-  /** Names of positional arguments, in order; `?` at the end marks an optional one. */
+  /** Names of positional arguments, in order; `?` at the end marks an optional one, `...` the last one that may repeat. */
   readonly positionals?: readonly string[];
   readonly options?: Readonly<Record<string, OptionSpec>>;
   run(input: CommandInput, context: CommandContext): Promise<Outcome>;

@@ -28,6 +28,7 @@ const OF_CODE: Partial<Record<ErrorCode, number>> = {
   E_CERT: EXIT.verificationFailed,
   E_CRL: EXIT.verificationFailed,
   E_CSR: EXIT.verificationFailed,
+  E_TRUST: EXIT.verificationFailed,
   E_JSON: EXIT.verificationFailed,
   E_SCHEMA: EXIT.verificationFailed,
   E_SHARE_BAD: EXIT.verificationFailed,

@@ -36,7 +36,8 @@ function printError(io: Io, json: boolean, error: unknown): number {
   for (const { pointer, detail } of known.pointers) io.err(`  ${pointer}: ${detail}`);
   if (!(error instanceof KmcError) && error instanceof Error && error.stack !== undefined) io.err(error.stack);
   if (json) {
-    io.out(JSON.stringify({ ok: false, code: known.code, message: known.message, errors: known.pointers }));
+    const { code, message, pointers: errors, rule } = known;
+    io.out(JSON.stringify({ ok: false, code, message, errors, ...(rule === undefined ? {} : { rule }) }));
   }
   return exitCodeOf(known);
 }

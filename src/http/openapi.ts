@@ -71,6 +71,7 @@ const PROBLEM_SCHEMA: Json = {
     code: { type: 'string', enum: Object.keys(HTTP_STATUS) },
     detail: { type: 'string' },
     requestId: { type: 'string' },
+    rule: { type: 'string' },
     errors: {
       type: 'array',
       items: { type: 'object', properties: { pointer: { type: 'string' }, detail: { type: 'string' } } },

@@ -48,6 +48,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   E_SUITE: 500,
   E_TIME: 401,
   E_TOKEN: 403,
+  E_TRUST: 422,
   E_TYPE: 415,
   E_UNAUTHENTICATED: 401,
   E_USAGE: 400,
@@ -60,6 +61,8 @@ export interface Problem {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly requestId: string;
+  /** The rule that was broken, where the code stands for a table of rules. */
+  readonly rule?: string;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
@@ -80,6 +83,7 @@ export function problemOf(error: unknown, requestId: string): Problem & { readon
     code: known.code,
     detail: status === 500 ? INTERNAL_DETAIL : known.message,
     requestId,
+    ...(known.rule === undefined || status === 500 ? {} : { rule: known.rule }),
     ...(known.pointers.length > 0 && status !== 500 ? { errors: known.pointers } : {}),
     ...(known.retryAfter === undefined ? {} : { retryAfter: known.retryAfter }),
   };

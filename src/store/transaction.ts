@@ -18,6 +18,7 @@ import { StoredNonces } from './nonces.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
+import { StoredTrustBundles } from './trust-bundles.ts';
 
 /** `audit` is absent where nothing is appended: readers, and tools that only look. */
 export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
@@ -38,6 +39,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     crls: new StoredCrls(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
+    trustBundles: new StoredTrustBundles(sql),
     audit: new StoredAudit(sql, audit),
   };
 }

@@ -142,6 +142,15 @@ export const POLICY_FIELDS: DetailFields = {
   request: 'id',
   version: 'count',
 };
+export const MANIFEST_FIELDS: DetailFields = {
+  bundle: 'id',
+  digest: 'digest',
+  emergency: 'flag',
+  expires: 'time',
+  previousDigest: 'digest',
+  signers: 'count',
+  version: 'count',
+};
 export const CRL_FIELDS: DetailFields = {
   authority: 'id',
   crlNumber: 'count',

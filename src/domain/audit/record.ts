@@ -22,6 +22,7 @@ export const SUBJECT_TYPES = [
   'key',
   'keystore',
   'log',
+  'manifest',
   'person',
   'policy',
   'pool',

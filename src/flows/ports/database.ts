@@ -19,6 +19,7 @@ import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 
 /** The readers of all nouns. */
 export interface Reader {
@@ -37,6 +38,7 @@ export interface Reader {
   readonly crls: CrlReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly trustBundles: TrustBundleReader;
   readonly audit: AuditReader;
 }
 
@@ -58,6 +60,7 @@ export interface Transaction extends Reader {
   readonly crls: CrlWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly trustBundles: TrustBundleWriter;
   readonly audit: AuditAppender;
 }
 

@@ -5,13 +5,13 @@ import type { Instance } from '../../flows/instance.ts';
 import type { AuthorityRow } from '../../flows/ports/authorities.ts';
 import { sm3Fingerprint } from '../../x509/certificate.ts';
 import { formatName } from '../../x509/name.ts';
+import { published } from '../published.ts';
 import { route, type Reply, type RequestContext, type Route } from '../route.ts';
 import { timeText } from '../schemas.ts';
 
 const CERTIFICATE_FILE = z.strictObject({ file: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}\.cer$/) });
 const CRL_FILE = z.strictObject({ file: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}\.crl$/) });
-/** Seconds that a mirror may keep a CRL or a certificate without asking again. */
-const CACHE = 'public, max-age=3600, must-revalidate';
+const HOURLY = 'public, max-age=3600, must-revalidate';
 
 function idOf(file: string): string {
   return file.slice(0, -4);
@@ -34,14 +34,6 @@ function rendered(row: AuthorityRow): object {
   };
 }
 
-/** DER with a strong ETag; 304 when the caller has it already. */
-function published(context: RequestContext<unknown, unknown, unknown>, type: string, body: Buffer, sm3: string): Reply {
-  const etag = `"${sm3.replace(':', '-')}"`;
-  const headers = { etag, 'cache-control': CACHE };
-  if (context.header('if-none-match') === etag) return { status: 304, headers };
-  return { status: 200, headers, bytes: { type, body } };
-}
-
 async function crlReply(
   instance: Instance,
   context: RequestContext<{ file: string }, unknown, unknown>,
@@ -56,7 +48,7 @@ async function crlReply(
     }
     const crl = await reader.crls.latest(id, 'complete');
     if (crl === undefined) throw new KmcError('E_NOT_FOUND', 'there is no CRL of that name');
-    return published(context, 'application/pkix-crl', crl.crl, crl.crlSm3);
+    return published(context, { type: 'application/pkix-crl', body: crl.crl, digest: crl.crlSm3, cache: HOURLY });
   });
 }
 
@@ -88,7 +80,9 @@ export function authorityRoutes(instance: Instance): Route[] {
       async handle(context) {
         const row = await instance.database.read((reader) => reader.authorities.find(idOf(context.params.file)));
         if (row === undefined) throw new KmcError('E_NOT_FOUND', 'there is no authority of that name');
-        return published(context, 'application/pkix-cert', row.certificate, sm3Fingerprint(row.certificate));
+        const { certificate: body } = row;
+        const digest = sm3Fingerprint(body);
+        return published(context, { type: 'application/pkix-cert', body, digest, cache: HOURLY });
       },
     }),
     route({

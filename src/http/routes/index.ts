@@ -12,6 +12,7 @@ import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { requestRoutes } from './requests.ts';
+import { trustBundleRoutes } from './trust-bundles.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   healthRoutes,
@@ -24,6 +25,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   certificateRoutes,
   deviceRoutes,
   enrolmentRoutes,
+  trustBundleRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */

@@ -1,0 +1,105 @@
+/** Trust bundles: signed in themselves, so everybody reads them on either listener, and every version for ever. */
+import { z } from 'zod';
+import { canonicalizeSigned } from '../../crypto/jcs.ts';
+import { readVersion } from '../../domain/trust/manifest.ts';
+import { KmcError } from '../../errors.ts';
+import type { Instance } from '../../flows/instance.ts';
+import type { TrustBundleRow } from '../../flows/ports/trust-bundles.ts';
+import { MANIFEST_PUBLISHERS } from '../../flows/trust/manifest-publishers.ts';
+import { publishManifest } from '../../flows/trust/publish-manifest.ts';
+import { published } from '../published.ts';
+import { route, type Reply, type RequestContext, type Route } from '../route.ts';
+import { DIGEST, ID, SIGNED_OBJECT } from '../schemas.ts';
+
+const PATH = '/api/v1/trust-bundles/:name';
+const NAMED = z.strictObject({ name: ID });
+const MANIFEST = z.object({ body: SIGNED_OBJECT, signatures: z.array(z.object({ kid: DIGEST, sig: z.string() })) });
+/** Devices poll every six hours; a mirror asks again after five minutes. */
+const LATEST_CACHE = 'public, max-age=300, must-revalidate';
+const VERSION_CACHE = 'public, max-age=31536000, immutable';
+
+function reply(
+  context: RequestContext<unknown, unknown, unknown>,
+  row: TrustBundleRow | undefined,
+  cache: string,
+): Reply {
+  if (row === undefined) throw new KmcError('E_NOT_FOUND', 'there is no such version of a trust bundle of that name');
+  return published(context, { type: 'application/json', body: row.manifest, digest: row.digest, cache });
+}
+
+function readRoutes(instance: Instance): Route[] {
+  const answers = {
+    200: { description: 'the manifest file', schema: MANIFEST },
+    304: { description: 'as you have it' },
+  };
+  return [
+    route({
+      operationId: 'getLatestTrustBundle',
+      method: 'get',
+      path: `${PATH}/latest`,
+      tag: 'trust',
+      summary: 'The newest version of a trust bundle',
+      access: { public: true },
+      whileSealed: true,
+      params: NAMED,
+      answers,
+      async handle(context) {
+        const row = await instance.database.read((reader) => reader.trustBundles.latest(context.params.name));
+        return reply(context, row, LATEST_CACHE);
+      },
+    }),
+    route({
+      operationId: 'getTrustBundle',
+      method: 'get',
+      path: `${PATH}/:version`,
+      tag: 'trust',
+      summary: 'One version of a trust bundle: late devices walk through all of them',
+      access: { public: true },
+      whileSealed: true,
+      params: NAMED.extend({ version: z.string().regex(/^[1-9][0-9]{0,8}$/, 'a version, or latest') }),
+      answers,
+      async handle(context) {
+        const { name, version } = context.params;
+        const row = await instance.database.read((reader) => reader.trustBundles.find(name, readVersion(version)));
+        return reply(context, row, VERSION_CACHE);
+      },
+    }),
+  ];
+}
+
+/** Routes of trust bundles. */
+export function trustBundleRoutes(instance: Instance): Route[] {
+  return [
+    ...readRoutes(instance),
+    route({
+      operationId: 'publishTrustBundle',
+      method: 'post',
+      path: PATH,
+      tag: 'trust',
+      summary: 'Publishes the next version, signed by every set that must sign it',
+      access: { persons: MANIFEST_PUBLISHERS },
+      idempotent: true,
+      params: NAMED,
+      body: MANIFEST,
+      answers: {
+        201: {
+          description: 'published',
+          schema: z.object({ bundle: ID, version: z.string(), digest: DIGEST }),
+        },
+      },
+      async handle({ params, body, caller, requestId }) {
+        const manifest = Buffer.from(canonicalizeSigned(body), 'utf8');
+        const { bundle, version, digest } = await publishManifest(instance, caller, {
+          bundle: params.name,
+          manifest,
+          requestId,
+        });
+        return {
+          status: 201,
+          headers: { location: `/api/v1/trust-bundles/${bundle}/${version}` },
+          json: { bundle, version: String(version), digest },
+        };
+      },
+    }),
+  ];
+}
