@@ -4,7 +4,7 @@
  * that verifies, keystores that open (security-and-faults 5.4, C9).
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unsealWith } from '../../../../src/cli/unseal-here.ts';
@@ -74,14 +74,20 @@ function buildChild(): string {
 export class CeremonyEnumeration {
   readonly #folder = mkdtempSync(join(tmpdir(), 'kmc-crash-ceremonies-'));
   readonly #child = buildChild();
+  readonly #loseIntent: boolean;
+
+  /** @param loseIntent makes each ceremony forget the record of the step it was cut in, which is wrong. */
+  constructor({ loseIntent = false }: { readonly loseIntent?: boolean } = {}) {
+    this.#loseIntent = loseIntent;
+  }
 
   /**
-   * @param sample how many points of each ceremony are cut, spread evenly; all of them unless given.
+   * @param points which of the points 1..count of a ceremony are cut; all of them unless given.
    * @param seen told of each ceremony that is done.
    */
   async run(
     ceremonies: readonly string[],
-    sample?: number,
+    points: (count: number, ceremony: string) => readonly number[] = everyPoint,
     seen: (done: Enumerated) => void = () => undefined,
   ): Promise<Enumerated[]> {
     const found: Enumerated[] = [];
@@ -89,13 +95,20 @@ export class CeremonyEnumeration {
     await makeStage(template);
     for (const ceremony of CEREMONIES) {
       await this.#prepare(template, ceremony);
+      const uncut = this.#copy(template, 'uncut');
+      const { points: count } = await this.#perform(uncut, 0);
+      const expected = await withStage(uncut, leftBy);
       if (ceremonies.includes(ceremony)) {
-        const done = await this.#enumerate(template, ceremony, sample);
+        const cuts = points(count, ceremony);
+        const violations = await this.#cutAll(template, ceremony, cuts, expected);
+        const done = { ceremony, points: count, cuts: cuts.length, violations };
         found.push(done);
         seen(done);
       }
       if (found.length === ceremonies.length) break;
-      await this.#holdUncut(template);
+      // What the uncut one left, shares handed over, is what the next one begins with.
+      rmSync(template, { recursive: true });
+      renameSync(uncut, template);
     }
     return found;
   }
@@ -121,19 +134,12 @@ export class CeremonyEnumeration {
     await stage.close();
   }
 
-  async #holdUncut(root: string): Promise<void> {
-    const stage = await CeremonyStage.open(root);
-    await stage.perform();
-    stage.handOver();
-    await stage.close();
-  }
-
-  async #enumerate(template: string, ceremony: string, sample: number | undefined): Promise<Enumerated> {
-    const uncut = this.#copy(template, 'uncut');
-    const { points } = await this.#perform(uncut, 0);
-    const expected = await leftBy(uncut);
-    rmSync(uncut, { recursive: true });
-    const cuts = spread(points, sample ?? points);
+  async #cutAll(
+    template: string,
+    ceremony: string,
+    cuts: readonly number[],
+    expected: string,
+  ): Promise<readonly string[]> {
     const waiting = [...cuts];
     const violations: string[] = [];
     const worker = async (): Promise<void> => {
@@ -143,7 +149,7 @@ export class CeremonyEnumeration {
       }
     };
     await Promise.all(Array.from({ length: PROCESSES }, worker));
-    return { ceremony, points, cuts: cuts.length, violations };
+    return violations;
   }
 
   async #cut(template: string, ceremony: string, at: number, expected: string): Promise<string | undefined> {
@@ -151,13 +157,11 @@ export class CeremonyEnumeration {
     try {
       const { signal } = await this.#perform(root, at);
       if (signal !== 'SIGKILL') throw new Error(`the process was not killed: ${String(signal)}`);
-      const stage = await CeremonyStage.open(root);
-      try {
+      if (this.#loseIntent) loseLastIntent(join(root, 'ceremonies', ceremony, 'transcript.jsonl'));
+      const left = await withStage(root, async (stage) => {
         await stage.finish();
-      } finally {
-        await stage.close();
-      }
-      const left = await leftBy(root);
+        return await leftBy(stage);
+      });
       if (left !== expected) throw new Error(`left ${left}, an uncut ceremony leaves ${expected}`);
       return undefined;
     } catch (error) {
@@ -190,34 +194,47 @@ export class CeremonyEnumeration {
   }
 }
 
-/** `count` of the points 1..points, evenly spread, the first and the last among them. */
-function spread(points: number, count: number): number[] {
-  if (count >= points) return Array.from({ length: points }, (_, at) => at + 1);
-  const step = (points - 1) / Math.max(count - 1, 1);
-  return Array.from({ length: count }, (_, at) => 1 + Math.round(at * step));
-}
+const everyPoint = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
 
-/** What a ceremony left, in counts and names: two that went well leave the same. @throws when something does not hold. */
-async function leftBy(root: string): Promise<string> {
+/** Chooses `sample` points, evenly spread over the middle of equal parts. */
+export const spread =
+  (sample: number) =>
+  (count: number): number[] =>
+    sample >= count ? everyPoint(count) : everyPoint(sample).map((at) => Math.ceil(((at - 0.5) * count) / sample));
+
+async function withStage<T>(root: string, work: (stage: CeremonyStage) => Promise<T>): Promise<T> {
   const stage = await CeremonyStage.open(root);
   try {
-    const { folder } = stage.ports;
-    const { closing, transcript } = requireVerifiedCeremony(folder);
-    stage.handOver();
-    const strays = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tmp'));
-    if (strays.length > 0) throw new Error(`temporary files are left: ${strays.join(', ')}`);
-    const facts = {
-      files: [...folder.files().keys()],
-      steps: stepsOf(transcript),
-      after: closing.after,
-      ceremonyKeystore: keystoreFacts(join(root, 'home', 'ceremony'), 'ceremony'),
-      serviceKeystore: keystoreFacts(join(root, 'home', 'service'), 'service'),
-      service: await serviceFacts(stage),
-    };
-    return JSON.stringify(facts);
+    return await work(stage);
   } finally {
     await stage.close();
   }
+}
+
+/** Wrong on purpose: as if the record before the act had not been durable. The enumeration must find what follows. */
+function loseLastIntent(file: string): void {
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+  if (lines.at(-1)?.includes('"kind":"intent"') === true) {
+    writeFileSync(file, lines.slice(0, -1).map((line) => `${line}\n`).join(''));
+  }
+}
+
+/** What a ceremony left, in counts and names: two that went well leave the same. @throws when something does not hold. */
+async function leftBy(stage: CeremonyStage): Promise<string> {
+  const { root, ports } = stage;
+  const { closing, transcript } = requireVerifiedCeremony(ports.folder);
+  stage.handOver();
+  const strays = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tmp'));
+  if (strays.length > 0) throw new Error(`temporary files are left: ${strays.join(', ')}`);
+  const facts = {
+    files: [...ports.folder.files().keys()],
+    steps: stepsOf(transcript),
+    after: closing.after,
+    ceremonyKeystore: keystoreFacts(join(root, 'home', 'ceremony'), 'ceremony'),
+    serviceKeystore: keystoreFacts(join(root, 'home', 'service'), 'service'),
+    service: await serviceFacts(stage),
+  };
+  return JSON.stringify(facts);
 }
 
 function stepsOf({ records }: ReadTranscript): string[] {

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-const BY_PATH = ['renameSync', 'linkSync', 'unlinkSync', 'mkdirSync', 'rmSync'] as const;
+const BY_PATH = ['renameSync', 'linkSync', 'unlinkSync', 'rmSync'] as const;
 const BY_DESCRIPTOR = ['writeSync', 'ftruncateSync'] as const;
 
 export class KillPoints {
@@ -49,6 +49,7 @@ export class KillPoints {
     };
     const isInside = (path: unknown): boolean => typeof path === 'string' && path.startsWith(this.#root);
     for (const name of BY_PATH) replace(name, (path) => isInside(path) && this.reach());
+    replace('mkdirSync', (path) => isInside(path) && !fs.existsSync(String(path)) && this.reach());
     for (const name of BY_DESCRIPTOR) {
       replace(name, (descriptor) => this.#descriptors.has(Number(descriptor)) && this.reach());
     }

@@ -2,11 +2,11 @@
  * `npm run crash:ceremonies [-- --sample N] [CEREMONY...]`: kills each ceremony at every durable change (or at N of them)
  * and prints how many points there are and how many violations. Ends with 4 when there is one.
  */
-import { CEREMONIES, CeremonyEnumeration } from './enumeration.ts';
+import { CEREMONIES, CeremonyEnumeration, spread } from './enumeration.ts';
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--sample');
-const sample = at === -1 ? undefined : Number(args.splice(at, 2)[1]);
+const sample = at === -1 ? undefined : spread(Number(args.splice(at, 2)[1]));
 const enumeration = new CeremonyEnumeration();
 try {
   const found = await enumeration.run(args.length === 0 ? CEREMONIES : args, sample, (done) => {
