@@ -20,6 +20,10 @@ const TASKS = {
   },
   demo: { build: true, command: ['--import', 'tsx', 'scripts/demo.ts'] },
   bench: { build: true, command: ['--import', 'tsx', 'scripts/bench.ts'] },
+  'crash-ceremonies': {
+    build: false,
+    command: ['--import', 'tsx', 'test/flows/ceremonies/crash/print.ts'],
+  },
   start: { build: true, main: ['start'] },
   kmc: { build: true, main: [] },
   build: { build: true },

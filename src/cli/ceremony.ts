@@ -4,6 +4,7 @@ import { lintCommand } from './ceremony/lint.ts';
 import { planCommand } from './ceremony/plan.ts';
 import { approveCommand } from './ceremony/approve.ts';
 import { prepareCommand } from './ceremony/prepare.ts';
+import { resumeCommand } from './ceremony/resume.ts';
 import { runCommandOfCeremony } from './ceremony/run.ts';
 import { verifyCommand } from './ceremony/verify.ts';
 import { importCommand } from './ceremony/import.ts';
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   planCommand,
   approveCommand,
   runCommandOfCeremony,
+  resumeCommand,
   closeCommand,
   verifyCommand,
   importCommand,

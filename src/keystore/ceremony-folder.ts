@@ -1,11 +1,12 @@
 /** A ceremony's folder on disk: every file is written once and synced, the transcript line by line. */
-import { closeSync, constants, fsyncSync, lstatSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, ftruncateSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { readdirSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isBundleName } from '../domain/ceremony/bundle-files.ts';
 import { KmcError } from '../errors.ts';
 import type { CeremonyFolder, CeremonyInputs } from '../flows/ports/ceremony-folder.ts';
-import { createDurableFile, isTemporaryName } from './durable-file.ts';
+import { createDurableFile, deleteStrayTemporaries, isTemporaryName } from './durable-file.ts';
+import { removeDurableFile, syncDirectory } from './durable-file.ts';
 
 const MAX_FILE_BYTES = 16_777_216;
 const MAX_FILES = 4096;
@@ -24,6 +25,19 @@ export function openCeremonyFolder(root: string): CeremonyFolder {
       const path = place(name);
       makeFolder(dirname(path));
       createDurableFile(path, bytes);
+    },
+    ensure(name, bytes) {
+      const path = place(name);
+      if (isThere(path) && readRegular(path, name).equals(bytes)) return;
+      makeFolder(dirname(path));
+      createDurableFile(path, bytes);
+    },
+    discard: (name) => removeDurableFile(place(name)),
+    clearUp(log) {
+      if (isThere(root)) removeStrays(root);
+      const bytes = isThere(place(log)) ? readRegular(place(log), log) : Buffer.alloc(0);
+      const whole = bytes.lastIndexOf(0x0a) + 1;
+      if (whole < bytes.length) truncateDurably(place(log), whole);
     },
     append(name, line) {
       const path = place(name);
@@ -60,6 +74,13 @@ function namesBelow(root: string, folder: string): string[] {
   return names.sort();
 }
 
+function removeStrays(path: string): void {
+  deleteStrayTemporaries(path);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeStrays(join(path, entry.name));
+  }
+}
+
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
@@ -71,39 +92,43 @@ function readRegular(path: string, name: string): Buffer {
   return readFileSync(path);
 }
 
+/** Makes a folder and those above it; their names are durable on return. */
 function makeFolder(path: string): void {
+  let first: string | undefined;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    first = mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw storageError(cause);
   }
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) syncDirectory(dirname(made));
 }
 
-function appendDurably(path: string, line: Buffer): void {
-  const isNew = !isThere(path);
+/** Opens a file, does the work, syncs it. */
+function changeDurably(path: string, flags: number, work: (descriptor: number) => void): void {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(path, APPEND, 0o600);
-    let done = 0;
-    while (done < line.length) done += writeSync(descriptor, line, done, line.length - done);
+    descriptor = openSync(path, flags, 0o600);
+    work(descriptor);
     fsyncSync(descriptor);
   } catch (cause) {
     throw storageError(cause, true);
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
-  if (isNew) syncFolder(dirname(path));
 }
 
-function syncFolder(path: string): void {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(descriptor);
-  } catch (cause) {
-    throw storageError(cause, true);
-  } finally {
-    closeSync(descriptor);
-  }
+function appendDurably(path: string, line: Buffer): void {
+  const isNew = !isThere(path);
+  changeDurably(path, APPEND, (descriptor) => {
+    let done = 0;
+    while (done < line.length) done += writeSync(descriptor, line, done, line.length - done);
+  });
+  if (isNew) syncDirectory(dirname(path));
+}
+
+function truncateDurably(path: string, length: number): void {
+  changeDurably(path, constants.O_WRONLY | constants.O_NOFOLLOW, (descriptor) => ftruncateSync(descriptor, length));
 }
 
 function storageError(cause: unknown, fatal = false): KmcError {

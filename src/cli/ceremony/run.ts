@@ -1,20 +1,6 @@
-import { join } from 'node:path';
-import { readSignedTime } from '../../domain/signed-body.ts';
-import { KmcError } from '../../errors.ts';
-import { requireApprovedPlan } from '../../flows/ceremonies/approve-ceremony.ts';
 import { runCeremony } from '../../flows/ceremonies/run-ceremony.ts';
-import type { Command, CommandInput } from '../command.ts';
-import { readPassphrase } from '../participants.ts';
-import {
-  INPUTS_OPTION,
-  makePlan,
-  namedValue,
-  PARTICIPANT_OPTION,
-  participantsOf,
-  PREVIOUS_OPTION,
-  readApproved,
-  serviceOf,
-} from './ceremony-input.ts';
+import type { Command } from '../command.ts';
+import { conduct, CONDUCT_OPTIONS } from './conduct.ts';
 
 export const runCommandOfCeremony: Command = {
   noun: 'ceremony',
@@ -23,61 +9,6 @@ export const runCommandOfCeremony: Command = {
   example:
     'kmc ceremony run ceremonies/sm2-root --previous ceremonies/kmc-init --inputs inputs --participant custodian-1=people/c1 ...',
   positionals: ['DIR'],
-  options: {
-    inputs: { ...INPUTS_OPTION, help: 'folder of the inputs that the file names (default: inputs in DIR)' },
-    previous: PREVIOUS_OPTION,
-    participant: PARTICIPANT_OPTION,
-    'witness-time': { type: 'string', value: 'TIME', help: 'what the witness reads from the clock on the wall' },
-    'input-passphrase': {
-      type: 'string',
-      multiple: true,
-      value: 'NAME=FILE',
-      help: 'file with the passphrase of an input that holds a private key',
-    },
-  },
-  async run(input, context) {
-    const [dir = ''] = input.positionals;
-    const read = readApproved(context, dir);
-    const site = context.ceremonySite();
-    const folder = site.folder(dir);
-    requireApprovedPlan(folder, read.file);
-    const planned = makePlan(context, input, read, join(dir, 'inputs'));
-    const service = await serviceOf(context, read.file);
-    const engine = service?.engine ?? context.engine;
-    const ports = {
-      engine,
-      clock: { now: () => new Date() },
-      folder,
-      openKeystoreFiles: () => site.openKeystoreFiles(),
-      ...(service === undefined ? {} : { service }),
-    };
-    const participants = await participantsOf(context, input, engine);
-    const typed = input.text('witness-time');
-    const outcome = await runCeremony(ports, {
-      planned,
-      participants,
-      secrets: secretsOf(input),
-      ...(typed === undefined ? {} : { witnessTime: timeOf(typed) }),
-      progress: (done, total, text) => context.progress(text, done, total),
-    });
-    return {
-      json: { ceremony: read.file.id, ...outcome },
-      text: `${outcome.steps} steps done, head of the transcript ${outcome.head}\nnow: kmc ceremony close ${dir}`,
-    };
-  },
+  options: CONDUCT_OPTIONS,
+  run: (input, context) => conduct(input, context, runCeremony),
 };
-
-function secretsOf(input: CommandInput): Map<string, Buffer> {
-  return new Map(
-    input.list('input-passphrase').map((option) => {
-      const [name, file] = namedValue(option);
-      return [name, readPassphrase(file)];
-    }),
-  );
-}
-
-function timeOf(text: string): Date {
-  const time = readSignedTime(text);
-  if (time === undefined) throw new KmcError('E_USAGE', '--witness-time must be a time YYYY-MM-DDTHH:MM:SSZ.');
-  return time;
-}

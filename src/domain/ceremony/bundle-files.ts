@@ -20,6 +20,8 @@ export function isBundleName(name: string): boolean {
 
 export const inputFile = (name: string): string => `inputs/${name}`;
 export const outputFile = (name: string): string => `outputs/${name}`;
+/** Where shares that a step handed out lie. */
+export const shareFile = (step: string, person: string): string => `shares/${step}-${person}.json`;
 export const approvalFile = (certificateSm3: string): string => `approvals/${certificateSm3.slice(4, 20)}.json`;
 export const signatureFile = (seat: string, certificateSm3: string, ending: string): string =>
   `signatures/${seat}-${certificateSm3.slice(4, 20)}.${ending}`;

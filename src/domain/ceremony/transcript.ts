@@ -17,7 +17,7 @@ import {
   type MemberCheck,
 } from '../signed-body.ts';
 
-export const RECORD_KINDS = ['open', 'intent', 'result', 'initials', 'deviation', 'end'] as const;
+export const RECORD_KINDS = ['open', 'intent', 'result', 'initials', 'resume', 'deviation', 'end'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 export interface TranscriptFile {
@@ -94,11 +94,15 @@ function recordHash(previous: string, canonical: string): string {
 /** A transcript that is being written. */
 export class TranscriptChain {
   #head: string;
-  #count = 0;
+  #count: number;
 
-  /** @param planHash what the first record follows on. */
-  constructor(planHash: string) {
-    this.#head = planHash;
+  /**
+   * @param head what the next record follows on: the plan hash, or the hash of the last record that is there.
+   * @param count of the records that are there.
+   */
+  constructor(head: string, count = 0) {
+    this.#head = head;
+    this.#count = count;
   }
 
   /** Hash of the last record. */
@@ -107,42 +111,57 @@ export class TranscriptChain {
   }
 
   /** The next record as a line of the file, with its hash. @throws KmcError E_JSON, E_SCHEMA. */
-  next(facts: RecordFacts): { readonly line: Buffer; readonly hash: string } {
+  next(facts: RecordFacts): { readonly line: Buffer; readonly n: string; readonly hash: string } {
     const record: TranscriptRecord = { n: String(this.#count), previous: this.#head, ...facts };
     requireMembers<TranscriptRecord>(record, CHECKS, 'record of the transcript');
     const canonical = canonicalizeSigned(record);
     const hash = recordHash(this.#head, canonical);
     this.#head = hash;
     this.#count += 1;
-    return { line: Buffer.from(`{"hash":"${hash}","record":${canonical}}\n`, 'utf8'), hash };
+    return { line: Buffer.from(`{"hash":"${hash}","record":${canonical}}\n`, 'utf8'), n: record.n, hash };
   }
 }
 
+export type ReadRecord = TranscriptRecord & { readonly hash: string };
+
 export interface ReadTranscript {
-  readonly records: readonly (TranscriptRecord & { readonly hash: string })[];
+  readonly records: readonly ReadRecord[];
   readonly head: string;
   /** The first record that does not hold; nothing when the whole chain does. */
   readonly fault?: TranscriptFault;
 }
 
-/** Reads and verifies a transcript up to the first record that does not hold. Never throws. */
+/** A transcript that may still go on. */
+export interface OpenTranscript extends ReadTranscript {
+  /** Octets behind the last line end: a record whose writing was cut, which nobody relies on. */
+  readonly torn: number;
+}
+
+/** Reads and verifies a closed transcript up to the first record that does not hold. Never throws. */
 export function readTranscript(bytes: Buffer, planHash: string): ReadTranscript {
-  const lines = bytes.toString('utf8').split('\n');
-  const rest = lines.pop();
-  const records: (TranscriptRecord & { hash: string })[] = [];
-  let head = planHash;
-  for (const line of lines) {
-    const read = readRecord(line, head, records.length);
-    if ('detail' in read) return { records, head, fault: { record: records.length, detail: read.detail } };
-    records.push(read.record);
-    head = read.record.hash;
-  }
-  const isCut = rest !== '' || records.at(-1)?.kind !== 'end';
-  if (!isCut) return { records, head };
+  const { records, head, fault, torn } = readOpenTranscript(bytes, planHash);
+  if (fault !== undefined) return { records, head, fault };
+  if (torn === 0 && records.at(-1)?.kind === 'end') return { records, head };
   return { records, head, fault: { record: records.length, detail: 'the transcript ends before its last record' } };
 }
 
-type LineReading = { readonly record: TranscriptRecord & { readonly hash: string } } | { readonly detail: string };
+/** The same for one that was cut, or that goes on: it may end anywhere, also inside of a line. Never throws. */
+export function readOpenTranscript(bytes: Buffer, planHash: string): OpenTranscript {
+  const whole = bytes.lastIndexOf(0x0a) + 1;
+  const torn = bytes.length - whole;
+  const lines = bytes.subarray(0, whole).toString('utf8').split('\n').slice(0, -1);
+  const records: ReadRecord[] = [];
+  let head = planHash;
+  for (const line of lines) {
+    const read = readRecord(line, head, records.length);
+    if ('detail' in read) return { records, head, torn, fault: { record: records.length, detail: read.detail } };
+    records.push(read.record);
+    head = read.record.hash;
+  }
+  return { records, head, torn };
+}
+
+type LineReading = { readonly record: ReadRecord } | { readonly detail: string };
 
 function readRecord(line: string, previous: string, position: number): LineReading {
   const [, hash, canonical] = LINE.exec(line) ?? [];
@@ -161,4 +180,12 @@ function readRecord(line: string, previous: string, position: number): LineReadi
   if (record.n !== String(position)) return { detail: `it has the number ${record.n}, not ${position}` };
   if (record.previous !== previous) return { detail: 'it does not follow on the record before it' };
   return { record: { ...record, hash } };
+}
+
+/** deviations.jsonl: each deviation of the transcript as a line of canonical JSON. */
+export function deviationList(records: readonly ReadRecord[]): Buffer {
+  const lines = records
+    .filter(({ kind }) => kind === 'deviation')
+    .map(({ n, step, at, text, facts, hash }) => canonicalizeSigned({ record: n, hash, step, at, text, ...facts }));
+  return Buffer.from(lines.map((line) => `${line}\n`).join(''), 'utf8');
 }

@@ -11,7 +11,8 @@ import { planHash, readPlan, type CeremonyPlan } from './plan.ts';
 import { planQuorum } from './planned-file.ts';
 import { neededAtClose, type SeatName } from './seats.ts';
 import { readSeatSignature, type SeatSignature } from './seat-signature.ts';
-import { readTranscript, type ReadTranscript } from './transcript.ts';
+import { signatureFiles } from './signature-files.ts';
+import { deviationList, readTranscript, type ReadTranscript } from './transcript.ts';
 import { transcriptFaults } from './verify-transcript.ts';
 import { verifySeats } from './verify-signatures.ts';
 
@@ -92,6 +93,7 @@ export function verifyBundle(files: Files, { allowDeviations = false }: VerifyOp
   const digest = bundleDigest(closing);
   const needed = neededAtClose(quorum);
   const seats = findings.of('signatures', () => verifySeats(closed, { ...demand, purpose: 'closing', digest, needed }));
+  if (seats !== undefined) checkSignatureFiles(findings, files, closed);
   if (seats === undefined || findings.list.length > 0) return { findings: findings.list };
   return { bundle: { plan, closing, digest, transcript, seats } };
 }
@@ -105,6 +107,9 @@ function checkTranscript(findings: Findings, files: Files, plan: CeremonyPlan, h
   const { fault } = transcript;
   if (fault !== undefined) findings.add(BUNDLE.transcript, `record ${fault.record}: ${fault.detail}`, fault.record);
   else {
+    if (!deviationList(transcript.records).equals(bytesOf(files, BUNDLE.deviations))) {
+      findings.add(BUNDLE.deviations, 'it does not list the deviations of the transcript');
+    }
     for (const { record, detail } of transcriptFaults(transcript, plan, files)) {
       findings.add(BUNDLE.transcript, `record ${record}: ${detail}`, record);
     }
@@ -123,6 +128,18 @@ function checkHashes(findings: Findings, files: Files, closing: Closing): void {
   }
   for (const line of stated) {
     if (line !== '' && !files.has(nameIn(line))) findings.add(nameIn(line), 'the file is missing');
+  }
+}
+
+/** What stands beside the signatures for other programs says what they say. */
+function checkSignatureFiles(findings: Findings, files: Files, signatures: readonly SeatSignature[]): void {
+  const expected = new Map(signatures.flatMap(signatureFiles).map(({ name, bytes }) => [name, bytes]));
+  for (const [name, bytes] of expected) {
+    if (files.get(name)?.equals(bytes) !== true) findings.add(name, 'the file is not that of its signature');
+  }
+  for (const name of files.keys()) {
+    const isKnown = !name.startsWith('signatures/') || name === BUNDLE.closing || expected.has(name);
+    if (!isKnown) findings.add(name, 'the file belongs to no signature');
   }
 }
 

@@ -5,7 +5,9 @@ import { outputFile } from './bundle-files.ts';
 import type { CeremonyPlan } from './plan.ts';
 import { planQuorum } from './planned-file.ts';
 import { readSeatSignature } from './seat-signature.ts';
-import type { ReadTranscript, TranscriptFault } from './transcript.ts';
+import { initialsOf, isInitialOf } from './progress.ts';
+import type { SeatName } from './seats.ts';
+import type { ReadRecord, ReadTranscript, TranscriptFault } from './transcript.ts';
 import { verifySeats } from './verify-signatures.ts';
 
 type Files = ReadonlyMap<string, Buffer>;
@@ -53,26 +55,39 @@ function outputFaults({ records }: ReadTranscript, files: Files): TranscriptFaul
     .map((name) => ({ record: records.length, detail: `no record tells of the file ${name}` }));
 }
 
+/** Each record that people must initial is initialled before anything else is begun (C11, C12). */
 function initialFaults({ records }: ReadTranscript, plan: CeremonyPlan): TranscriptFault[] {
   return records.flatMap((record, at) => {
-    if (record.kind !== 'result') return [];
-    const initials = records[at + 1];
-    const text =
-      initials?.kind === 'initials' && initials.step === record.step ? initials.facts['signature'] : undefined;
-    if (text === undefined) return [{ record: at, detail: `the witness did not initial step ${record.step}` }];
-    try {
-      const signature = readSeatSignature(Buffer.from(text, 'utf8'));
-      verifySeats([signature], {
-        purpose: 'initials',
-        ceremony: plan.ceremony,
-        digest: record.hash,
-        quorum: planQuorum(plan),
-        needed: { witness: 1 },
-      });
-      return [];
-    } catch (error) {
-      if (!(error instanceof KmcError)) throw error;
-      return [{ record: at + 1, detail: error.message }];
-    }
+    const rest = records.slice(at + 1);
+    const until = rest.findIndex(({ kind }) => kind === 'intent' || kind === 'end');
+    return initialsOf(record).flatMap((seat) => {
+      const position = rest.slice(0, until).findIndex((one) => isInitialOf(one, record, seat));
+      const initials = rest[position];
+      if (initials === undefined) return [{ record: at, detail: `the ${seat} did not initial the record` }];
+      const detail = signatureFault(initials, record, seat, plan);
+      return detail === undefined ? [] : [{ record: at + 1 + position, detail }];
+    });
   });
+}
+
+function signatureFault(
+  initials: ReadRecord,
+  record: ReadRecord,
+  seat: SeatName,
+  plan: CeremonyPlan,
+): string | undefined {
+  try {
+    const signature = readSeatSignature(Buffer.from(initials.facts['signature'] ?? '', 'utf8'));
+    verifySeats([signature], {
+      purpose: 'initials',
+      ceremony: plan.ceremony,
+      digest: record.hash,
+      quorum: planQuorum(plan),
+      needed: { [seat]: 1 },
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof KmcError) return error.message;
+    throw error;
+  }
 }

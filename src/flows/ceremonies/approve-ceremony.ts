@@ -37,7 +37,7 @@ export async function approveCeremony(
     throw new KmcError('E_FORBIDDEN', 'The custodians of the file approve a ceremony, and nobody else.');
   }
   if (folder.read(BUNDLE.plan) === undefined) {
-    folder.create(BUNDLE.file, bytes);
+    folder.ensure(BUNDLE.file, bytes);
     folder.create(BUNDLE.plan, encodePlan(planned.plan));
   }
   requirePlanned(folder, planned.plan);

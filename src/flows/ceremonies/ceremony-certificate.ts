@@ -112,7 +112,8 @@ function requireAsPlanned(run: CeremonyRun, step: CeremonyStep, prepared: Prepar
 }
 
 /**
- * Signs a prepared certificate, looks at the result again, and writes it.
+ * Signs a prepared certificate, looks at the result again, and writes it. One that was signed and written before the step
+ * was cut is the certificate: nothing is signed twice under one serial number.
  * @param issuer the certificate that the signature must verify under; absent for a self-signed one.
  * @throws KmcError E_STALE (not what was planned), E_LINT, E_INTEGRITY (the result does not hold), E_EXISTS.
  */
@@ -124,16 +125,19 @@ export async function signAndWrite(
 ): Promise<StepResult> {
   requireAsPlanned(run, step, prepared);
   const algorithm = KEY_ALGORITHMS[signer.key.algorithm].signatures[0];
-  const der = await signCertificate({ engine: run.engine, key: signer.key, algorithm }, prepared.linted);
+  const name = stepText(step, 'out');
+  const der =
+    run.leftover(step, name) ??
+    (await signCertificate({ engine: run.engine, key: signer.key, algorithm }, prepared.linted));
   const certificate = parseCertificate(der);
+  const isPrepared = certificate.tbs.equals(prepared.linted.certificate.tbs);
   const issuer = signer.issuer ?? certificate;
   const { kind } = certificateProfile(run.facts.setting.policies, prepared.profile);
   const skip = run.facts.file.skipLints.map((one) => one.lint);
   const findings = certificateFindings(certificate, kind, signer.issuer === undefined ? { skip } : { issuer, skip });
-  if (!verifySignedBy(certificate, issuer) || findings.some((finding) => finding.severity === 'error')) {
+  if (!isPrepared || !verifySignedBy(certificate, issuer) || findings.some((finding) => finding.severity === 'error')) {
     throw new KmcError('E_INTEGRITY', 'The certificate that was just signed does not hold. Stop the ceremony.');
   }
-  const name = stepText(step, 'out');
   const file = run.write(name, der);
   const { tbs: _tbs, ...facts } = describePrepared(prepared);
   return { text: `signed ${outputFile(name)}`, files: [file], facts };

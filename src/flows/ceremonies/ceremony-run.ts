@@ -1,6 +1,7 @@
 /** One ceremony while it runs: its people, files and open keystores. Steps act through it and keep nothing themselves. */
 import { createDigests } from '../../crypto/digests.ts';
 import type { CryptoEngine, KeyHandle } from '../../crypto/engine.ts';
+import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { SystemCaller } from '../../domain/caller.ts';
 import { inputFile, outputFile } from '../../domain/ceremony/bundle-files.ts';
 import type { CeremonyStep } from '../../domain/ceremony/ceremony-file.ts';
@@ -36,6 +37,10 @@ export interface CeremonyRunFacts extends Planning {
   readonly secrets: ReadonlyMap<string, Buffer>;
 }
 
+const CHANGE_LENGTH = 64;
+/** Hex digits. */
+const CHANGE_MARK = 16;
+
 export class CeremonyRun {
   readonly ports: CeremonyRunPorts;
   readonly facts: CeremonyRunFacts;
@@ -43,9 +48,10 @@ export class CeremonyRun {
   #register: CeremonyRegister;
   #keystoreFiles: KeystoreFiles | undefined;
   #ceremonyKeystore: CeremonyKeystore | undefined;
-  readonly #handedOut = new Map<string, SealedShare>();
+  readonly #handedOut: { readonly keystore: KeystoreName; readonly share: SealedShare }[] = [];
   readonly #certificates = new Map<string, Certificate>();
   readonly #issued = new Map<string, Certificate>();
+  #repeated: string | undefined;
 
   constructor(ports: CeremonyRunPorts, facts: CeremonyRunFacts) {
     this.ports = ports;
@@ -68,9 +74,26 @@ export class CeremonyRun {
     return this.#register;
   }
 
-  /** Id of the change of a keystore that a step makes: the same when the step is resumed. */
+  /** Id of the change of a keystore that a step makes: the same when the step is resumed, and of no other ceremony. */
   changeId(step: CeremonyStep): string {
-    return `${this.facts.file.id}-${step.id}`.slice(0, 64);
+    const { file, fileSm3 } = this.facts;
+    const mark = sm3(Buffer.from(`${fileSm3}\0${step.id}`, 'utf8')).toString('hex').slice(0, CHANGE_MARK);
+    return `${`${file.id}-${step.id}`.slice(0, CHANGE_LENGTH - CHANGE_MARK - 1)}-${mark}`;
+  }
+
+  /** Says that a step was begun before and cut: what it did may be there, in part or in full. */
+  repeat(step: CeremonyStep): void {
+    this.#repeated = step.id;
+  }
+
+  isRepeated(step: CeremonyStep): boolean {
+    return this.#repeated === step.id;
+  }
+
+  /** The change of a keystore whose result was not recorded before the ceremony was cut. */
+  get pendingChange(): string | undefined {
+    const step = this.facts.file.steps.find((one) => this.isRepeated(one));
+    return step && this.changeId(step);
   }
 
   people(seat: SeatName): SeatedParticipant[] {
@@ -98,10 +121,20 @@ export class CeremonyRun {
     return { name: isSecret ? `secret/${name}` : inputFile(name), sm3: createDigests(this.input(name)).sm3 };
   }
 
-  /** Writes a new file below `outputs/`. @throws KmcError E_EXISTS, E_STORAGE. */
+  /**
+   * Writes a new file below `outputs/`. After a cut it may be there already, with this content.
+   * @throws KmcError E_EXISTS, E_STORAGE.
+   */
   write(name: string, bytes: Buffer): TranscriptFile {
-    this.ports.folder.create(outputFile(name), bytes);
+    const { folder } = this.ports;
+    if (this.#repeated === undefined) folder.create(outputFile(name), bytes);
+    else folder.ensure(outputFile(name), bytes);
     return { name: outputFile(name), sm3: createDigests(bytes).sm3 };
+  }
+
+  /** What a step that was cut has written under this name, which no record tells of yet. */
+  leftover(step: CeremonyStep, name: string): Buffer | undefined {
+    return this.isRepeated(step) ? this.ports.folder.read(outputFile(name)) : undefined;
   }
 
   /** A certificate that an earlier step made, or an input. @throws KmcError E_NOT_FOUND, E_CERT, E_DER. */
@@ -116,12 +149,23 @@ export class CeremonyRun {
 
   /** Keeps shares that this ceremony handed out, for the steps that follow. */
   keepShares(keystore: KeystoreName, shares: readonly SealedShare[]): void {
-    for (const share of shares) this.#handedOut.set(`${keystore}/${share.person}`, share);
+    this.#handedOut.push(...shares.map((share) => ({ keystore, share })));
   }
 
-  /** The share of a custodian: handed out in this ceremony, or brought along. @throws KmcError E_NOT_FOUND. */
-  shareOf(keystore: KeystoreName, custodian: SeatedParticipant): SealedShare {
-    const share = this.#handedOut.get(`${keystore}/${custodian.person}`) ?? custodian.shares[keystore];
+  /**
+   * The share of a custodian: handed out in this ceremony, or brought along.
+   * @param set the share set that is asked for; when the custodian has none of it, another one, which will be refused.
+   * @throws KmcError E_NOT_FOUND.
+   */
+  shareOf(keystore: KeystoreName, custodian: SeatedParticipant, set: string): SealedShare {
+    const brought = custodian.shares[keystore];
+    const own = [
+      ...(brought === undefined ? [] : [brought]),
+      ...this.#handedOut
+        .filter((one) => one.keystore === keystore && one.share.person === custodian.person)
+        .map((one) => one.share),
+    ];
+    const share = own.find((one) => one.setId === set) ?? own.at(-1);
     if (share !== undefined) return share;
     throw new KmcError('E_NOT_FOUND', `${custodian.name} brought no share of the ${keystore} keystore.`);
   }

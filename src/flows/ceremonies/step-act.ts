@@ -1,7 +1,7 @@
 /** What every kind of step is in code: what it plans, and what it does. */
 import type { CeremonyFile, CeremonyStep } from '../../domain/ceremony/ceremony-file.ts';
 import type { CeremonyRegister, PlannedCertificate, ToolIdentity } from '../../domain/ceremony/plan.ts';
-import type { TranscriptFile } from '../../domain/ceremony/transcript.ts';
+import type { ReadRecord, TranscriptFile } from '../../domain/ceremony/transcript.ts';
 import type { PolicySet } from '../../domain/policy.ts';
 import type { CeremonyRun } from './ceremony-run.ts';
 
@@ -37,7 +37,13 @@ export interface StepResult {
 export interface StepAct {
   /** What will be signed, as far as it is known. Throws what doing it would throw, so that a plan finds it. */
   readonly plan?: (planning: Planning, step: CeremonyStep) => PlannedCertificate;
+  /**
+   * Does it. When `run.isRepeated(step)`, it was begun before and cut: what is there already is taken over, so that nothing
+   * is made twice.
+   */
   readonly act: (run: CeremonyRun, step: CeremonyStep) => Promise<StepResult>;
+  /** Brings back what a step that was done before a cut left to the steps after it. */
+  readonly recall?: (run: CeremonyRun, step: CeremonyStep, done: ReadRecord) => void;
 }
 
 /** A result without files. */

@@ -7,17 +7,15 @@ import { expect } from 'chai';
 import { unsealWith } from '../../../src/cli/unseal-here.ts';
 import { readTranscript } from '../../../src/domain/ceremony/transcript.ts';
 import { verifyBundle, type VerifiedBundle } from '../../../src/domain/ceremony/verify-bundle.ts';
-import { REQUEST_SCHEMA, requestDigest, type ApprovalRequest } from '../../../src/domain/approval/request.ts';
 import { quorumShortfalls } from '../../../src/domain/eligibility.ts';
 import { STANDARD_QUORUMS } from '../../../src/domain/quorum.ts';
-import { signedTime } from '../../../src/domain/signed-body.ts';
 import { KmcError } from '../../../src/errors.ts';
-import { createIssuingKey } from '../../../src/flows/authorities/create-issuing-key.ts';
 import { importCeremony } from '../../../src/flows/ceremonies/import-ceremony.ts';
 import { verifyCeremony } from '../../../src/flows/ceremonies/verify-ceremony.ts';
 import { parseCertificate, sm3Fingerprint } from '../../../src/x509/certificate.ts';
 import { validatePath } from '../../../src/x509/path.ts';
 import { refusalFrom } from '../../domain/refusal.ts';
+import { issuingRequest } from './issuing-request.ts';
 import { bringLegacyEstate, legacySecrets } from './legacy-inputs.ts';
 import { firstPeople, Workshop } from './workshop.ts';
 
@@ -171,15 +169,10 @@ describe('ceremonies', function ceremonies() {
   it('every file of a bundle that is altered, missing or added is found', () => {
     const files = filesOf('cross-sign');
     for (const [name, bytes] of files) {
-      // What openssl reads beside the signature files is derived from them and not looked at here.
-      const isDerived = /^signatures\/.*\.(?:bin|sig|pem)$/.test(name);
-      if (isDerived) continue;
       const altered = Buffer.concat([bytes, Buffer.from(' ')]);
       expect(verifyBundle(new Map([...files, [name, altered]])).findings, `altered ${name}`).not.to.equal(undefined);
       const without = new Map(files);
       without.delete(name);
-      // All five custodians signed the close, and three are enough.
-      if (name.startsWith('signatures/custodian-')) continue;
       expect(verifyBundle(without).findings, `missing ${name}`).not.to.equal(undefined);
     }
     const added = new Map([...files, ['outputs/extra.cer', Buffer.from('x')] as const]);
@@ -249,38 +242,4 @@ function follow(folder: string): number {
   } catch (error) {
     return error instanceof Error && 'status' in error ? Number(error.status) : -1;
   }
-}
-
-/** The request of an issuing CA, from the act that an approved request would start. */
-async function issuingRequest(workshop: Workshop): Promise<Buffer> {
-  const { instance } = workshop;
-  await unsealWith(instance, [...workshop.people.values()]);
-  const body: ApprovalRequest = {
-    schema: REQUEST_SCHEMA,
-    id: 'req-1',
-    op: 'authority.create-issuing',
-    target: 'authority/sm2-issuing',
-    preState: 'absent',
-    targetVersion: '0',
-    params: { commonName: 'Government Extranet Issuing CA G2', organization: 'Government Extranet' },
-    attachments: [],
-    policy: 'L3@1',
-    policyDigest: instance.policyDigest,
-    proposer: 'p-owner-1',
-    reason: 'the first issuing CA',
-    createdAt: signedTime(instance.clock.now()),
-    expiresAt: signedTime(new Date(instance.clock.now().getTime() + 3_600_000)),
-    environment: instance.environmentName,
-  };
-  const apply = await createIssuingKey(instance).prepare({
-    request: body,
-    requestDigest: requestDigest(body),
-    counted: [],
-    at: instance.clock.now(),
-    actor: SYSTEM,
-    source: { node: instance.node },
-    approvals: [],
-  });
-  const { csr } = await instance.database.transaction((tx) => apply(tx));
-  return Buffer.from(typeof csr === 'string' ? csr : '', 'base64');
 }

@@ -8,7 +8,7 @@ import type { Workshop } from './workshop.ts';
 const PASSPHRASE = 'passphrase of the legacy estate';
 
 /** Makes an estate with one good and one revoked gateway, and puts its files among the inputs. */
-export function bringLegacyEstate(workshop: Workshop): void {
+export function bringLegacyEstate(workshop: Pick<Workshop, 'root' | 'input'>): void {
   const gateways = [
     { id: 'gw-1', commonName: 'gw-1.example', province: 'Beijing', revoked: false },
     { id: 'gw-2', commonName: 'gw-2.example', province: 'Beijing', revoked: true },

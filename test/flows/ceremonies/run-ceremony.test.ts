@@ -9,7 +9,8 @@ import { closeCeremony } from '../../../src/flows/ceremonies/close-ceremony.ts';
 import type { Participant } from '../../../src/flows/ceremonies/participant.ts';
 import { seatParticipants, signInSeat } from '../../../src/flows/ceremonies/participant.ts';
 import { planCeremony, type PlannedCeremony } from '../../../src/flows/ceremonies/plan-ceremony.ts';
-import { runCeremony, type RunCeremonyInput } from '../../../src/flows/ceremonies/run-ceremony.ts';
+import type { ConductInput } from '../../../src/flows/ceremonies/conduct-ceremony.ts';
+import { runCeremony } from '../../../src/flows/ceremonies/run-ceremony.ts';
 import { encodePlan } from '../../../src/domain/ceremony/plan.ts';
 import { readTranscript } from '../../../src/domain/ceremony/transcript.ts';
 import { openCeremonyKeystore } from '../../../src/flows/keystore/open-ceremony-keystore.ts';
@@ -52,7 +53,7 @@ describe('flows/ceremonies/run-ceremony', function runTests() {
     return { name, prepared, planned };
   }
 
-  const run = (attempt: Attempt, people: readonly string[], more: Partial<RunCeremonyInput> = {}) =>
+  const run = (attempt: Attempt, people: readonly string[], more: Partial<ConductInput> = {}) =>
     runCeremony(workshop.ports(attempt.name, false), {
       planned: attempt.planned,
       participants: named(people),

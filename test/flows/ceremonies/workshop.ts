@@ -23,7 +23,7 @@ import { openInstance, type OpenedInstance } from '../../../src/main/open-instan
 export const TEMPLATES = join(import.meta.dirname, '..', '..', '..', 'scripts', 'ceremonies');
 
 const zeros = (count: number): string => '0'.repeat(count);
-const TOOL: ToolIdentity = {
+export const TOOL: ToolIdentity = {
   bundleSm3: `sm3:${zeros(64)}`,
   bundleSha256: `sha256:${zeros(64)}`,
   node: process.version,

@@ -1,3 +1,4 @@
+import { spkiSm3 } from '../../../crypto/spki.ts';
 import { stepText } from '../../../domain/ceremony/ceremony-file.ts';
 import { personInputName, type PersonSpec } from '../../../domain/ceremony/people.ts';
 import type { TranscriptFile } from '../../../domain/ceremony/transcript.ts';
@@ -23,13 +24,32 @@ export const admitPeople: StepAct = {
     const { people } = run.facts.file;
     for (const person of people) {
       const brought = readSelfSigned(run.input(personInputName(person)), person.id);
-      const row = await admit(run, issuer, person, brought);
-      run.noteIssued(person.id, parseCertificate(row.certificate));
-      files.push(run.write(`people/${person.id}.cer`, row.certificate));
+      const admitted = run.isRepeated(step) ? await admittedCertificate(run, person, brought) : undefined;
+      const certificate = admitted ?? (await admit(run, issuer, person, brought)).certificate;
+      run.noteIssued(person.id, parseCertificate(certificate));
+      files.push(run.write(certificateFile(person), certificate));
     }
     return { text: `admitted ${people.length} people`, files, facts: { people: String(people.length) } };
   },
+  recall(run) {
+    for (const person of run.facts.file.people) run.noteIssued(person.id, run.certificate(certificateFile(person)));
+  },
 };
+
+const certificateFile = ({ id }: Pick<PersonSpec, 'id'>): string => `people/${id}.cer`;
+
+/** The certificate (DER) of somebody who was admitted, with this key, before the step was cut. */
+async function admittedCertificate(
+  run: CeremonyRun,
+  { id }: PersonSpec,
+  brought: Certificate,
+): Promise<Buffer | undefined> {
+  const kid = spkiSm3(brought.spki);
+  return await run.service.database.read(async ({ people }) => {
+    const account = (await people.find(id))?.accounts.find((one) => one.kid === kid);
+    return account === undefined ? undefined : await people.certificate(account.certificateSm3);
+  });
+}
 
 async function admit(
   run: CeremonyRun,

@@ -1,8 +1,9 @@
 import type { CeremonyStep } from '../../../domain/ceremony/ceremony-file.ts';
+import { shareFile } from '../../../domain/ceremony/bundle-files.ts';
 import { stepText } from '../../../domain/ceremony/ceremony-file.ts';
 import { personInputName } from '../../../domain/ceremony/people.ts';
 import type { KeystoreName } from '../../../domain/ceremony/step-kinds.ts';
-import type { TranscriptFile } from '../../../domain/ceremony/transcript.ts';
+import type { ReadRecord, TranscriptFile } from '../../../domain/ceremony/transcript.ts';
 import { KmcError } from '../../../errors.ts';
 import { parseCertificate, sm3Fingerprint } from '../../../x509/certificate.ts';
 import { createKeystore, type CreateKeystorePorts } from '../../keystore/create-keystore.ts';
@@ -10,6 +11,7 @@ import type { FutureHolder, HandOut } from '../../keystore/hand-out-shares.ts';
 import type { CeremonyRun } from '../ceremony-run.ts';
 import { encodeShareFile } from '../participant.ts';
 import type { StepAct } from '../step-act.ts';
+import { discardShares, handedOutFiles, madeChange, type MadeChange } from './keystore-change.ts';
 
 /** The keystore that a step names. */
 export function keystoreOf(step: CeremonyStep): KeystoreName {
@@ -25,10 +27,9 @@ export const createKeystoreStep: StepAct = {
     const keystore = keystoreOf(step);
     const files: TranscriptFile[] = [];
     const handOut = handOutOf(run, step, files);
-    const { service } = run;
-    const source = { node: service.node };
-    const input = { instance: service.id, change: run.changeId(step), source, ...handOut };
-    const created = await createKeystore(portsOf(run, keystore), input, run.caller);
+    const made = await madeChange(run, step, keystore);
+    if (made !== undefined) files.push(...handedOutFiles(run, step, peopleOf(handOut)));
+    const created = made ?? (await create(run, step, handOut));
     if (keystore === 'ceremony') run.noteEpoch(created.epoch);
     return {
       text: `made the ${keystore} keystore and handed out ${handOut.holders.length} shares, ${handOut.threshold} open it`,
@@ -40,7 +41,25 @@ export const createKeystoreStep: StepAct = {
       },
     };
   },
+  recall: recallEpoch,
 };
+
+/** The epoch that a step left the ceremony keystore at. */
+export function recallEpoch(run: CeremonyRun, step: CeremonyStep, { facts }: ReadRecord): void {
+  if (keystoreOf(step) === 'ceremony') run.noteEpoch(Number(facts['epoch']));
+}
+
+export function peopleOf({ holders }: Pick<HandOut, 'holders'>): string[] {
+  return holders.map((holder) => holder.person);
+}
+
+async function create(run: CeremonyRun, step: CeremonyStep, handOut: HandOut): Promise<MadeChange> {
+  discardShares(run, step, peopleOf(handOut));
+  const { service } = run;
+  const source = { node: service.node };
+  const input = { instance: service.id, change: run.changeId(step), source, ...handOut };
+  return await createKeystore(portsOf(run, keystoreOf(step)), input, run.caller);
+}
 
 function portsOf(run: CeremonyRun, keystore: KeystoreName): CreateKeystorePorts {
   const { engine, clock, database, keystore: service } = run.service;
@@ -58,7 +77,7 @@ export function handOutOf(run: CeremonyRun, step: CeremonyStep, files: Transcrip
     holders: quorum.holders.map((certificate) => holderOf(run, certificate)),
     deliver(shares) {
       for (const share of shares) {
-        files.push(run.write(`shares/${step.id}-${share.person}.json`, encodeShareFile(keystore, share)));
+        files.push(run.write(shareFile(step.id, share.person), encodeShareFile(keystore, share)));
       }
       run.keepShares(keystore, shares);
     },

@@ -5,7 +5,7 @@ import { stepDone, type StepAct } from '../step-act.ts';
 
 /** Writes down what the instance is, and pins the policy set it begins with. */
 export const establishInstance: StepAct = {
-  async act(run) {
+  async act(run, step) {
     const { service, caller } = run;
     const source = { node: service.node };
     const at = service.clock.now();
@@ -14,6 +14,7 @@ export const establishInstance: StepAct = {
       const isNew =
         (await tx.instance.establish('instance-id', service.id)) &&
         (await tx.instance.establish('environment', service.environment));
+      if (!isNew && run.isRepeated(step) && (await tx.instance.get('instance-id')) === service.id) return;
       if (!isNew) throw new KmcError('E_CONFLICT', 'The database belongs to an instance already.');
       await tx.audit.append(
         {
@@ -34,7 +35,9 @@ export const establishInstance: StepAct = {
         at,
       );
     });
-    await pinPolicy(service, { source }, caller);
+    const pinned = await service.database.read((reader) => reader.instance.get('policy-digest'));
+    const isPinned = run.isRepeated(step) && pinned === service.policyDigest;
+    if (!isPinned) await pinPolicy(service, { source }, caller);
     return stepDone(`the instance ${service.id} is established`, {
       instance: service.id,
       environment: service.environment,

@@ -6,8 +6,10 @@ import { KmcError } from '../../../errors.ts';
 import { decodePem } from '../../../crypto/asn1/pem.ts';
 import { parseCertificate } from '../../../x509/certificate.ts';
 import { importLegacyAuthority, type LegacyAuthority } from '../../authorities/import-legacy-authority.ts';
+import type { AuthorityRow } from '../../ports/authorities.ts';
 import type { CeremonyRun } from '../ceremony-run.ts';
 import type { Planning, StepAct, StepResult } from '../step-act.ts';
+import { madeChange } from './keystore-change.ts';
 
 /** Brings in the legacy root: its key goes into the ceremony keystore, CRL and inventory into the service. */
 export const importLegacyRoot: StepAct = {
@@ -17,12 +19,16 @@ export const importLegacyRoot: StepAct = {
     const estate = estateOf(run.facts, step, 'root');
     if (!key.spki.equals(parseCertificate(estate.certificate).spki)) throw wrongKey();
     // The service refuses whatever does not fit before the key is stored.
-    const row = await importLegacyAuthority(run.service, run.caller, estate);
+    const row = await broughtIn(run, step, estate);
     const keystore = run.ceremonyKeystore();
-    await keystore.importRootKey(run.changeId(step), estate.id, key);
+    if ((await madeChange(run, step, 'ceremony')) === undefined) {
+      await keystore.importRootKey(run.changeId(step), estate.id, key);
+    } else run.engine.destroyKey(key);
     run.noteEpoch(keystore.epoch);
-    return resultOf(run, step, row.spkiSm3);
+    const { facts, ...result } = resultOf(run, step, row.spkiSm3);
+    return { ...result, facts: { ...facts, epoch: String(keystore.epoch) } };
   },
+  recall: (run, _step, { facts }) => run.noteEpoch(Number(facts['epoch'])),
 };
 
 /** Brings in the legacy issuing CA: its key goes into the service keystore, so that it goes on issuing. */
@@ -32,13 +38,22 @@ export const importLegacyIssuing: StepAct = {
     const key = await openKey(run, step);
     try {
       const estate = { ...estateOf(run.facts, step, 'issuing'), issuerId: stepText(step, 'issuer'), key };
-      const row = await importLegacyAuthority(run.service, run.caller, estate);
+      const row = await broughtIn(run, step, estate);
       return resultOf(run, step, row.spkiSm3);
     } finally {
       run.engine.destroyKey(key);
     }
   },
 };
+
+/** All of an estate is written together: what is there after a cut is there in full. */
+async function broughtIn(run: CeremonyRun, step: CeremonyStep, estate: LegacyAuthority): Promise<AuthorityRow> {
+  const known = run.isRepeated(step)
+    ? await run.service.database.read((reader) => reader.authorities.find(estate.id))
+    : undefined;
+  const isThere = known?.certificate.equals(estate.certificate) === true;
+  return isThere ? known : await importLegacyAuthority(run.service, run.caller, estate);
+}
 
 function wrongKey(): KmcError {
   return new KmcError('E_KEY', 'The private key is not that of the certificate.');

@@ -1,4 +1,5 @@
 import type { CryptoEngine } from '../../../crypto/engine.ts';
+import type { KeystoreName } from '../../../domain/ceremony/step-kinds.ts';
 import { KmcError } from '../../../errors.ts';
 import { beginUnseal } from '../../keystore/begin-unseal.ts';
 import type { CeremonyKeystore } from '../../keystore/ceremony-keystore.ts';
@@ -13,17 +14,27 @@ import { keystoreOf } from './create-keystore.ts';
 
 /** Opens a keystore: the first k custodians who are there give their shares, each out of the own key. */
 export const openKeystore: StepAct = {
-  act: async (run, step) => (keystoreOf(step) === 'ceremony' ? await openCeremony(run) : await openService(run)),
+  act: async (run, step) => await openKeystoreOf(run, keystoreOf(step)),
 };
+
+/** Opens a keystore with the shares of the first k custodians; one of the service may be open already. */
+export async function openKeystoreOf(run: CeremonyRun, keystore: KeystoreName): Promise<StepResult> {
+  return keystore === 'ceremony' ? await openCeremony(run) : await openService(run);
+}
 
 async function openCeremony(run: CeremonyRun): Promise<StepResult> {
   const { engine, clock } = run.ports;
   const ports = { engine, clock, files: run.keystoreFiles() };
-  const opening = await openCeremonyKeystore(ports, { lastEpoch: Number(run.register.ceremonyEpoch) });
+  const { pendingChange } = run;
+  const opening = await openCeremonyKeystore(ports, {
+    lastEpoch: Number(run.register.ceremonyEpoch),
+    ...(pendingChange === undefined ? {} : { pendingChange }),
+  });
+  const { setId } = opening.session.seal.set;
   let keystore: CeremonyKeystore | undefined;
   try {
     for (const custodian of run.quorum()) {
-      const share = await presented(engine, custodian, run.shareOf('ceremony', custodian), opening.session.spki);
+      const share = await presented(engine, custodian, run.shareOf('ceremony', custodian, setId), opening.session.spki);
       keystore = await opening.submit(custodian.person, share);
     }
   } catch (error) {
@@ -46,7 +57,7 @@ async function openService(run: CeremonyRun): Promise<StepResult> {
   if (session === undefined) throw new KmcError('E_STATE', 'The service keystore does not take shares now.');
   const source = { node: service.node };
   for (const custodian of run.quorum()) {
-    const share = await presented(engine, custodian, run.shareOf('service', custodian), session.spki);
+    const share = await presented(engine, custodian, run.shareOf('service', custodian, session.setId), session.spki);
     await submitShare(service, { nonce: session.nonce, share, source }, callerOf(custodian));
   }
   return opened(run, 'service', { set: session.setId, epoch: String(keystore.epoch) });

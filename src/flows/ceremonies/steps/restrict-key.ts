@@ -20,4 +20,5 @@ export const restrictKey: StepAct = {
     run.restrict(keyId);
     return stepDone(`${keyId} signs only CRLs from now on`, { key: keyId, to: stepText(step, 'to') });
   },
+  recall: (run, step) => run.restrict(stepText(step, 'key')),
 };

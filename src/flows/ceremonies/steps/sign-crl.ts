@@ -4,9 +4,10 @@ import { stepText, type CeremonyStep } from '../../../domain/ceremony/ceremony-f
 import { readSignedTime } from '../../../domain/signed-body.ts';
 import { KmcError } from '../../../errors.ts';
 import type { Certificate } from '../../../x509/certificate.ts';
-import { encodeTbsCertList } from '../../../x509/crl.ts';
+import { encodeTbsCertList, parseCertificateList } from '../../../x509/crl.ts';
 import { EXTENSIONS, extensionOf } from '../../../x509/extensions.ts';
 import { lintTbsCertList } from '../../../x509/lint/lint-tbs-cert-list.ts';
+import { verifySignedBy } from '../../../x509/path/issuer-signature.ts';
 import { certificateIssuerOf } from '../../authorities/issuing-authority.ts';
 import { signCertificateList } from '../../certificates/sign-certificate-list.ts';
 import { plannedIssuer, windowStart } from '../ceremony-certificate.ts';
@@ -28,8 +29,14 @@ export const signCrl: StepAct = {
     const key = await run.ceremonyKeystore().rootKey(stepText(step, 'issuer'));
     if (!key.spki.equals(issuer.spki)) throw new KmcError('E_KEY', 'The root key is not that of the certificate.');
     const algorithm = certificateIssuerOf(stepText(step, 'issuer'), issuer).signatureAlgorithm;
-    const crl = await signCertificateList({ engine: run.engine, key, algorithm }, lintTbsCertList(tbs, { issuer }));
     const name = stepText(step, 'out');
+    const linted = lintTbsCertList(tbs, { issuer });
+    const crl =
+      run.leftover(step, name) ?? (await signCertificateList({ engine: run.engine, key, algorithm }, linted));
+    const { tbs: signed, ...list } = parseCertificateList(crl);
+    if (!signed.equals(tbs) || !verifySignedBy({ tbs: signed, ...list }, issuer)) {
+      throw new KmcError('E_INTEGRITY', 'The CRL that was just signed does not hold. Stop the ceremony.');
+    }
     const file = run.write(name, crl);
     return {
       text: `signed ${outputFile(name)}`,
