@@ -1,5 +1,6 @@
 import type { CryptoEngine } from './engine.ts';
 import { runSelfTest } from './self-test.ts';
+import { batchOperations } from './software-engine/batches.ts';
 import { createEngineState } from './software-engine/handles.ts';
 import { keyOperations } from './software-engine/keys.ts';
 import { sealingOperations } from './software-engine/sealing.ts';
@@ -17,12 +18,15 @@ export interface SoftwareEngineOptions {
  */
 export function createSoftwareEngine({ now = () => new Date() }: SoftwareEngineOptions = {}): CryptoEngine {
   const state = createEngineState();
+  const keys = keyOperations(state);
+  const sealing = sealingOperations(state, now);
   return Object.freeze({
     name: 'software',
     selfTest: () => runSelfTest(),
-    ...keyOperations(state),
+    ...keys,
     ...secretOperations(state),
-    ...sealingOperations(state, now),
+    ...sealing,
+    ...batchOperations({ ...keys, ...sealing }),
     ...shareOperations(state),
   });
 }

@@ -11,6 +11,7 @@ import { keystoreRoutes } from './keystore.ts';
 import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
+import { poolRoutes } from './pools.ts';
 import { requestRoutes } from './requests.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 
@@ -26,6 +27,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   deviceRoutes,
   enrolmentRoutes,
   trustBundleRoutes,
+  poolRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */
