@@ -28,8 +28,8 @@ forEachDatabase('kmc admin, through the service', (fixture) => {
     expect(auditor.json()['request'], auditor.err).to.deep.include({ op: 'person.appoint-auditor' });
   });
 
-  it('proposes to grant and to take away a role, and suspends at once', async () => {
-    const { securityOne, raOne } = test().people;
+  it('proposes to grant and to take away a role, to suspend, and to let somebody leave', async () => {
+    const { securityOne, raOne, caOperatorOne } = test().people;
     const change = (verb: string, role: string) =>
       run(securityOne, verb, raOne.id, '--role', role, '--reason', 'moves');
     const granted = await change('grant-role', 'ra-operator@120000');
@@ -40,7 +40,13 @@ forEachDatabase('kmc admin, through the service', (fixture) => {
     const revoked = await change('revoke-role', 'ra-operator@110000');
     expect(revoked.json()['request'], revoked.err).to.deep.include({ op: 'person.revoke-role' });
     expect((await change('grant-role', 'owner')).code).to.equal(1);
-    const suspended = await run(securityOne, 'suspend', raOne.id, '--reason', 'token lost');
-    expect(suspended.json(), suspended.err).to.deep.equal({ id: raOne.id, status: 'disabled' });
+    for (const [verb, op] of [
+      ['suspend', 'person.suspend'],
+      ['leave', 'person.leave'],
+    ] as const) {
+      const asked = await run(securityOne, verb, caOperatorOne.id, '--reason', 'token lost');
+      expect(asked.json()['request'], asked.err).to.deep.include({ op, target: `person/${caOperatorOne.id}` });
+    }
+    expect((await run(securityOne, 'enable', raOne.id, '--reason', 'back')).err).to.contain('E_STATE');
   });
 });
