@@ -1,4 +1,4 @@
-/** `kmc admin appoint …`: the acts on people, proposed through the service, and suspension, which needs no approval. */
+/** `kmc admin appoint …`: the acts on people, proposed through the service. */
 import { sideOf } from '../domain/appointment.ts';
 import type { RoleGrant } from '../domain/person.ts';
 import { subjectPerson } from '../domain/person-name.ts';
@@ -20,6 +20,14 @@ function grantOf(text: string): RoleGrant {
   return region === undefined ? { role } : { role, region };
 }
 
+/** The certificate in a person's folder, and whom it names. @throws KmcError E_USAGE, E_NOT_FOUND, E_DER. */
+function broughtIn(folder: string) {
+  const der = certificateIn(folder);
+  const person = subjectPerson(parseCertificate(der).subject);
+  if (person !== undefined) return { der, ...person };
+  throw new KmcError('E_USAGE', 'The certificate in that folder names no person: make it with kmc admin keygen.');
+}
+
 const appoint: Command = {
   noun: 'admin',
   verb: 'appoint',
@@ -32,13 +40,8 @@ const appoint: Command = {
     reason: REASON,
   },
   async run(input, context) {
-    const der = certificateIn(input.positionals[0] ?? '');
-    const person = subjectPerson(parseCertificate(der).subject);
-    if (person === undefined) {
-      throw new KmcError('E_USAGE', 'The certificate in that folder names no person: make it with kmc admin keygen.');
-    }
+    const { der, id, ...named } = broughtIn(input.positionals[0] ?? '');
     const roles = input.list('role').map(grantOf);
-    const { id, ...named } = person;
     return await propose(context, {
       op: sideOf(roles) === 'audit' ? 'person.appoint-auditor' : 'person.appoint',
       targetId: id,
@@ -64,19 +67,44 @@ function roleAct(verb: string, op: string, summary: string): Command {
   };
 }
 
-const suspend: Command = {
+function plainAct(verb: string, op: string, summary: string): Command {
+  return {
+    noun: 'admin',
+    verb,
+    summary,
+    example: `kmc admin ${verb} p-owner-1 --reason "token lost" --key me.key.pem --cert me.crt.pem`,
+    positionals: PERSON,
+    options: { reason: REASON },
+    async run(input, context) {
+      const targetId = input.positionals[0] ?? '';
+      return await propose(context, { op, targetId, params: {}, reason: input.required('reason') });
+    },
+  };
+}
+
+const replaceKey: Command = {
   noun: 'admin',
-  verb: 'suspend',
-  summary: 'Suspends a person at once, as a security administrator. The act person.enable ends it.',
-  example: 'kmc admin suspend p-owner-1 --reason "token lost" --key me.key.pem --cert me.crt.pem',
-  positionals: PERSON,
-  options: { reason: { ...REASON, help: 'why; stands in the audit log' } },
+  verb: 'replace-key',
+  summary: 'Proposes a certificate over a new key, from the folder that `kmc admin keygen` made for the same person.',
+  example:
+    'kmc admin replace-key people/owner-1-new --cause keyCompromise --reason "token lost" --key me.key.pem --cert me.crt.pem',
+  positionals: ['DIR'],
+  options: {
+    cause: {
+      type: 'string',
+      value: 'WORD',
+      help: 'why the old one is revoked: superseded (default), keyCompromise, affiliationChanged',
+    },
+    reason: REASON,
+  },
   async run(input, context) {
-    const id = input.positionals[0] ?? '';
-    const client = await context.client();
-    const path = `/api/v1/people/${encodeURIComponent(id)}/suspension`;
-    const answer = await client.json('POST', path, { reason: input.required('reason') });
-    return { json: answer, text: `suspended: ${id}` };
+    const { der, id } = broughtIn(input.positionals[0] ?? '');
+    return await propose(context, {
+      op: 'person.replace-certificate',
+      targetId: id,
+      params: { certificate: der.toString('base64'), reason: input.text('cause') ?? 'superseded' },
+      reason: input.required('reason'),
+    });
   },
 };
 
@@ -85,5 +113,8 @@ export const ADMIN_ACTS: readonly Command[] = [
   appoint,
   roleAct('grant-role', 'person.grant-role', 'Proposes to grant a person a role.'),
   roleAct('revoke-role', 'person.revoke-role', 'Proposes to take a role from a person.'),
-  suspend,
+  plainAct('suspend', 'person.suspend', 'Proposes to suspend a person until they are enabled again.'),
+  plainAct('enable', 'person.enable', 'Proposes to enable a suspended person again.'),
+  plainAct('leave', 'person.leave', 'Proposes to end the office of somebody who leaves, for good.'),
+  replaceKey,
 ];

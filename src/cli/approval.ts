@@ -1,43 +1,15 @@
 /** `kmc approval`: what is asked, a signed answer to it, and the proof, with or without a network. */
-import { parseStrictJson } from '../crypto/jcs.ts';
 import { decodePemAll } from '../crypto/asn1/pem.ts';
-import { DECISIONS, type DecisionBody } from '../domain/approval/decision.ts';
 import { readApprovalFile, verifyApprovalFile, type VerifiedApprovalFile } from '../domain/approval/file.ts';
 import { requestDigest } from '../domain/approval/request.ts';
 import { digestWords } from '../domain/digest-words.ts';
-import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
-import { signDecision } from '../flows/approvals/sign-decision.ts';
-import { listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
-import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
+import { everyItem, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
+import { DECISION_COMMANDS } from './approval-decision.ts';
+import { table, type Command, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { readNamedFile, writeNewFile } from './named-file.ts';
-import { requestForPeople, requestInFile, requestNamed, requestPath } from './shown-request.ts';
-
-function decisionOf(input: CommandInput): DecisionBody['decision'] {
-  const wanted = (input.text('decision') ?? 'APPROVE').toUpperCase();
-  const decision = DECISIONS.find((known) => known === wanted);
-  if (decision === undefined) throw new KmcError('E_USAGE', `--decision is one of: ${DECISIONS.join(', ')}`);
-  return decision;
-}
-
-async function sign(input: CommandInput, context: CommandContext): Promise<Outcome> {
-  const request = requestInFile(input.positionals[0] ?? '');
-  const { key, certificate } = await context.personalKey();
-  const signed = await signDecision(
-    { engine: context.engine, key, certificate },
-    {
-      requestId: request.id,
-      requestDigest: requestDigest(request),
-      decision: decisionOf(input),
-      role: input.required('role'),
-      at: new Date(),
-    },
-  );
-  const out = input.required('out');
-  writeNewFile(out, `${JSON.stringify(signed, null, 2)}\n`);
-  return { json: signed, text: `${requestForPeople(request)}\n\n${signed.body.decision} signed: ${out}` };
-}
+import { readNamedFile } from './named-file.ts';
+import { requestForPeople, requestNamed } from './shown-request.ts';
 
 const OWN_ANCHOR_WARNING =
   'the administrator CA comes from the file itself: compare its fingerprint, or pin it with --anchor';
@@ -95,9 +67,10 @@ export const commands: readonly Command[] = [
     example: 'kmc approval list --for me --key me.key.pem --cert me.crt.pem',
     options: { for: { type: 'string', value: 'me', help: 'only what you may still decide' } },
     async run(input, context) {
-      const mine = input.text('for') === 'me' ? '?for=me' : '';
-      const answer = await (await context.client()).json('GET', `/api/v1/requests${mine}`);
-      return listOutcome(answer, REQUEST_COLUMNS);
+      const whom = input.text('for');
+      if (whom !== undefined && whom !== 'me') throw new KmcError('E_USAGE', '--for is for "me" only.');
+      const query = whom === undefined ? {} : { for: whom };
+      return listOutcome(await everyItem(await context.client(), '/api/v1/requests', query), REQUEST_COLUMNS);
     },
   },
   {
@@ -112,33 +85,7 @@ export const commands: readonly Command[] = [
       return { json: { request, digest, words: digestWords(digest) }, text: requestForPeople(request) };
     },
   },
-  {
-    noun: 'approval',
-    verb: 'sign',
-    summary: 'Signs a decision on a request, offline, with your own key.',
-    example: 'kmc approval sign request.json --role ca-owner --out decision.json --key me.key.pem --cert me.crt.pem',
-    positionals: ['FILE'],
-    options: {
-      role: { type: 'string', value: 'ROLE', required: true, help: 'the role in which you decide' },
-      decision: { type: 'string', value: 'WORD', help: 'APPROVE (default), REJECT or WITHDRAW' },
-      out: { type: 'string', value: 'FILE', required: true, help: 'where the signed decision goes' },
-    },
-    run: sign,
-  },
-  {
-    noun: 'approval',
-    verb: 'submit',
-    summary: 'Hands a signed decision to the service.',
-    example: 'kmc approval submit decision.json --key me.key.pem --cert me.crt.pem',
-    positionals: ['FILE'],
-    async run(input, context) {
-      const decision: unknown = parseStrictJson(readNamedFile(input.positionals[0] ?? '', 'decision'));
-      const body = isObject(decision) && isObject(decision['body']) ? decision['body'] : {};
-      const id = typeof body['requestId'] === 'string' ? body['requestId'] : '';
-      const answer = await (await context.client()).json('POST', requestPath(id, '/approvals'), decision);
-      return { json: answer, text: `request ${id}: ${isObject(answer) ? String(answer['state']) : ''}` };
-    },
-  },
+  ...DECISION_COMMANDS,
   {
     noun: 'approval',
     verb: 'verify',

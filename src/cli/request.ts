@@ -6,7 +6,7 @@ import { readApprovalFile } from '../domain/approval/file.ts';
 import { requestDigest } from '../domain/approval/request.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { HANDLED_ACTS } from '../flows/action-handlers.ts';
-import { answerText, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
+import { answerText, everyItem, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
 import { propose } from './propose.ts';
@@ -91,11 +91,8 @@ export const commands: readonly Command[] = [
     async run(input, context) {
       const client = await context.client();
       const state = input.text('state');
-      const answer = await client.json(
-        'GET',
-        `/api/v1/requests${state === undefined ? '' : `?state=${encodeURIComponent(state)}`}`,
-      );
-      return listOutcome(answer, REQUEST_COLUMNS);
+      const query = state === undefined ? {} : { state };
+      return listOutcome(await everyItem(client, '/api/v1/requests', query), REQUEST_COLUMNS);
     },
   },
   {

@@ -9,6 +9,7 @@ import { isId } from '../domain/id.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { table, type CommandContext } from './command.ts';
+import { shownText, shownValue, type ShownLine } from './shown-value.ts';
 import { readNamedFile } from './named-file.ts';
 
 export interface ServiceRequest {
@@ -59,19 +60,17 @@ export function canonicalRequest(request: ApprovalRequest): string {
 /** The request as a person reads it before signing. */
 export function requestForPeople(request: ApprovalRequest): string {
   const digest = requestDigest(request);
-  const lines: [string, string][] = [
+  const lines: ShownLine[] = [
     ['asks to', ruleOf(request).title],
     ['target', request.target],
     ['in state', `${request.preState}, version ${request.targetVersion}`],
     ['by', request.proposer],
-    ['reason', request.reason],
+    ['reason', shownText(request.reason)],
     ['under', `${request.policy} in ${request.environment}`],
     ['created', request.createdAt],
     ['expires', request.expiresAt],
-    ...Object.entries(request.params).map(([name, value]): [string, string] => [
-      `params.${name}`,
-      JSON.stringify(value),
-    ]),
+    ...shownValue('params', request.params),
+    ...request.attachments.map(({ name, sm3 }): ShownLine => ['attachment', `${shownText(name)} ${sm3}`]),
     ['digest', digest],
     ['words', digestWords(digest).join(' ')],
   ];

@@ -23,6 +23,7 @@ export type TargetKind =
   | 'region'
   | 'root-key'
   | 'root-upgrade'
+  | 'sealed-account'
   | 'voucher';
 
 export interface ActionRule {
@@ -41,6 +42,10 @@ export interface ActionRule {
   readonly regional: boolean;
   /** `params.count` is stated and not above this. */
   readonly atMost?: number;
+  /** The person whom the act takes something from has no voice in it: they could veto what protects the others. */
+  readonly subjectHasNoVoice?: boolean;
+  /** Least seconds between quorum and execution, where the act asks for more than its class. */
+  readonly leastWaitSeconds?: number;
   /** `signatures`: collected signature by signature from bundle-signers, so no request decides it. */
   readonly decidedBy: 'request' | 'signatures';
 }
@@ -63,6 +68,9 @@ function act(approvalClass: ApprovalClass, target: TargetKind, title: string, op
 const OPS: ActionOptions = { marks: ['ops'] };
 const AUDIT: ActionOptions = { marks: ['audit'], requiredRoles: ['audit-administrator'] };
 const REGIONAL: ActionOptions = { regional: true };
+const TAKES_AWAY: ActionOptions = { subjectHasNoVoice: true };
+/** A day in which anybody who sees the announced change can still withdraw an approval or reject it. */
+const POLICY_WAIT_SECONDS = 86_400;
 const BY_SIGNERS: ActionOptions = { decidedBy: 'signatures' };
 
 /** Certificates that one bulk revocation of class L2 may hold; more is a mass revocation of class L3. */
@@ -100,11 +108,17 @@ export const ACTIONS = {
   // people, policy, audit log
   'person.appoint': act('L3', 'person', 'appoint a person'),
   'person.grant-role': act('L3', 'person', 'grant a role'),
-  'person.revoke-role': act('L3', 'person', 'take a role away'),
+  'person.revoke-role': act('L3', 'person', 'take a role away', TAKES_AWAY),
   'person.replace-certificate': act('L3', 'person', 'replace the certificate of a person'),
+  'person.suspend': act('L2', 'person', 'suspend a person', {
+    ...TAKES_AWAY,
+    requiredRoles: ['security-administrator'],
+  }),
+  'person.leave': act('L3', 'person', 'end the office of a person who leaves', TAKES_AWAY),
   'person.enable': act('L3', 'person', 'enable a disabled person again'),
   'person.appoint-auditor': act('L2', 'person', 'appoint an auditor', AUDIT),
-  'policy.change': act('L3', 'policy', 'put other policy files in force'),
+  'policy.change': act('L3', 'policy', 'put other policy files in force', { leastWaitSeconds: POLICY_WAIT_SECONDS }),
+  'break-glass.seal-account': act('L3', 'sealed-account', 'seal an account for break-glass'),
   'audit.set-retention': act('L2', 'audit-log', 'change the retention of the audit log', AUDIT),
   'audit.archive': act('L2', 'audit-log', 'archive a part of the audit log', AUDIT),
   'audit.purge': act('L2', 'audit-log', 'purge an archived part of the audit log', AUDIT),

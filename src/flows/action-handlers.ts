@@ -11,8 +11,10 @@ import type { Instance } from './instance.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
 import { grantRole } from './people/grant-role.ts';
+import { leaveOffice } from './people/leave-office.ts';
 import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
+import { suspendPerson } from './people/suspend-person.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
 
 interface HandledAct {
@@ -49,6 +51,8 @@ const HANDLED = {
   'person.appoint': { params: PERSON, handler: (instance) => appointPerson(instance, 'operating') },
   'person.appoint-auditor': { params: PERSON, handler: (instance) => appointPerson(instance, 'audit') },
   'person.enable': { params: 'none', handler: () => enablePerson() },
+  'person.leave': { params: 'none', handler: leaveOffice },
+  'person.suspend': { params: 'none', handler: suspendPerson },
   'person.grant-role': { params: 'role, region?', handler: grantRole },
   'person.replace-certificate': {
     params: 'certificate (base64 of DER), reason (superseded, keyCompromise, affiliationChanged)',

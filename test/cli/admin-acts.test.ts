@@ -1,40 +1,21 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { commands as admin } from '../../src/cli/admin.ts';
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
-import { actionHandlers } from '../../src/flows/action-handlers.ts';
 import { bring, NEWCOMER } from '../flows/people/people-acts.ts';
 import type { CastMember } from '../fixtures/estate.ts';
 import { testInstance } from '../fixtures/instance.ts';
-import { LiveService } from '../http/live-service.ts';
 import { forEachDatabase } from '../store/databases.ts';
-import { NOUNS, runKmc } from './run-kmc.ts';
-import { ScratchFiles } from './scratch-files.ts';
-
-const WITH_ADMIN = { ...NOUNS, admin: { summary: 'people', load: () => Promise.resolve(admin) } };
+import { servedCommands } from './served-commands.ts';
 
 forEachDatabase('kmc admin, through the service', (fixture) => {
   const test = testInstance(fixture);
-  let files: ScratchFiles;
-  let service: LiveService;
-  beforeEach(async () => {
-    files = new ScratchFiles();
-    service = await LiveService.start(test(), { handlers: actionHandlers(test().instance) });
-  });
-  afterEach(async () => {
-    await service.close();
-    files.remove();
-  });
-
-  async function run(member: CastMember, ...args: string[]) {
-    const identity = await files.identity(test().instance.engine, member);
-    return await runKmc(['admin', ...args, '--url', service.url, ...identity, '--json'], WITH_ADMIN);
-  }
+  const kmc = servedCommands(test);
+  const run = (member: CastMember, ...args: string[]) => kmc().run(member, 'admin', ...args, '--json');
 
   it('proposes appointments from the folder of a person, by the act that the roles ask for', async () => {
     const { securityOne } = test().people;
-    const folder = files.path(NEWCOMER.id);
+    const folder = kmc().files.path(NEWCOMER.id);
     mkdirSync(folder);
     writeFileSync(join(folder, 'crt.pem'), encodePem('CERTIFICATE', (await bring(test())).certificate));
     const asked = ['appoint', folder, '--reason', 'more hands', '--role'];
@@ -47,8 +28,8 @@ forEachDatabase('kmc admin, through the service', (fixture) => {
     expect(auditor.json()['request'], auditor.err).to.deep.include({ op: 'person.appoint-auditor' });
   });
 
-  it('proposes to grant and to take away a role, and suspends at once', async () => {
-    const { securityOne, raOne } = test().people;
+  it('proposes to grant and to take away a role, to suspend, and to let somebody leave', async () => {
+    const { securityOne, raOne, caOperatorOne } = test().people;
     const change = (verb: string, role: string) =>
       run(securityOne, verb, raOne.id, '--role', role, '--reason', 'moves');
     const granted = await change('grant-role', 'ra-operator@120000');
@@ -59,7 +40,13 @@ forEachDatabase('kmc admin, through the service', (fixture) => {
     const revoked = await change('revoke-role', 'ra-operator@110000');
     expect(revoked.json()['request'], revoked.err).to.deep.include({ op: 'person.revoke-role' });
     expect((await change('grant-role', 'owner')).code).to.equal(1);
-    const suspended = await run(securityOne, 'suspend', raOne.id, '--reason', 'token lost');
-    expect(suspended.json(), suspended.err).to.deep.equal({ id: raOne.id, status: 'disabled' });
+    for (const [verb, op] of [
+      ['suspend', 'person.suspend'],
+      ['leave', 'person.leave'],
+    ] as const) {
+      const asked = await run(securityOne, verb, caOperatorOne.id, '--reason', 'token lost');
+      expect(asked.json()['request'], asked.err).to.deep.include({ op, target: `person/${caOperatorOne.id}` });
+    }
+    expect((await run(securityOne, 'enable', raOne.id, '--reason', 'back')).err).to.contain('E_STATE');
   });
 });

@@ -8,32 +8,18 @@ import { answeringServer } from './answering-server.ts';
 import type { CastMember } from '../fixtures/estate.ts';
 import { ask } from '../fixtures/approvals.ts';
 import { SYSTEM, testInstance } from '../fixtures/instance.ts';
-import { LiveService } from '../http/live-service.ts';
 import { forEachDatabase } from '../store/databases.ts';
 import { runKmc } from './run-kmc.ts';
-import { ScratchFiles } from './scratch-files.ts';
+import { servedCommands } from './served-commands.ts';
 
 forEachDatabase('kmc request, through the service', (fixture) => {
   const test = testInstance(fixture);
-  let files: ScratchFiles;
-  let service: LiveService;
-  beforeEach(async () => {
-    files = new ScratchFiles();
-    service = await LiveService.start(test(), { handlers: actionHandlers(test().instance) });
-  });
-  afterEach(async () => {
-    await service.close();
-    files.remove();
-  });
-
-  async function run(member: CastMember, ...args: string[]) {
-    const identity = await files.identity(test().instance.engine, member);
-    return await runKmc([...args, '--url', service.url, ...identity]);
-  }
+  const kmc = servedCommands(test);
+  const run = (member: CastMember, ...args: string[]) => kmc().run(member, ...args);
 
   /** Proposed by the command line. */
   async function create(params: object = { commonName: 'Issuing CA 2', organization: 'KMC test' }) {
-    const file = files.write('params.json', JSON.stringify(params));
+    const file = kmc().files.write('params.json', JSON.stringify(params));
     const about = ['--op', 'authority.create-issuing', '--target', 'sm2-issuing-2', '--reason', 'more devices'];
     return await run(test().people.caOwner, 'request', 'create', ...about, '--params', file, '--json');
   }
@@ -45,7 +31,7 @@ forEachDatabase('kmc request, through the service', (fixture) => {
     const created = await ask(test(), handlers, asked, SYSTEM);
     const { id } = created.request;
     const { caOwner, securityOne, securityTwo } = test().people;
-    const file = files.path('request.json');
+    const file = kmc().files.path('request.json');
     const shown = await run(securityOne, 'request', 'show', id, '--out', file);
     expect(shown.code, shown.err).to.equal(0);
     expect(shown.out).to.contain(created.digest).and.to.contain('Issuing CA 2');
@@ -56,20 +42,14 @@ forEachDatabase('kmc request, through the service', (fixture) => {
     expect(whole).to.deep.include({ id, digest: created.digest, request: created.request });
     expect((await run(securityOne, 'request', 'show', id, '--out', file)).code).to.equal(7);
 
-    for (const member of [caOwner, securityOne, securityTwo]) {
-      const decision = files.path(`${member.id}.json`);
-      const role = member.roles[0]?.role ?? '';
-      expect((await run(member, 'approval', 'sign', file, '--role', role, '--out', decision)).code).to.equal(0);
-      const submitted = await run(member, 'approval', 'submit', decision);
-      expect(submitted.code, submitted.err).to.equal(0);
-    }
+    await kmc().approve(id, [caOwner, securityOne, securityTwo]);
     expect((await run(caOwner, 'request', 'show', id)).out).to.contain('APPROVE');
 
-    const proof = files.path('approvals.json');
+    const proof = kmc().files.path('approvals.json');
     const written = await run(caOwner, 'request', 'file', id, '--out', proof, '--json');
     expect(written.json(), written.err).to.include({ id, digest: created.digest, approvals: 3 });
     expect((await run(caOwner, 'request', 'file', id, '--out', proof)).code).to.equal(7);
-    const anchor = files.pem('admin-ca.pem', test().estate.administratorCa.certificate.der);
+    const anchor = kmc().files.pem('admin-ca.pem', test().estate.administratorCa.certificate.der);
     const verified = await runKmc(['approval', 'verify', proof, '--anchor', anchor]);
     expect(verified.code, verified.out).to.equal(0);
   });
@@ -79,7 +59,7 @@ forEachDatabase('kmc request, through the service', (fixture) => {
     const { securityOne } = test().people;
     const byId = (await run(securityOne, 'approval', 'show', String(created['id']), '--json')).json();
     expect(byId).to.deep.include({ digest: created['digest'], words: created['words'] });
-    const file = files.write('byid.json', JSON.stringify(byId));
+    const file = kmc().files.write('byid.json', JSON.stringify(byId));
     expect((await runKmc(['approval', 'show', file, '--json'])).json()).to.deep.equal(byId);
     expect((await run(securityOne, 'approval', 'show', 'rq-none')).code).to.equal(5);
     expect((await runKmc(['approval', 'show', 'none.json'])).err).to.contain('cannot be read: none.json');
@@ -88,13 +68,13 @@ forEachDatabase('kmc request, through the service', (fixture) => {
   it('ends with 5 for a request that is not there, and with 2 where the service refuses the form', async () => {
     const { securityOne } = test().people;
     for (const verb of ['show', 'file']) {
-      const more = verb === 'file' ? ['--out', files.path('x.json')] : [];
+      const more = verb === 'file' ? ['--out', kmc().files.path('x.json')] : [];
       expect((await run(securityOne, 'request', verb, 'rq-none', ...more)).code, verb).to.equal(5);
     }
     const refused = await create({ commonName: 'Issuing CA 2' });
     expect(refused.json()).to.include({ code: 'E_SCHEMA' });
     expect(refused.code).to.equal(2);
-    const notJson = files.write('bad.json', '{');
+    const notJson = kmc().files.write('bad.json', '{');
     const about = ['--op', 'authority.create-issuing', '--target', 'x', '--reason', 'y', '--params', notJson];
     expect((await run(securityOne, 'request', 'create', ...about)).code).to.equal(4);
   });

@@ -1,4 +1,5 @@
 /** The command line inside of the test's process: the commands, their context, and what they print. */
+import { commands as admin } from '../../src/cli/admin.ts';
 import { commands as approval } from '../../src/cli/approval.ts';
 import { commands as audit } from '../../src/cli/audit.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
@@ -14,7 +15,7 @@ import { runCommand, type Noun, type Program } from '../../src/cli/run-command.t
 import { createContext, type ClosableContext } from '../../src/main/command-context.ts';
 
 /** Imported as they stand: what `import()` loads inside of a test is another instance of every module. */
-const COMMANDS = { approval, audit, ca, cert, check, policy, request, seal, status, unseal };
+const COMMANDS = { admin, approval, audit, ca, cert, check, policy, request, seal, status, unseal };
 
 export const NOUNS: Readonly<Record<string, Noun>> = Object.fromEntries(
   Object.entries(COMMANDS).map(([noun, commands]) => [noun, { summary: noun, load: () => Promise.resolve(commands) }]),

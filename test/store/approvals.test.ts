@@ -136,21 +136,18 @@ forEachDatabase('requests and approvals', (fixture) => {
   });
 
   it('are executed once by 8 racers that read, check and write under the lock', async () => {
+    await fixture.database.transaction((tx) => tx.approvals.insert(decision('rq-1', 'p-1')));
     await move();
     const executed = await winners(8, (racer) =>
       fixture.database.transaction(async (tx) => {
         const found = await tx.requests.lock('rq-1');
         if (found?.state !== 'QUORUM') return false;
+        const step = { id: 'rq-1', from: found, to: 'EXECUTING', at: later(20), auditEvent: created } as const;
+        const moved = await tx.requests.move(step);
         expect(
           await tx.executions.insert({ requestDigest: found.digest, at: later(racer), result: undefined }),
         ).to.equal(true);
-        return tx.requests.move({
-          id: 'rq-1',
-          from: found,
-          to: 'EXECUTING',
-          at: later(20),
-          auditEvent: created,
-        });
+        return moved;
       }),
     );
     expect(executed).to.equal(1);
@@ -163,6 +160,8 @@ forEachDatabase('requests and approvals', (fixture) => {
     const complete = (racer: number): Promise<boolean> =>
       fixture.database.transaction((tx) => tx.executions.complete(digest, `{"racer":${racer}}`));
     expect(await complete(0)).to.equal(false);
+    await fixture.database.transaction((tx) => tx.approvals.insert(decision('rq-1', 'p-1')));
+    await move({ to: 'EXECUTING' });
     expect(await winners(16, claim)).to.equal(1);
     expect(await winners(4, complete)).to.equal(1);
     expect((await fixture.database.read(({ executions }) => executions.find(digest)))?.result).to.match(/racer/);

@@ -67,7 +67,7 @@ export function request(id: string, lastAuditEvent: string, given: Partial<Reque
     class: 'L3',
     state: 'OPEN',
     version: 1,
-    proposer: 'p-1',
+    proposer: 'p-9',
     target: 'root-upgrade/u-1',
     preState: 'READY',
     targetVersion: '17',

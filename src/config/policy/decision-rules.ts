@@ -1,5 +1,12 @@
 /** Rules over quorums and roles (enrolment-and-root-upgrade D.3): a production instance is never weaker than the table. */
-import { APPROVAL_CLASSES, leastApprovals, QUORUM_COUNTS, STANDARD_QUORUMS } from '../../domain/quorum.ts';
+import { ACTION_NAMES, actionRule } from '../../domain/action.ts';
+import {
+  APPROVAL_CLASSES,
+  leastApprovals,
+  QUORUM_COUNTS,
+  STANDARD_QUORUMS,
+  type ApprovalClass,
+} from '../../domain/quorum.ts';
 import { EXCLUDED_PAIRS, orderedPair } from '../../domain/roles.ts';
 import { productionRule, rule, unless, type PolicyRule } from './rule.ts';
 
@@ -9,6 +16,12 @@ const COUNT_KEYS = {
   distinctUnits: 'distinct-units',
   distinctOrganisations: 'distinct-organisations',
 } as const;
+
+/** Seconds that some act of the class waits at least between quorum and execution. */
+function longestWait(name: ApprovalClass): number {
+  const rules = ACTION_NAMES.map(actionRule).filter((rule) => rule.class === name);
+  return Math.max(0, ...rules.map((rule) => rule.leastWaitSeconds ?? 0));
+}
 
 export const QUORUM_RULES: readonly PolicyRule[] = [
   productionRule('quorum/below-two', 'quorums.yaml', ({ 'quorums.yaml': { classes } }) =>
@@ -63,9 +76,9 @@ export const QUORUM_RULES: readonly PolicyRule[] = [
           `class ${name} states ${STANDARD_QUORUMS[name].expiryKind === 'fixed' ? 'expiry' : 'longest-window'}`,
         ),
         ...unless(
-          stated.expirySeconds > stated.coolDownSeconds,
+          stated.expirySeconds > Math.max(stated.coolDownSeconds, longestWait(name)),
           ['classes', name, key],
-          'a request must outlive its cool-down',
+          'a request must outlive its cool-down, and the waiting times of the acts of the class',
         ),
       ];
     }),

@@ -3,6 +3,7 @@
  * back. The body names the digest of the whole request, so a signature fits no other request, instance or environment.
  */
 import { SIGNATURE_ALGORITHMS, verifySignature } from '../../crypto/algorithms.ts';
+import { canonicalizeSigned, parseStrictJson } from '../../crypto/jcs.ts';
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, type Certificate } from '../../x509/certificate.ts';
@@ -13,6 +14,7 @@ import {
   requireMembers,
   signedBytes,
   signedTimeText,
+  SIGNED_PREFIXES,
   sm3Text,
   textLike,
   type MemberCheck,
@@ -102,6 +104,24 @@ export function readSignedDecision(value: unknown): SignedDecision {
 /** The bytes that the approver signs: "KMC-APPROVAL-V1" 0x00 || JCS(body). */
 export function decisionBytes(body: DecisionBody): Buffer {
   return signedBytes('approval', body);
+}
+
+const PREFIX = Buffer.from(`${SIGNED_PREFIXES.approval}\0`, 'ascii');
+/** A body is a few hundred octets of text. */
+const MAX_BYTES = 4096;
+
+/**
+ * The body in what `decisionBytes` gave, as it comes back from a tool of somebody else.
+ * @throws KmcError E_APPROVAL for octets that begin otherwise or are not in canonical form; E_JSON, E_SIZE, E_SCHEMA.
+ */
+export function readDecisionBytes(bytes: Buffer): DecisionBody {
+  if (!bytes.subarray(0, PREFIX.length).equals(PREFIX)) {
+    throw new KmcError('E_APPROVAL', 'These are not the octets of a decision: take the file that --bytes-out wrote.');
+  }
+  const text = bytes.subarray(PREFIX.length);
+  const body = readDecisionBody(parseStrictJson(text, { maxBytes: MAX_BYTES }));
+  if (Buffer.from(canonicalizeSigned(body), 'utf8').equals(text)) return body;
+  throw new KmcError('E_APPROVAL', 'The octets of the decision are not in canonical form: nobody signs them.');
 }
 
 /**

@@ -10,7 +10,7 @@ import { isPartition, type Region } from '../region.ts';
 import type { RoleName } from '../roles.ts';
 import { readSignedTime } from '../signed-body.ts';
 import type { DecisionBody } from './decision.ts';
-import { regionOf, requestDigest, ruleOf, type ApprovalRequest } from './request.ts';
+import { regionOf, requestDigest, ruleOf, voicelessOf, type ApprovalRequest } from './request.ts';
 
 /** What of the policy set in force decides a request. */
 export interface QuorumPolicy {
@@ -35,6 +35,7 @@ export const REFUSAL_CODES = {
   'role-not-held': 'E_FORBIDDEN',
   'role-does-not-approve': 'E_FORBIDDEN',
   proposer: 'E_SAME_PERSON',
+  subject: 'E_SAME_PERSON',
   'same-person': 'E_SAME_PERSON',
   'too-few-approvals': 'E_QUORUM',
   'required-role-missing': 'E_QUORUM',
@@ -207,6 +208,11 @@ function personRefusal(
   const proposer = people.get(request.proposer);
   if (person.id === request.proposer || (proposer !== undefined && isSamePerson(person, proposer))) {
     return refusal('proposer', 'Who proposes a request never decides it.', person.id);
+  }
+  const subjectId = voicelessOf(request);
+  const subject = subjectId === undefined ? undefined : people.get(subjectId);
+  if (person.id === subjectId || (subject !== undefined && isSamePerson(person, subject))) {
+    return refusal('subject', 'Whom the request takes something from does not decide it.', person.id);
   }
   if (!holdsRoleIn(person, decision.role, regionOf(request))) {
     return refusal('role-not-held', `The person is not ${decision.role} here.`, person.id);

@@ -110,6 +110,11 @@ export function regionOf(request: ApprovalRequest): string | undefined {
   return ruleOf(request).regional && typeof region === 'string' ? region : undefined;
 }
 
+/** Id of the person who has no voice in the request, because it takes something from them. */
+export function voicelessOf(request: ApprovalRequest): string | undefined {
+  return ruleOf(request).subjectHasNoVoice === true ? request.target.split('/')[1] : undefined;
+}
+
 /**
  * `sm3:<hex>` of SM3("KMC-REQUEST-V1" 0x00 || JCS(request)).
  * @throws KmcError E_JSON when the body is not of the signed profile.

@@ -3,7 +3,7 @@ import { approversOf } from '../action.ts';
 import type { PersonCaller } from '../caller.ts';
 import { holdsRoleIn } from '../person.ts';
 import { ROLES } from '../roles.ts';
-import { regionOf, ruleOf, type ApprovalRequest } from './request.ts';
+import { regionOf, ruleOf, voicelessOf, type ApprovalRequest } from './request.ts';
 
 /** True for the proposer, for every holder of a role of the centre, and for regional roles in their own region. */
 export function seesRequest(caller: Pick<PersonCaller, 'id' | 'roles'>, request: ApprovalRequest): boolean {
@@ -12,8 +12,8 @@ export function seesRequest(caller: Pick<PersonCaller, 'id' | 'roles'>, request:
   return caller.roles.some((grant) => !ROLES[grant.role].regional || (region !== undefined && grant.region === region));
 }
 
-/** True when a role of the caller approves the act and the caller did not propose it. */
+/** True when a role of the caller approves the act, and the caller neither proposed it nor is whom it takes from. */
 export function isAskedToDecide(caller: Pick<PersonCaller, 'id' | 'roles'>, request: ApprovalRequest): boolean {
-  if (request.proposer === caller.id) return false;
+  if (request.proposer === caller.id || voicelessOf(request) === caller.id) return false;
   return approversOf(ruleOf(request)).some((role) => holdsRoleIn(caller, role, regionOf(request)));
 }

@@ -36,13 +36,18 @@ export async function listRequests(
     for (const row of scanned) {
       const request = requestOf(row, ports.environmentName);
       const shown = awaitingCaller
-        ? isAskedToDecide(caller, request) && !(await hasDecided(reader, row, caller))
+        ? isDecidable(ports, row) && isAskedToDecide(caller, request) && !(await hasDecided(reader, row, caller))
         : seesRequest(caller, request);
       if (shown) rows.push(row);
     }
     const last = scanned.at(-1);
     return { rows, ...(last === undefined || scanned.length < page.limit ? {} : { next: last.id }) };
   });
+}
+
+/** Open by its state, by the clock and under the policy in force: the regular work ends the others a little later. */
+function isDecidable({ clock, policyDigest }: ApprovalPorts, row: RequestRow): boolean {
+  return clock.now() < row.expiresAt && row.policyDigest === policyDigest;
 }
 
 async function hasDecided(reader: Reader, row: RequestRow, caller: PersonCaller): Promise<boolean> {

@@ -64,7 +64,8 @@ async function requireCooledDown(
   request: ApprovalRequest,
   now: Date,
 ): Promise<void> {
-  const seconds = ports.policies.quorums[ruleOf(request).class].coolDownSeconds;
+  const rule = ruleOf(request);
+  const seconds = Math.max(ports.policies.quorums[rule.class].coolDownSeconds, rule.leastWaitSeconds ?? 0);
   const waits = ports.environment !== 'development' && seconds > 0 && row.quorumAt !== undefined;
   if (!waits || (await handler.urgent?.(reader, request)) === true) return;
   const left = Math.ceil((row.quorumAt.getTime() + seconds * 1000 - now.getTime()) / 1000);

@@ -7,6 +7,7 @@ import {
   regionOf,
   requestDigest,
   ruleOf,
+  voicelessOf,
   type ApprovalRequest,
 } from '../../domain/approval/request.ts';
 import type { AuditActor, AuditApproval, AuditEventInput, AuditSource } from '../../domain/audit/event.ts';
@@ -85,16 +86,16 @@ export function decisionsKey(rows: readonly ApprovalRow[]): string {
     .join('\n');
 }
 
-/** The approvers and the proposer, where it is a person, as they stand now. */
+/** The approvers, the proposer where it is a person, and whoever has no voice in the request, as they stand now. */
 export async function peopleOf(
   reader: Reader,
   request: ApprovalRequest,
   approvers: readonly string[],
 ): Promise<Map<string, Person>> {
   const people = new Map<string, Person>();
-  for (const id of new Set([request.proposer, ...approvers])) {
-    const person = id.includes('/') ? undefined : await reader.people.find(id);
-    if (person !== undefined) people.set(id, person);
+  for (const id of new Set([request.proposer, voicelessOf(request), ...approvers])) {
+    const person = id === undefined || id.includes('/') ? undefined : await reader.people.find(id);
+    if (person !== undefined) people.set(person.id, person);
   }
   return people;
 }

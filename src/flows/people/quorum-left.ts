@@ -31,7 +31,8 @@ export async function holdPeople(tx: Transaction, policyDigest: string): Promise
 function tooFew(details: readonly string[]): KmcError {
   return new KmcError(
     'E_QUORUM',
-    `Too few people would be left to decide: ${details.join('; ')}. Appoint others first.`,
+    `Too few people would be left to decide: ${details.join('; ')}. Appoint others first; a key that is in other hands ` +
+      'is made useless by person.replace-certificate, which leaves the person in office.',
     {
       pointers: details.map((detail) => ({ pointer: '/people', detail })),
     },

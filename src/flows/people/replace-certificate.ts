@@ -1,17 +1,14 @@
 import { spkiSm3 } from '../../crypto/spki.ts';
 import { certificateText } from '../../domain/appointment.ts';
-import { newId } from '../../domain/id.ts';
 import { oneOf, requireMembers, type SignedObject } from '../../domain/signed-body.ts';
-import type { Account } from '../../domain/person.ts';
 import type { Certificate } from '../../x509/certificate.ts';
 import type { ApplyAct, ApprovedAct, DatabaseHandler } from '../approvals/action-handler.ts';
-import { isRevocable, recordRevocation } from '../certificates/record-revocation.ts';
 import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import type { Instance } from '../instance.ts';
 import type { RevocationReason } from '../ports/certificates.ts';
-import type { Transaction } from '../ports/database.ts';
 import type { StoredPerson } from '../ports/people.ts';
-import { personEvent, personIdOf, personTarget, presentPerson, stalePerson } from './person-act.ts';
+import { endAccount, endingAccounts } from './end-account.ts';
+import { personIdOf, personTarget, presentPerson, stalePerson } from './person-act.ts';
 import { preparePersonalCertificate, readPersonalCertificate } from './personal-certificate.ts';
 
 type ReplaceCertificatePorts = Pick<Instance, 'database' | 'clock' | 'engine' | 'keystore' | 'policies'>;
@@ -21,11 +18,6 @@ const REASONS = ['superseded', 'keyCompromise', 'affiliationChanged'] as const s
 interface Replacement {
   readonly certificate: string;
   readonly reason: (typeof REASONS)[number];
-}
-
-interface Replaced {
-  readonly account: Account;
-  readonly events: { readonly person: string; readonly certificate: string };
 }
 
 function readReplacement(params: SignedObject): SignedObject & Replacement {
@@ -38,40 +30,17 @@ function broughtBy(person: StoredPerson, { certificate }: Replacement, at: Date)
   return readPersonalCertificate(Buffer.from(certificate, 'base64'), person, at);
 }
 
-/** Ends an account of the person: it authenticates nobody from now on, and the next CRL says so. */
-async function endAccount(
-  tx: Transaction,
-  act: ApprovedAct,
-  { account, events }: Replaced,
-  reason: Replacement['reason'],
-): Promise<void> {
-  const { certificateSm3, kid, status } = account;
-  if (!(await tx.people.setAccountStatus(certificateSm3, status, 'revoked'))) throw stalePerson();
-  const event = { id: events.person, action: 'person.certificate-revoke', person: personIdOf(act) } as const;
-  await tx.audit.append(personEvent(act, event, { certificate: certificateSm3, kid, reason }), act.at);
-  const row = await tx.certificates.findByDigest(certificateSm3);
-  if (row === undefined || !isRevocable(row, reason)) return;
-  const { actor, source, approvals, at } = act;
-  const ids = { auditEvent: events.certificate, at, invalidityDate: undefined };
-  await recordRevocation(tx, row, { reason, actor, source, approvals, ...ids });
-}
-
 async function prepare(ports: ReplaceCertificatePorts, act: ApprovedAct): Promise<ApplyAct> {
   const { params } = act.request;
   const { reason } = readReplacement(params);
   const person = await ports.database.read((reader) => presentPerson(reader, personIdOf(act)));
   const brought = broughtBy(person, readReplacement(params), act.at);
   const { row, open } = await preparePersonalCertificate(ports, act, person, brought);
-  const replaced = person.accounts
-    .filter(({ status }) => status !== 'revoked')
-    .map((account): Replaced => ({
-      account,
-      events: { person: newId('ev', act.at), certificate: newId('ev', act.at) },
-    }));
+  const replaced = endingAccounts(person, act.at);
   return async (tx) => {
     // Raises the version as well: the accounts are part of what a request is made about.
     if (!(await tx.people.setStatus(person.id, person.version, person.status))) throw stalePerson();
-    for (const one of replaced) await endAccount(tx, act, one, reason);
+    for (const ending of replaced) await endAccount(tx, act, ending, reason);
     await open(tx);
     return {
       person: person.id,

@@ -8,6 +8,7 @@ import { up as certificates } from './005-certificates.ts';
 import { up as escrowedKeys } from './006-escrowed-keys.ts';
 import { up as trustBundles } from './007-trust-bundles.ts';
 import { up as keyLife } from './007-key-life.ts';
+import { up as separationOfDuty } from './007-separation-of-duty.ts';
 
 export interface Migration {
   readonly name: string;
@@ -23,4 +24,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '006-escrowed-keys', up: escrowedKeys },
   { name: '007-trust-bundles', up: trustBundles },
   { name: '007-key-life', up: keyLife },
+  { name: '007-separation-of-duty', up: separationOfDuty },
 ];

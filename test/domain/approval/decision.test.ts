@@ -6,6 +6,7 @@ import { KmcError } from '../../../src/errors.ts';
 import {
   decisionBytes,
   readDecisionBody,
+  readDecisionBytes,
   readSignedDecision,
   verifyDecision,
   type DecisionBody,
@@ -120,6 +121,21 @@ describe('a signed decision', () => {
         expect(refusalOf(() => readSignedDecision(value))?.code).to.equal('E_SCHEMA');
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('comes back from its octets, and nothing that differs in one octet is another decision unnoticed', () => {
+    const bytes = decisionBytes(body);
+    expect(readDecisionBytes(bytes)).to.deep.equal(body);
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const altered = Buffer.from(bytes);
+        altered.writeUInt8(altered.readUInt8(at) ^ flip, at);
+        let read: DecisionBody | undefined;
+        const error = refusalOf(() => (read = readDecisionBytes(altered)));
+        if (read === undefined) expect(error).to.be.instanceOf(KmcError);
+        else expect(decisionBytes(read).equals(altered)).to.equal(true);
+      }),
     );
   });
 });

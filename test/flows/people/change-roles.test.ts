@@ -18,12 +18,12 @@ forEachDatabase('grantRole and revokeRole', (fixture) => {
   const rolesOf = async (id: string) => (await test().database.read((reader) => reader.people.find(id)))?.roles;
 
   it('grant a role and take it away again', async () => {
-    const { id } = test().people.caOwner;
+    const { id } = test().people.caOperatorOne;
     const { result } = await carryOut(test(), grant(id, { role: 'ra-operator', region: '120000' }));
     expect(result).to.deep.equal({ person: id, role: 'ra-operator', region: '120000' });
     expect(await rolesOf(id)).to.deep.include({ role: 'ra-operator', region: '120000' });
     await carryOut(test(), revoke(id, { role: 'ra-operator', region: '120000' }));
-    expect(await rolesOf(id)).to.deep.equal([{ role: 'ca-owner' }]);
+    expect(await rolesOf(id)).to.deep.equal([{ role: 'ca-operator' }]);
     expect(await actsOn(test(), id)).to.deep.equal(['person.role-grant', 'person.role-revoke']);
   });
 

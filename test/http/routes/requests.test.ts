@@ -8,10 +8,13 @@ import type { RoleName } from '../../../src/domain/roles.ts';
 import { signedTime } from '../../../src/domain/signed-body.ts';
 import { KmcError } from '../../../src/errors.ts';
 import { ABSENT, type ActionHandlers, type DatabaseHandler } from '../../../src/flows/approvals/action-handler.ts';
+import { showRequest } from '../../../src/flows/approvals/show-request.ts';
+import { withdrawRequest } from '../../../src/flows/approvals/withdraw-request.ts';
+import { allRoutes } from '../../../src/http/routes/index.ts';
 import type { CastMember } from '../../fixtures/estate.ts';
 import { testInstance } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
-import { handSigner, liveService } from '../live-service.ts';
+import { handSigner, liveService, send } from '../live-service.ts';
 
 const PATH = '/api/v1/requests';
 const HANDLER: DatabaseHandler = {
@@ -73,6 +76,24 @@ forEachDatabase('requests over HTTP', (fixture) => {
     const body = await decision(person, role, created);
     return (await json(person, 'POST', `${PATH}/${created.id}/approvals`, body)) as { state: string };
   }
+
+  it('are read, decided, withdrawn and executed by nobody who does not sign', async () => {
+    const created = await create(test().people.caOperatorOne);
+    const routes = allRoutes(live().instance).filter(({ path }) => path.startsWith(PATH));
+    expect(routes.length).to.be.greaterThan(5);
+    for (const { method, path } of routes) {
+      const body = method === 'post' ? Buffer.from('{}') : undefined;
+      const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+      const answer = await send(live().url, method.toUpperCase(), path.replace(':id', created.id), body, type);
+      expect(answer.status, `${method} ${path}`).to.equal(401);
+    }
+    const anonymous = { type: 'anonymous', source: '192.0.2.1' } as const;
+    const input = { requestId: created.id, source: { node: 'node-1' } };
+    expect(await codeOf(withdrawRequest(test().instance, input, anonymous))).to.equal('E_FORBIDDEN');
+    expect(await codeOf(showRequest(test().instance, created.id, anonymous))).to.equal('E_NOT_FOUND');
+    const row = await test().database.read((reader) => reader.requests.find(created.id));
+    expect(row?.state).to.equal('OPEN');
+  });
 
   it('go from question to act: created, approved by two of distinct roles, executed once, proven by a file', async () => {
     const { caOwner, securityOne, caOperatorOne } = test().people;
