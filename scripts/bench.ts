@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { approvalBenchmarks } from './bench/approvals.ts';
 import { auditBenchmarks } from './bench/audit-log.ts';
 import { certificateBenchmarks } from './bench/certificates.ts';
+import { crlBenchmarks } from './bench/crl.ts';
 import { closePlaces } from './bench/database-place.ts';
 import { enrolmentBenchmarks } from './bench/enrolment.ts';
 import { machine, type Benchmark, type Measurement } from './bench/harness.ts';
@@ -20,6 +21,7 @@ const { values } = parseArgs({
 const ALL: readonly Benchmark[] = [
   ...sm2Benchmarks,
   ...certificateBenchmarks,
+  ...crlBenchmarks,
   ...enrolmentBenchmarks,
   ...approvalBenchmarks,
   ...auditBenchmarks,

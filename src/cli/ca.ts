@@ -60,13 +60,19 @@ export const commands: readonly Command[] = [
   {
     noun: 'ca',
     verb: 'publish-crl',
-    summary: 'Makes the next CRL of an authority now (role ca-operator).',
+    summary: 'Makes the next CRL of an authority now: the complete one and each region, or --scope (role ca-operator).',
     example: 'kmc ca publish-crl sm2-issuing --key me.key.pem --cert me.crt.pem',
     positionals: ['ID'],
+    options: { scope: { type: 'string', value: 'SCOPE', help: 'only this one: complete, delta, or a region code' } },
     async run(input, context) {
       const id = encodeURIComponent(input.positionals[0] ?? '');
-      const answer = await (await context.client()).json('POST', `/api/v1/authorities/${id}/crls`, {});
-      return { json: answer, text: `CRL ${isObject(answer) ? text(answer['number']) : ''} of ${id}` };
+      const scope = input.text('scope');
+      const answer = await (
+        await context.client()
+      ).json('POST', `/api/v1/authorities/${id}/crls`, scope === undefined ? {} : { scope });
+      const shards: readonly unknown[] = isObject(answer) && Array.isArray(answer['shards']) ? answer['shards'] : [];
+      const further = shards.length === 0 ? '' : `, and ${shards.length} of its regions`;
+      return { json: answer, text: `CRL ${isObject(answer) ? text(answer['number']) : ''} of ${id}${further}` };
     },
   },
 ];

@@ -1,4 +1,4 @@
-/** What a new CRL must not lose of the last one. */
+/** What a new CRL must not lose of the last one, and what a delta CRL says since its base. */
 import type { ReadRevokedCertificate } from '../x509/crl.ts';
 
 export interface GuardedEntry {
@@ -11,17 +11,30 @@ function seconds(time: Date): number {
 }
 
 /**
- * Entries of the last CRL that the inventory no longer has, or has with another date. An entry on hold is kept by any
- * entry of its serial number: to revoke for good gives it another date. Whether one that is gone was released is for the
- * caller to see.
+ * The entries of the last CRL beside the inventory, which passes by row for row. An entry on hold is kept by any row of
+ * its serial number: to revoke for good gives it another date.
  */
-export function lostEntries(
-  last: readonly ReadRevokedCertificate[],
-  inventory: readonly GuardedEntry[],
-): readonly ReadRevokedCertificate[] {
-  const dates = new Map(inventory.map((entry) => [entry.serialNumber, seconds(entry.revokedAt)]));
-  return last.filter(({ serialNumber, reason, revocationDate }) => {
-    const date = dates.get(serialNumber);
-    return reason === 'certificateHold' ? date === undefined : date !== seconds(revocationDate);
-  });
+export class CrlGuard {
+  readonly #open: Map<string, ReadRevokedCertificate>;
+
+  constructor(last: readonly ReadRevokedCertificate[]) {
+    this.#open = new Map(last.map((entry) => [entry.serialNumber, entry]));
+  }
+
+  /** Takes the next row of the inventory. @returns the entry of the last CRL that it keeps. */
+  see({ serialNumber, revokedAt }: GuardedEntry): ReadRevokedCertificate | undefined {
+    const entry = this.#open.get(serialNumber);
+    if (entry === undefined) return undefined;
+    if (entry.reason !== 'certificateHold' && seconds(entry.revocationDate) !== seconds(revokedAt)) return undefined;
+    this.#open.delete(serialNumber);
+    return entry;
+  }
+
+  /**
+   * After the last row: entries of which the inventory has no row any more, or one with another date. Whether one that is
+   * gone was released is for the caller to see. What a delta CRL took off its base has no row, and is none of them.
+   */
+  lost(): readonly ReadRevokedCertificate[] {
+    return [...this.#open.values()].filter(({ reason }) => reason !== 'removeFromCRL');
+  }
 }

@@ -36,6 +36,7 @@ export interface RevocationLimits {
   readonly crlIntervalSeconds: number;
   readonly crlValiditySeconds: number;
   readonly deltaCrlIntervalSeconds: number;
+  readonly deltaCrlValiditySeconds: number;
   readonly ocspIntervalSeconds: number;
   readonly ocspValiditySeconds: number;
 }

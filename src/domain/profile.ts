@@ -12,6 +12,7 @@ import type { GeneralName } from '../x509/extensions/general-name.ts';
 import type { KeyUsageName } from '../x509/extensions/key-usage.ts';
 import type { CertificateKind } from '../x509/lint/certificate-kinds.ts';
 import type { CertificatePlan } from '../x509/tbs-certificate.ts';
+import { COMPLETE, crlAddress } from './crl-scope.ts';
 
 /** The profiles that the service itself asks for; policy may hold more. */
 export const REQUIRED_PROFILES = [
@@ -65,6 +66,8 @@ export interface CertificateProfile {
   readonly keyPurposes: readonly KeyPurpose[];
   readonly keyPurposesCritical: boolean;
   readonly extensions: readonly ProfileExtension[];
+  /** Its CRL is that of the region of its device: certificates name it before the complete one (C.2). */
+  readonly crlShards: boolean;
 }
 
 /** Where relying parties find things: base addresses without a final slash, and OIDs of our own arc. */
@@ -179,8 +182,8 @@ export function keyPurposeOid(purpose: KeyPurpose, publication: PublicationPolic
 
 /** Addresses of the CRLs that cover a certificate: its shard first, then the complete one (C.2). */
 export function crlAddresses(publication: PublicationPolicy, issuerId: string, shard?: string): string[] {
-  const complete = `${publication.crl}/${issuerId}.crl`;
-  return shard === undefined ? [complete] : [`${publication.crl}/${issuerId}/${shard}.crl`, complete];
+  const scopes = shard === undefined ? [COMPLETE] : [shard, COMPLETE];
+  return scopes.map((scope) => crlAddress(publication, issuerId, scope));
 }
 
 /** Address of the certificate of a CA, DER. */
@@ -226,6 +229,7 @@ export function pairFaults(sign: CertificateProfile, enc: CertificateProfile): s
     [sign.validitySeconds === enc.validitySeconds, 'the validities differ'],
     [same(sign.keyPurposes, enc.keyPurposes), 'the extended key usages differ'],
     [same(sign.extensions, enc.extensions), 'the extensions differ'],
+    [sign.crlShards === enc.crlShards, 'only one half has CRLs by region'],
     [sign.keyUsage.includes('digitalSignature'), 'the signing half lacks digitalSignature'],
     [!sign.keyUsage.some((usage) => ENCRYPTION_USAGES.includes(usage)), 'the signing half may encrypt'],
     [enc.keyUsage.includes('keyEncipherment'), 'the encryption half lacks keyEncipherment'],

@@ -38,7 +38,7 @@ export async function listPage<Row, Filter extends object>(
 }
 
 /** @throws KmcError E_SCHEMA for a limit outside of 1 to 1,000. */
-export function pageLimit({ limit }: Page): number {
+export function pageLimit({ limit }: Pick<Page, 'limit'>): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= LONGEST_PAGE) return limit;
   throw new KmcError('E_SCHEMA', `The limit of a list is a number from 1 to ${LONGEST_PAGE}.`);
 }

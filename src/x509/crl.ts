@@ -10,7 +10,6 @@ import {
   readSmallInteger,
   readTime,
   sequence,
-  sequenceOf,
   TAG,
   time,
 } from '../crypto/asn1/der.ts';
@@ -28,6 +27,46 @@ import { encodeSignedObject, requireSameAlgorithm, splitSignedObject } from './s
 
 export type { RevokedCertificate, ReadRevokedCertificate } from './crl-entry.ts';
 
+/** Room for some 25 entries to begin with. */
+const FIRST_CAPACITY = 1024;
+
+/** The entries of a CRL, written one by one as they come from a database: only their octets are kept. */
+export class EncodedEntries {
+  #octets = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #length = 0;
+  #count = 0;
+
+  /** Writes all of them. */
+  static of(entries: Iterable<RevokedCertificate>): EncodedEntries {
+    const encoded = new EncodedEntries();
+    for (const entry of entries) encoded.add(entry);
+    return encoded;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Throws `E_CERT` for a serial that is none, `E_DER` for a date that cannot be written. */
+  add(entry: RevokedCertificate): void {
+    const der = encodeRevokedCertificate(entry);
+    const length = this.#length + der.length;
+    if (length > this.#octets.length) {
+      const larger = Buffer.allocUnsafe(Math.max(length, this.#octets.length * 2));
+      this.#octets.copy(larger, 0, 0, this.#length);
+      this.#octets = larger;
+    }
+    der.copy(this.#octets, this.#length);
+    this.#length = length;
+    this.#count += 1;
+  }
+
+  /** SEQUENCE OF the entries, DER; nothing when there are none (RFC 5280 5.1.2.6). */
+  der(): readonly Buffer[] {
+    return this.#count === 0 ? [] : [sequence(this.#octets.subarray(0, this.#length))];
+  }
+}
+
 /** What a CRL is to say, ready to be written. */
 export interface CrlPlan {
   readonly signatureAlgorithm: SignatureAlgorithmName;
@@ -36,7 +75,7 @@ export interface CrlPlan {
   readonly thisUpdate: Date;
   readonly nextUpdate: Date;
   /** In the order in which they are to stand; the lint wants serial numbers strictly ascending. */
-  readonly entries: Iterable<RevokedCertificate>;
+  readonly entries: Iterable<RevokedCertificate> | EncodedEntries;
   readonly extensions: readonly Extension[];
 }
 
@@ -133,14 +172,14 @@ export function parseTbsCertList(tbs: Buffer | DerElement): TbsCertList {
 
 /** TBSCertList DER of a plan. Throws `E_CERT` for a serial that is none, `E_DER` for a date that cannot be written. */
 export function encodeTbsCertList(plan: CrlPlan): Buffer {
-  const entries = Array.from(plan.entries, encodeRevokedCertificate);
+  const entries = plan.entries instanceof EncodedEntries ? plan.entries : EncodedEntries.of(plan.entries);
   return sequence(
     VERSION_2,
     SIGNATURE_ALGORITHMS[plan.signatureAlgorithm].identifier,
     plan.issuer,
     time(plan.thisUpdate),
     time(plan.nextUpdate),
-    ...(entries.length === 0 ? [] : [sequenceOf(entries)]),
+    ...entries.der(),
     contextExplicit(0, encodeExtensions(plan.extensions)),
   );
 }

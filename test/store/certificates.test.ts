@@ -142,15 +142,35 @@ forEachDatabase('certificates', (fixture) => {
       expect(await certificates.release('c-1', third), 'revoked is final').to.equal(false);
       expect(await certificates.revoke('c-2', 'good', hold, second)).to.equal(true);
       expect(await certificates.revoke('c-2', 'on-hold', hold, third), 'held already').to.equal(false);
-      expect(await certificates.revoked('ca-1', {})).to.deep.equal([
-        { serialNumber: 'serial-c-1', ...compromised },
-        { serialNumber: 'serial-c-2', ...hold },
+      const { notAfter } = certificate('c-1', 'ca-1', first);
+      expect(await certificates.revoked('ca-1', { limit: 9 })).to.deep.equal([
+        { serialNumber: 'serial-c-1', ...compromised, notAfter },
+        { serialNumber: 'serial-c-2', ...hold, notAfter },
       ]);
       expect(await certificates.release('c-2', third)).to.equal(true);
       expect(await certificates.find('c-2')).to.deep.equal(certificate('c-2', 'ca-1', third));
-      expect(await certificates.revoked('ca-1', { shard: '650000' })).to.deep.equal([]);
-      expect(await certificates.revoked('ca-1', { shard: '110000', endingAfter: later(86_400) })).to.have.length(1);
-      expect(await certificates.revoked('ca-1', { endingAfter: later(86_401) })).to.deep.equal([]);
+      expect(await certificates.revoked('ca-1', { shard: '650000', limit: 9 })).to.deep.equal([]);
+      expect(await certificates.revoked('ca-1', { shard: '110000', limit: 9 })).to.have.length(1);
+    });
+  });
+
+  it('are read in the order of a CRL, page by page: a shorter serial number is the smaller one', async () => {
+    const serials = ['0a', 'ff', '0100', '7fff', 'fffe', '010000'];
+    const revoked = { status: 'revoked', revokedAt: AT, reason: 'superseded' } as const;
+    await fixture.database.transaction(async ({ certificates }) => {
+      for (const [index, serialNumber] of [...serials].sort().entries()) {
+        await certificates.insert(certificate(`c-${index}`, 'ca-1', first, { serialNumber, ...revoked }));
+      }
+    });
+    await fixture.database.read(async ({ certificates }) => {
+      const found: string[] = [];
+      for (let after = ''; ; after = found.at(-1) ?? '') {
+        const rows = await certificates.revoked('ca-1', { limit: 4, after });
+        found.push(...rows.map(({ serialNumber }) => serialNumber));
+        if (rows.length < 4) break;
+      }
+      expect(found).to.deep.equal(serials);
+      expect(await certificates.revoked('ca-2', { limit: 4 })).to.deep.equal([]);
     });
   });
 
@@ -207,6 +227,9 @@ forEachDatabase('CRLs and blocked keys', (fixture) => {
       expect(await crls.latest('ca-1', 'complete')).to.deep.equal(row(10n));
       expect(await crls.find('ca-1', 'complete', 9n)).to.deep.equal(row(9n));
       expect(await crls.latest('ca-1', 'delta')).to.equal(undefined);
+      const { crl: _, ...facts } = row(10n);
+      expect(await crls.latestFacts('ca-1', 'complete')).to.deep.equal(facts);
+      expect(await crls.scopes('ca-1')).to.deep.equal(['110000', 'complete']);
     });
   });
 

@@ -59,6 +59,7 @@ export function policySetOf(files: PolicyFiles): PolicySet {
       crlIntervalSeconds: revocation['crl-interval'],
       crlValiditySeconds: revocation['crl-validity'],
       deltaCrlIntervalSeconds: revocation['delta-crl-interval'],
+      deltaCrlValiditySeconds: revocation['delta-crl-validity'],
       ocspIntervalSeconds: revocation['ocsp-interval'],
       ocspValiditySeconds: revocation['ocsp-validity'],
     },

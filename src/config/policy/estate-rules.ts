@@ -88,6 +88,16 @@ export const LIMIT_RULES: readonly PolicyRule[] = [
       'a CRL must outlive the interval to the next one',
     ),
     ...unless(
+      revocation['delta-crl-validity'] > revocation['delta-crl-interval'],
+      ['revocation', 'delta-crl-validity'],
+      'a delta CRL must outlive the interval to the next one',
+    ),
+    ...unless(
+      revocation['delta-crl-interval'] < revocation['crl-interval'],
+      ['revocation', 'delta-crl-interval'],
+      'a delta CRL comes more often than the complete one',
+    ),
+    ...unless(
       revocation['ocsp-validity'] > revocation['ocsp-interval'],
       ['revocation', 'ocsp-validity'],
       'an answer must outlive the interval to the next one',

@@ -64,6 +64,17 @@ const MANDATORY = [
 
 export const PROFILE_RULES: readonly PolicyRule[] = [
   rule(
+    'profiles/crl-shards',
+    'profiles.yaml',
+    eachProfile((profile, at) =>
+      unless(
+        !profile.crlShards || profile.extensions.includes('cRLDistributionPoints'),
+        at('crl-shards'),
+        'only a certificate with cRLDistributionPoints can name the CRL of its region',
+      ),
+    ),
+  ),
+  rule(
     'profiles/ca',
     'profiles.yaml',
     eachProfile((profile, at) =>

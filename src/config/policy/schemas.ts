@@ -85,6 +85,7 @@ const profile = z
     'key-purposes': z.array(z.enum(KEY_PURPOSES)).max(4).default([]),
     'key-purposes-critical': z.boolean().default(false),
     extensions: z.array(z.enum(PROFILE_EXTENSIONS)).max(PROFILE_EXTENSIONS.length),
+    'crl-shards': z.boolean().default(false),
   })
   .transform((yaml): CertificateProfile => {
     const pathLength = yaml.ca?.['path-length'];
@@ -97,6 +98,7 @@ const profile = z
       keyPurposes: yaml['key-purposes'],
       keyPurposesCritical: yaml['key-purposes-critical'],
       extensions: yaml.extensions,
+      crlShards: yaml['crl-shards'],
     };
   });
 
@@ -205,6 +207,7 @@ const POLICY_SCHEMAS = {
       'crl-interval': duration,
       'crl-validity': duration,
       'delta-crl-interval': duration,
+      'delta-crl-validity': duration,
       'ocsp-interval': duration,
       'ocsp-validity': duration,
     }),

@@ -12,6 +12,9 @@ export interface PreparedCertificate {
   readonly facts: CertificateFacts;
 }
 
+/** What is known of a certificate to be. `region` is that of its device: it fixes the CRL shard where the profile has shards. */
+export type PreparationFacts = Omit<CertificateFacts, 'shard'> & { readonly region?: string };
+
 /**
  * Plans a certificate under a profile of policy, writes its TBSCertificate and lints it.
  * @param issuer the issuer's certificate, for the rules that compare with it; absent for one that signs itself.
@@ -21,12 +24,13 @@ export interface PreparedCertificate {
 export function prepareCertificate(
   policies: PolicySet,
   profile: string,
-  facts: CertificateFacts,
+  { region, ...given }: PreparationFacts,
   issuer?: Certificate,
   skip: readonly string[] = [],
 ): PreparedCertificate {
   const rules = Object.hasOwn(policies.profiles, profile) ? policies.profiles[profile] : undefined;
   if (rules === undefined) throw new KmcError('E_POLICY', `Policy has no certificate profile ${profile}.`);
+  const facts = rules.crlShards && region !== undefined ? { ...given, shard: region } : given;
   const plan = planCertificate(rules, policies.publication, facts);
   const linted = lintTbsCertificate(encodeTbsCertificate(plan), rules.kind, {
     skip,

@@ -1,10 +1,14 @@
 import { parseCertificateList } from '../../x509/crl.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
+import { DELTA, isShard } from '../../domain/crl-scope.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
 import { openBlob } from '../keys/open-blob.ts';
 import { inspectKeystore } from '../keystore/inspect-keystore.ts';
+import { eachRevoked } from '../certificates/each-revoked.ts';
+import type { AuthorityRow } from '../ports/authorities.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
+import type { CrlRow } from '../ports/crls.ts';
 import type { Reader } from '../ports/database.ts';
 import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
 
@@ -101,6 +105,32 @@ async function checkEscrow(ports: CheckPorts, reader: Reader): Promise<Invariant
   ];
 }
 
+/** What the newest complete CRL and the newest of each shard must hold; a delta holds only what changed. */
+async function checkCoverage(reader: Reader, latest: CrlRow, lists: Findings): Promise<void> {
+  const { authorityId, scope, thisUpdate } = latest;
+  const crl = parseCertificateList(latest.crl);
+  if (crl.crlNumber !== latest.number) lists.add(`${authorityId}: the newest CRL (${scope}) states another number`);
+  if (scope === DELTA) return;
+  const entries = new Set(crl.entries.map((entry) => entry.serialNumber));
+  for await (const row of eachRevoked(reader, authorityId, isShard(scope) ? scope : undefined)) {
+    const due = row.notAfter >= thisUpdate && row.revokedAt.getTime() + STORING_MS < thisUpdate.getTime();
+    if (due && !entries.has(row.serialNumber))
+      lists.add(`${authorityId}: the CRL (${scope}) lacks ${row.serialNumber}`);
+  }
+}
+
+async function checkLists(reader: Reader, authority: AuthorityRow, lists: Findings): Promise<void> {
+  let highest = 0n;
+  for (const scope of await reader.crls.scopes(authority.id)) {
+    const latest = await reader.crls.latest(authority.id, scope);
+    if (latest === undefined) continue;
+    lists.checked += 1;
+    if (latest.number > highest) highest = latest.number;
+    await checkCoverage(reader, latest, lists);
+  }
+  if (highest > 0n && authority.crlNumber !== highest) lists.add(`${authority.id}: CRL number and newest CRL differ`);
+}
+
 /** I3 and I10 over certificates and CRLs. */
 async function checkCertificates(reader: Reader): Promise<InvariantResult[]> {
   const intents = new Findings();
@@ -112,19 +142,7 @@ async function checkCertificates(reader: Reader): Promise<InvariantResult[]> {
       intents.add(`issued ${row.id} has no certificate`);
     }
   }
-  for (const authority of await reader.authorities.list({})) {
-    const latest = await reader.crls.latest(authority.id, 'complete');
-    if (latest === undefined) continue;
-    lists.checked += 1;
-    const crl = parseCertificateList(latest.crl);
-    const entries = new Set(crl.entries.map((entry) => entry.serialNumber));
-    if (crl.crlNumber !== latest.number) lists.add(`${authority.id}: the newest CRL states another number`);
-    if (authority.crlNumber !== latest.number) lists.add(`${authority.id}: CRL number and newest CRL differ`);
-    for (const entry of await reader.certificates.revoked(authority.id, { endingAfter: latest.thisUpdate })) {
-      const due = entry.revokedAt.getTime() + STORING_MS < latest.thisUpdate.getTime();
-      if (due && !entries.has(entry.serialNumber)) lists.add(`${authority.id}: the CRL lacks ${entry.serialNumber}`);
-    }
-  }
+  for (const authority of await reader.authorities.list({})) await checkLists(reader, authority, lists);
   return [
     intents.result('I3', 'every certificate that is in force exists, and no aborted intent has one'),
     lists.result('I10', 'CRL numbers agree, and every CRL covers what was revoked before it'),

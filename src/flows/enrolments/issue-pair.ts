@@ -49,6 +49,7 @@ async function signPair(ports: IssuePairPorts, plan: PairPlan, encSpki: Buffer):
     // Certificates count whole seconds.
     notBefore: new Date(Math.floor(at.getTime() / 1000) * 1000),
     subjectAltName: readAlternativeNames(device.alternativeNames),
+    region: device.region,
   };
   const halves = [
     { name: profile.sign, spki: plan.signSpki },

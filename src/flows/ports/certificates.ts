@@ -57,11 +57,19 @@ export interface RevokedEntry {
   readonly invalidityDate: Date | undefined;
 }
 
-export interface RevokedFilter {
-  /** Only this shard. */
+/** A revoked or on-hold certificate of the inventory. */
+export interface RevokedRow extends RevokedEntry {
+  readonly notAfter: Date;
+}
+
+/** A part of the revoked certificates of an authority, in the order of a CRL: serial numbers as numbers, ascending. */
+export interface RevokedPage {
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** Only those of this shard. */
   readonly shard?: string;
-  /** Without those whose notAfter lies before this time. */
-  readonly endingAfter?: Date;
+  /** Those with a greater serial number. */
+  readonly after?: string;
 }
 
 export interface CertificateFilter {
@@ -94,8 +102,9 @@ export interface CertificateReader {
   /** Every certificate over that key, whatever its status: for the "already bound" check on CSRs. */
   findByKey(spkiSm3: string): Promise<CertificateRow[]>;
   list(filter: CertificateFilter, page: Page): Promise<CertificateRow[]>;
-  /** All revoked and on-hold certificates of an authority, in the order of serial numbers. */
-  revoked(authorityId: string, filter: RevokedFilter): Promise<RevokedEntry[]>;
+  revoked(authorityId: string, page: RevokedPage): Promise<RevokedRow[]>;
+  /** True when a certificate of a device with one of these profiles was revoked, or put on hold, after `since`. */
+  wasRevokedSince(authorityId: string, since: Date, deviceProfiles: readonly string[]): Promise<boolean>;
   /** Reservations from before `before`: for the reconciler. */
   staleReservations(before: Date, limit: number): Promise<CertificateRow[]>;
   counts(): Promise<CertificateCount[]>;

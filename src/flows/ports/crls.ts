@@ -14,9 +14,16 @@ export interface CrlRow {
   readonly source: 'issued' | 'imported';
 }
 
+/** A CRL without its octets. */
+export type CrlFacts = Omit<CrlRow, 'crl'>;
+
 export interface CrlReader {
   /** The one with the highest number in its scope. */
   latest(authorityId: string, scope: string): Promise<CrlRow | undefined>;
+  /** The same without its octets. */
+  latestFacts(authorityId: string, scope: string): Promise<CrlFacts | undefined>;
+  /** The scopes of which the authority has CRLs, in their order. */
+  scopes(authorityId: string): Promise<string[]>;
   find(authorityId: string, scope: string, number: bigint): Promise<CrlRow | undefined>;
 }
 

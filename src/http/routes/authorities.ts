@@ -1,17 +1,17 @@
-/** Certification authorities and what they publish: certificates and CRLs, for everybody. */
+/** Certification authorities and their certificates, for everybody. */
 import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../../flows/instance.ts';
 import type { AuthorityRow } from '../../flows/ports/authorities.ts';
 import { sm3Fingerprint } from '../../x509/certificate.ts';
 import { formatName } from '../../x509/name.ts';
-import { published } from '../published.ts';
-import { route, type Reply, type RequestContext, type Route } from '../route.ts';
+import { publishedReply } from '../published.ts';
+import { route, type Route } from '../route.ts';
 import { timeText } from '../schemas.ts';
 
 const CERTIFICATE_FILE = z.strictObject({ file: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}\.cer$/) });
-const CRL_FILE = z.strictObject({ file: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}\.crl$/) });
-const HOURLY = 'public, max-age=3600, must-revalidate';
+/** Seconds that a mirror may keep a certificate without asking again. */
+const MAX_AGE = 3600;
 
 function idOf(file: string): string {
   return file.slice(0, -4);
@@ -34,25 +34,7 @@ function rendered(row: AuthorityRow): object {
   };
 }
 
-async function crlReply(
-  instance: Instance,
-  context: RequestContext<{ file: string }, unknown, unknown>,
-): Promise<Reply> {
-  const id = idOf(context.params.file);
-  return await instance.database.read(async (reader) => {
-    const authority = await reader.authorities.find(id);
-    if (authority === undefined) throw new KmcError('E_NOT_FOUND', 'there is no CRL of that name');
-    if (authority.inventory === 'awaited') {
-      const retry = { 'retry-after': '3600' };
-      return { status: 503, headers: retry, json: { detail: 'the inventory of this authority is awaited' } };
-    }
-    const crl = await reader.crls.latest(id, 'complete');
-    if (crl === undefined) throw new KmcError('E_NOT_FOUND', 'there is no CRL of that name');
-    return published(context, { type: 'application/pkix-crl', body: crl.crl, digest: crl.crlSm3, cache: HOURLY });
-  });
-}
-
-/** Routes of authorities, their certificates and their CRLs. */
+/** Routes of authorities and their certificates. */
 export function authorityRoutes(instance: Instance): Route[] {
   return [
     route({
@@ -80,21 +62,14 @@ export function authorityRoutes(instance: Instance): Route[] {
       async handle(context) {
         const row = await instance.database.read((reader) => reader.authorities.find(idOf(context.params.file)));
         if (row === undefined) throw new KmcError('E_NOT_FOUND', 'there is no authority of that name');
-        const { certificate: body } = row;
-        const digest = sm3Fingerprint(body);
-        return published(context, { type: 'application/pkix-cert', body, digest, cache: HOURLY });
+        const { certificate } = row;
+        return publishedReply(context, {
+          type: 'application/pkix-cert',
+          body: certificate,
+          digest: sm3Fingerprint(certificate),
+          maxAge: MAX_AGE,
+        });
       },
-    }),
-    route({
-      operationId: 'getCrl',
-      method: 'get',
-      path: '/crl/:file',
-      tag: 'authorities',
-      summary: 'The complete CRL of an authority ({id}.crl), DER',
-      access: { public: true },
-      params: CRL_FILE,
-      answers: { 200: { description: 'the CRL', type: 'application/pkix-crl' }, 503: { description: 'not yet' } },
-      handle: (context) => crlReply(instance, context),
     }),
   ];
 }

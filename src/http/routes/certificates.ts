@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
 import { releaseCertificate } from '../../flows/certificates/release-certificate.ts';
 import { revokeCertificate } from '../../flows/certificates/revoke-certificate.ts';
-import { publishCrl } from '../../flows/certificates/publish-crl.ts';
 import type { Instance } from '../../flows/instance.ts';
 import type { CertificateRow } from '../../flows/ports/certificates.ts';
 import { formatName } from '../../x509/name.ts';
@@ -127,22 +126,6 @@ export function certificateRoutes(instance: Instance): Route[] {
       async handle({ params, caller, requestId }) {
         const released = await releaseCertificate(instance, caller, { certificateId: params.id, requestId });
         return { status: 200, json: { released } };
-      },
-    }),
-    route({
-      operationId: 'publishCrl',
-      method: 'post',
-      path: '/api/v1/authorities/:id/crls',
-      tag: 'certificates',
-      summary: 'Makes the next CRL of an authority now',
-      access: { persons: ['ca-operator'] },
-      idempotent: true,
-      params: z.strictObject({ id: ID }),
-      body: z.strictObject({}),
-      answers: { 201: { description: 'the new CRL', schema: z.object({ number: z.string() }) } },
-      async handle({ params, caller }) {
-        const crl = await publishCrl(instance, caller, params.id);
-        return { status: 201, json: { number: crl.number.toString(), digest: crl.crlSm3, entries: crl.entries } };
       },
     }),
   ];

@@ -4,6 +4,7 @@ import type { ServedInstance } from '../served-instance.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
 import { certificateRoutes } from './certificates.ts';
+import { crlRoutes } from './crls.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { healthRoutes } from './health.ts';
@@ -24,6 +25,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   auditRoutes,
   authorityRoutes,
   certificateRoutes,
+  crlRoutes,
   deviceRoutes,
   enrolmentRoutes,
   trustBundleRoutes,

@@ -7,7 +7,7 @@ import type { Instance } from '../../flows/instance.ts';
 import type { TrustBundleRow } from '../../flows/ports/trust-bundles.ts';
 import { MANIFEST_PUBLISHERS } from '../../flows/trust/manifest-publishers.ts';
 import { publishManifest } from '../../flows/trust/publish-manifest.ts';
-import { published } from '../published.ts';
+import { publishedReply, type Published } from '../published.ts';
 import { route, type Reply, type RequestContext, type Route } from '../route.ts';
 import { DIGEST, ID, SIGNED_OBJECT } from '../schemas.ts';
 
@@ -15,16 +15,16 @@ const PATH = '/api/v1/trust-bundles/:name';
 const NAMED = z.strictObject({ name: ID });
 const MANIFEST = z.object({ body: SIGNED_OBJECT, signatures: z.array(z.object({ kid: DIGEST, sig: z.string() })) });
 /** Devices poll every six hours; a mirror asks again after five minutes. */
-const LATEST_CACHE = 'public, max-age=300, must-revalidate';
-const VERSION_CACHE = 'public, max-age=31536000, immutable';
+const LATEST = { maxAge: 300 };
+const VERSION = { maxAge: 31_536_000, immutable: true };
 
 function reply(
   context: RequestContext<unknown, unknown, unknown>,
   row: TrustBundleRow | undefined,
-  cache: string,
+  kept: Pick<Published, 'maxAge' | 'immutable'>,
 ): Reply {
   if (row === undefined) throw new KmcError('E_NOT_FOUND', 'there is no such version of a trust bundle of that name');
-  return published(context, { type: 'application/json', body: row.manifest, digest: row.digest, cache });
+  return publishedReply(context, { type: 'application/json', body: row.manifest, digest: row.digest, ...kept });
 }
 
 function readRoutes(instance: Instance): Route[] {
@@ -45,7 +45,7 @@ function readRoutes(instance: Instance): Route[] {
       answers,
       async handle(context) {
         const row = await instance.database.read((reader) => reader.trustBundles.latest(context.params.name));
-        return reply(context, row, LATEST_CACHE);
+        return reply(context, row, LATEST);
       },
     }),
     route({
@@ -61,7 +61,7 @@ function readRoutes(instance: Instance): Route[] {
       async handle(context) {
         const { name, version } = context.params;
         const row = await instance.database.read((reader) => reader.trustBundles.find(name, readVersion(version)));
-        return reply(context, row, VERSION_CACHE);
+        return reply(context, row, VERSION);
       },
     }),
   ];

@@ -9,6 +9,7 @@ import { up as escrowedKeys } from './006-escrowed-keys.ts';
 import { up as trustBundles } from './007-trust-bundles.ts';
 import { up as keyLife } from './007-key-life.ts';
 import { up as separationOfDuty } from './007-separation-of-duty.ts';
+import { up as status } from './007-status.ts';
 
 export interface Migration {
   readonly name: string;
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '007-trust-bundles', up: trustBundles },
   { name: '007-key-life', up: keyLife },
   { name: '007-separation-of-duty', up: separationOfDuty },
+  { name: '007-status', up: status },
 ];

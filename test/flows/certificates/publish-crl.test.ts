@@ -15,6 +15,7 @@ import { forEachDatabase } from '../../store/databases.ts';
 import { recordEvent } from '../../store/rows.ts';
 import { storePair } from './device-pair.ts';
 
+const HOUR = 3600;
 const DAY = 86_400;
 
 forEachDatabase('publishCrl', (fixture) => {
@@ -168,10 +169,32 @@ forEachDatabase('publishCrl', (fixture) => {
 
   it('is done by the regular work when the last CRL is older than policy allows', async () => {
     const { instance, clock } = test();
-    expect(await publishDueCrls(instance, SYSTEM)).to.deep.equal(['admin-ca', 'sm2-issuing']);
+    const due = async () => (await publishDueCrls(instance, SYSTEM)).map((crl) => `${crl.authorityId} ${crl.scope}`);
+    const shards = instance.policies.regions.map(({ code }) => `sm2-issuing ${code}`);
+    const everything = ['admin-ca complete', 'sm2-issuing complete', ...shards];
+    expect(await due()).to.deep.equal(everything);
+    expect(await due()).to.deep.equal([]);
+    clock.advance(HOUR);
+    expect(await due()).to.deep.equal(['sm2-issuing delta']);
+    expect(await due()).to.deep.equal([]);
+    clock.advance(DAY - HOUR);
+    expect(await due(), 'no delta beside a new complete CRL').to.deep.equal(everything);
+  });
+
+  it('is done at once when a hub device was revoked', async () => {
+    const { instance, clock } = test();
+    const edge = await storePair(test(), fixture, 'gw-1');
+    const hub = await storePair(test(), fixture, 'gw-2');
+    await fixture.sql("update devices set profile = 'hub-gateway' where id = 'gw-2'");
+    await publishDueCrls(instance, SYSTEM);
+    clock.advance(5);
+    await revoke(edge.sign, 'superseded');
     expect(await publishDueCrls(instance, SYSTEM)).to.deep.equal([]);
-    clock.advance(DAY);
-    expect(await publishDueCrls(instance, SYSTEM)).to.deep.equal(['admin-ca', 'sm2-issuing']);
+    await revoke(hub.sign, 'superseded');
+    clock.advance(5);
+    expect(await publishDueCrls(instance, SYSTEM)).to.deep.equal([{ authorityId: 'sm2-issuing', scope: 'complete' }]);
+    expect((await latest())?.entries).to.equal(4);
+    expect(await publishDueCrls(instance, SYSTEM)).to.deep.equal([]);
   });
 
   it('is done for the others when it fails for one authority', async () => {
