@@ -16,7 +16,7 @@ import { findScenes, requireTokenFor, type EnrolmentScene } from './enrolment-sc
 import { issuePair, type IssuedPair } from './issue-pair.ts';
 import { isProven, tokenRefused } from './prove-token.ts';
 import { recordRefusedRequest } from './record-refused-request.ts';
-import { NOT_ISSUED, recordPair, recordWaitingPair } from './record-enrolment.ts';
+import { NOT_ISSUED, recordPair, recordWaitingPair, type IssuedRow } from './record-enrolment.ts';
 import { redeliver } from './redeliver.ts';
 import { waitForApproval } from './wait-for-approval.ts';
 
@@ -74,7 +74,7 @@ function newRow(ports: EnrolDevicePorts, scene: EnrolmentScene): EnrolmentRow {
   };
 }
 
-function issuedRow(row: EnrolmentRow, { sign, enc, envelopedKey }: IssuedPair, answerUntil: Date): EnrolmentRow {
+function issuedRow(row: EnrolmentRow, { sign, enc, envelopedKey }: IssuedPair, answerUntil: Date): IssuedRow {
   return {
     ...row,
     state: 'ISSUED',
@@ -84,6 +84,14 @@ function issuedRow(row: EnrolmentRow, { sign, enc, envelopedKey }: IssuedPair, a
     envelopedKey,
     answerUntil,
   };
+}
+
+/** A key that may not be certified is refused as that, and not for what the lint says of it. */
+async function explainLint(ports: EnrolDevicePorts, scene: EnrolmentScene, error: unknown): Promise<never> {
+  if (error instanceof KmcError && error.code === 'E_LINT') {
+    await ports.database.read((reader) => requireCertifiable(reader, scene.spkiSm3, { deviceId: scene.device.id }));
+  }
+  throw error;
 }
 
 /** Issues the pair for a new row, or for one that waited until now. */
@@ -97,19 +105,17 @@ async function issue(
   if (device.status !== 'registered' && device.status !== 'in-service') {
     throw new KmcError('E_STATE', `The device is ${device.status}: it cannot enrol.`);
   }
-  const found = await ports.database.read(async (reader) => {
-    await requireCertifiable(reader, scene.spkiSm3, { deviceId: device.id });
-    return await findDeviceAuthority(ports, reader);
-  });
+  const found = await findDeviceAuthority(ports);
   const authority = await openDeviceAuthority(ports, found);
   const plan = { device, profile, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
-  const pair = await issuePair(ports, plan);
+  const pair = await issuePair(ports, plan).catch((error: unknown) => explainLint(ports, scene, error));
   const answerUntil = new Date(at.getTime() + ports.policies.enrolment.redeliverySeconds * 1000);
   const row = issuedRow(waiting ?? newRow(ports, scene), pair, answerUntil);
+  const recording = { scene, row, pair, authority: found };
   const counts =
     waiting === undefined
-      ? (await recordPair(ports.database, scene, row, pair, answerUntil)).id === row.id
-      : await recordWaitingPair(ports.database, scene, waiting, row, pair);
+      ? (await recordPair(ports, recording)).id === row.id
+      : await recordWaitingPair(ports, waiting, recording);
   if (!counts) return await redeliver(ports, scene);
   const { sign, enc, envelopedKey } = pair;
   const parts = {
