@@ -4,10 +4,17 @@ import { chainsOf, encodeAuditEvent, rowMacMessage } from '../domain/audit/event
 import type { AuditEventInput, ChainHead, EncodedEvent, SubjectName } from '../domain/audit/event.ts';
 import { MAX_SUBJECTS, subjectKey, type SubjectType } from '../domain/audit/record.ts';
 import { KmcError } from '../errors.ts';
-import type { AuditAppender, AuditReceipt, AuditRowMac, RowMac, VerifiedCheckpoint } from '../flows/ports/audit.ts';
+import type {
+  AuditAppender,
+  AuditReceipt,
+  AuditRowMac,
+  DatedEvent,
+  RowMac,
+  VerifiedCheckpoint,
+} from '../flows/ports/audit.ts';
 import { StoredAuditReader } from './audit-reader.ts';
-import type { Binding, Sql } from './sql.ts';
-import { blob, integer, optional, text } from './table.ts';
+import { byCount, type Binding, type Sql } from './sql.ts';
+import { blob, integer, optional, ROWS_TOGETHER, text } from './table.ts';
 
 export interface AuditSettings {
   /** Name of the log, e.g. `kmc.example.org/audit/2026`. */
@@ -16,30 +23,35 @@ export interface AuditSettings {
   readonly verified: VerifiedCheckpoint;
 }
 
-/** The statements for 1 to MAX_SUBJECTS rows, made once so that each is prepared once. */
-function byCount(statement: (rows: (row: string) => string) => string): (count: number) => string {
-  const made = Array.from({ length: MAX_SUBJECTS }, (_, at) =>
-    statement((row) => Array.from({ length: at + 1 }, () => row).join(', ')),
-  );
-  return (count) => made[count - 1] ?? '';
-}
-
+/** Subjects in one statement at most. */
+const SUBJECTS_TOGETHER = MAX_SUBJECTS * ROWS_TOGETHER;
 /** Takes the heads of the chains, making those that are new; each stays locked until the transaction ends. */
 const TAKE_HEADS = byCount(
+  SUBJECTS_TOGETHER,
   (rows) => `insert into audit_subject_head (type, tag, next_n) values ${rows('(?, ?, 0)')}
    on conflict (type, tag) do update set next_n = audit_subject_head.next_n returning type, tag, next_n, last_leaf`,
 );
-const EVENT = `insert into audit_event (id, ts, cls, act, ph, ref, outcome, canon, leaf, mac, mac_version)
-   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const EVENTS = byCount(
+  ROWS_TOGETHER,
+  (rows) => `insert into audit_event (id, ts, cls, act, ph, ref, outcome, canon, leaf, mac, mac_version)
+   values ${rows('(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')}`,
+);
 const SUBJECTS = byCount(
+  SUBJECTS_TOGETHER,
   (rows) => `insert into audit_event_subject (type, tag, n, event_id) values ${rows('(?, ?, ?, ?)')}`,
 );
-/** Both in one round trip to the server; SQLite has no such statement, and no round trips. */
+/** One event with its subjects in one round trip to the server; SQLite has no such statement, and no round trips. */
 const EVENT_WITH_SUBJECTS = byCount(
-  (rows) => `with event as (${EVENT})
+  MAX_SUBJECTS,
+  (rows) => `with event as (${EVENTS(1)})
    insert into audit_event_subject (type, tag, n, event_id) values ${rows('(?, ?, ?, ?)')}`,
 );
 const OPENING = 'insert into audit_opening (event_id, field, salt, value) values (?, ?, ?, ?)';
+
+interface WrittenEvent {
+  readonly encoded: EncodedEvent;
+  readonly mac: RowMac | undefined;
+}
 
 export class StoredAudit extends StoredAuditReader implements AuditAppender {
   readonly #sql: Sql;
@@ -57,25 +69,51 @@ export class StoredAudit extends StoredAuditReader implements AuditAppender {
   }
 
   async append(event: AuditEventInput, at: Date): Promise<AuditReceipt> {
+    const [receipt] = await this.appendAll([{ event, at }]);
+    if (receipt === undefined) throw new KmcError('E_INTERNAL', 'An audit event got no receipt.');
+    return receipt;
+  }
+
+  async appendAll(events: readonly DatedEvent[]): Promise<readonly AuditReceipt[]> {
     const settings = this.#settings;
     if (settings === undefined) throw new KmcError('E_AUDIT', 'This process was opened without an audit log.');
+    const heads = await this.#takeHeads(events.flatMap(({ event }) => chainsOf(event)));
+    const written: WrittenEvent[] = [];
+    for (const { event, at } of events) written.push(await this.#encode(settings, event, at, heads));
+    await this.#insert(written);
+    const receipts = written.map(({ encoded }) => receiptOf(encoded));
+    this.#receipts.push(...receipts);
+    return receipts;
+  }
+
+  /** The event at its place in the chains, which go on from it. */
+  async #encode(
+    settings: AuditSettings,
+    event: AuditEventInput,
+    at: Date,
+    heads: Map<string, ChainHead>,
+  ): Promise<WrittenEvent> {
     const checkpoint = settings.verified.newest(at);
     const encoded = encodeAuditEvent(event, {
       log: settings.origin,
       at,
-      heads: await this.#takeHeads(chainsOf(event)),
+      heads,
       ...(checkpoint === undefined ? {} : { checkpoint }),
     });
     const mac = await settings.rowMac.compute(rowMacMessage(encoded.leaf, event.id));
     if (mac === undefined) await this.#requireUnsealed(event);
-    await this.#insert(encoded, mac);
-    const receipt = receiptOf(encoded);
-    this.#receipts.push(receipt);
-    return receipt;
+    for (const link of encoded.record.subj) {
+      heads.set(subjectKey(link), { nextN: link.n + 1, lastLeaf: encoded.leaf });
+    }
+    return { encoded, mac };
   }
 
   async #takeHeads(chains: readonly SubjectName[]): Promise<Map<string, ChainHead>> {
-    const records = await this.#sql.all(TAKE_HEADS(chains.length), ...chains.flatMap(({ t, tag }) => [t, tag]));
+    const distinct = new Map(chains.map((chain) => [subjectKey(chain), chain]));
+    // Everybody takes them in one order.
+    const keys = [...distinct.keys()].sort();
+    const names = keys.flatMap((key) => distinct.get(key) ?? []).flatMap(({ t, tag }) => [t, tag]);
+    const records = await this.#sql.all(TAKE_HEADS(keys.length), ...names);
     return new Map(
       records.map((record) => [
         subjectKey({ t: text.decode(record['type']), tag: text.decode(record['tag']) }),
@@ -90,29 +128,30 @@ export class StoredAudit extends StoredAuditReader implements AuditAppender {
     throw new KmcError('E_SEALED', 'The keystore is sealed, so this act cannot be recorded. Unseal it first.');
   }
 
-  async #insert({ record, canon, leaf, openings }: EncodedEvent, mac: RowMac | undefined): Promise<void> {
-    const { id, subj } = record;
-    const event: Binding[] = [
-      id,
-      record.ts,
-      record.cls,
-      record.act,
-      record.ph,
-      record.ref ?? null,
-      record.out,
-      canon,
-      leaf,
-    ];
-    event.push(mac?.mac ?? null, mac?.version ?? null);
-    const subjects = subj.flatMap(({ t, tag, n }): Binding[] => [t, tag, n, id]);
-    if (this.#sql.dialect.engine === 'postgresql') {
-      await this.#sql.run(EVENT_WITH_SUBJECTS(subj.length), ...event, ...subjects);
+  async #insert(written: readonly WrittenEvent[]): Promise<void> {
+    const events = written.flatMap(eventBindings);
+    const subjects = written.flatMap(({ encoded: { record } }) =>
+      record.subj.flatMap(({ t, tag, n }): Binding[] => [t, tag, n, record.id]),
+    );
+    const links = subjects.length / SUBJECT_COLUMNS;
+    if (this.#sql.dialect.engine === 'postgresql' && written.length === 1) {
+      await this.#sql.run(EVENT_WITH_SUBJECTS(links), ...events, ...subjects);
     } else {
-      await this.#sql.run(EVENT, ...event);
-      await this.#sql.run(SUBJECTS(subj.length), ...subjects);
+      await this.#sql.run(EVENTS(written.length), ...events);
+      await this.#sql.run(SUBJECTS(links), ...subjects);
     }
-    for (const { field, salt, value } of openings) await this.#sql.run(OPENING, id, field, salt, value);
+    for (const { encoded } of written) {
+      const { id } = encoded.record;
+      for (const { field, salt, value } of encoded.openings) await this.#sql.run(OPENING, id, field, salt, value);
+    }
   }
+}
+
+const SUBJECT_COLUMNS = 4;
+
+function eventBindings({ encoded: { record, canon, leaf }, mac }: WrittenEvent): Binding[] {
+  const { id, ts, cls, act, ph, ref, out } = record;
+  return [id, ts, cls, act, ph, ref ?? null, out, canon, leaf, mac?.mac ?? null, mac?.version ?? null];
 }
 
 function receiptOf({ record, leaf }: EncodedEvent): AuditReceipt {

@@ -1,6 +1,6 @@
 import type { BlockedKeyRow, BlockedKeyWriter, KeyUse } from '../flows/ports/blocked-keys.ts';
-import type { Sql } from './sql.ts';
-import { decodeRecord, optional, Table, text, time, word, type Columns } from './table.ts';
+import { byCount, type Sql } from './sql.ts';
+import { decodeRecord, optional, ROWS_TOGETHER, Table, text, time, word, type Columns } from './table.ts';
 
 const BLOCKED_KEYS = new Table<BlockedKeyRow>('blocked_keys', {
   spkiSm3: text,
@@ -9,15 +9,25 @@ const BLOCKED_KEYS = new Table<BlockedKeyRow>('blocked_keys', {
   auditEvent: text,
 });
 
-const USE: Columns<KeyUse> = { kind: word<KeyUse['kind']>(), deviceId: optional(text), status: optional(text) };
+const USE: Columns<KeyUse> = {
+  spkiSm3: text,
+  kind: word<KeyUse['kind']>(),
+  deviceId: optional(text),
+  status: optional(text),
+};
 
-const USES = `select 'blocked' as kind, null as device_id, null as status from blocked_keys where spki_sm3 = ?
-   union all select 'certificate', device_id, status from certificates where spki_sm3 = ?
-   union all select 'device', id, null from devices where spki_sm3 = ?
-   union all select 'authority', null, null from authorities where spki_sm3 = ?
-   union all select 'ca-key', null, null from sealed_ca_key where spki_sm3 = ?
-   union all select 'escrowed', null, null from escrowed_keys where spki_sm3 = ?
-   union all select 'person', null, null from accounts where kid = ?`;
+const ASKED = 'in (select spki_sm3 from asked)';
+const USES = byCount(
+  ROWS_TOGETHER,
+  (rows) => `with asked (spki_sm3) as (values ${rows('(?)')})
+   select spki_sm3, 'blocked' as kind, null as device_id, null as status from blocked_keys where spki_sm3 ${ASKED}
+   union all select spki_sm3, 'certificate', device_id, status from certificates where spki_sm3 ${ASKED}
+   union all select spki_sm3, 'device', id, null from devices where spki_sm3 ${ASKED}
+   union all select spki_sm3, 'authority', null, null from authorities where spki_sm3 ${ASKED}
+   union all select spki_sm3, 'ca-key', null, null from sealed_ca_key where spki_sm3 ${ASKED}
+   union all select spki_sm3, 'escrowed', null, null from escrowed_keys where spki_sm3 ${ASKED}
+   union all select kid, 'person', null, null from accounts where kid ${ASKED}`,
+);
 
 export class StoredBlockedKeys implements BlockedKeyWriter {
   readonly #sql: Sql;
@@ -30,8 +40,8 @@ export class StoredBlockedKeys implements BlockedKeyWriter {
     return BLOCKED_KEYS.find(this.#sql, 'where spki_sm3 = ?', spkiSm3);
   }
 
-  async usesOf(spkiSm3: string): Promise<KeyUse[]> {
-    const records = await this.#sql.all(USES, ...Array.from({ length: 7 }, () => spkiSm3));
+  async usesOf(...spkiSm3: readonly string[]): Promise<KeyUse[]> {
+    const records = await this.#sql.all(USES(spkiSm3.length), ...spkiSm3);
     return records.map((record) => decodeRecord(USE, record));
   }
 

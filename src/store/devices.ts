@@ -6,12 +6,26 @@ import type {
   DeviceRow,
   DeviceStatus,
   DeviceWriter,
+  KeyBinding,
 } from '../flows/ports/devices.ts';
 import { listPage, type FilterColumns } from './list.ts';
-import type { Sql } from './sql.ts';
-import { blob, decodeRecord, integer, optional, Table, text, time, won, word, type Columns } from './table.ts';
+import { byCount, type Sql } from './sql.ts';
+import {
+  blob,
+  decodeRecord,
+  integer,
+  optional,
+  ROWS_TOGETHER,
+  Table,
+  text,
+  time,
+  won,
+  word,
+  type Columns,
+} from './table.ts';
 
-const DEVICES = new Table<DeviceRow>('devices', {
+/** Also for queries that look at devices beside something else. */
+export const DEVICES = new Table<DeviceRow>('devices', {
   id: text,
   kind: word<DeviceKind>(),
   vendor: text,
@@ -41,6 +55,14 @@ const COUNT: Columns<DeviceCount> = {
   status: word<DeviceStatus>(),
   count: integer,
 };
+
+const BIND_KEY = byCount(
+  ROWS_TOGETHER,
+  (rows) => `update devices set spki_sm3 = given.column3, status = 'in-service', changed_at = given.column4,
+     version = version + 1
+   from (values ${rows('(?, cast(? as bigint), ?, ?)')}) as given
+   where id = given.column1 and version = given.column2`,
+);
 
 export class StoredDevices implements DeviceWriter {
   readonly #sql: Sql;
@@ -93,17 +115,9 @@ export class StoredDevices implements DeviceWriter {
     );
   }
 
-  bindKey(id: string, version: number, spkiSm3: string, at: Date): Promise<boolean> {
-    return won(
-      this.#sql.run(
-        `update devices set spki_sm3 = ?, status = 'in-service', changed_at = ?, version = version + 1
-         where id = ? and version = ?`,
-        spkiSm3,
-        at.toISOString(),
-        id,
-        version,
-      ),
-    );
+  async bindKey(...bindings: readonly KeyBinding[]): Promise<boolean> {
+    const given = bindings.flatMap(({ id, version, spkiSm3, at }) => [id, version, spkiSm3, at.toISOString()]);
+    return (await this.#sql.run(BIND_KEY(bindings.length), ...given)) === bindings.length;
   }
 
   setFirmware(id: string, version: number, firmware: string, at: Date): Promise<boolean> {

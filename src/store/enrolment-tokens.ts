@@ -2,11 +2,13 @@ import type {
   EnrolmentTokenRow,
   EnrolmentTokenState,
   EnrolmentTokenWriter,
+  LiveToken,
   TokenUse,
   TryRule,
 } from '../flows/ports/enrolment-tokens.ts';
-import type { Sql } from './sql.ts';
-import { blob, integer, optional, Table, text, time, won, word } from './table.ts';
+import { DEVICES } from './devices.ts';
+import { byCount, type Sql } from './sql.ts';
+import { blob, integer, optional, ROWS_TOGETHER, Table, text, time, won, word } from './table.ts';
 
 const TOKENS = new Table<EnrolmentTokenRow>('enrolment_tokens', {
   id: text,
@@ -28,6 +30,20 @@ const TOKENS = new Table<EnrolmentTokenRow>('enrolment_tokens', {
   eraseAt: time,
 });
 
+const LIVE = `where device_id = ? and state in ('issued', 'used') and sealed_token is not null
+   order by issued_at desc, enrolment_tokens.id desc`;
+const LIVE_WITH_DEVICE = `select ${TOKENS.joinedColumns}, ${DEVICES.joinedColumns}
+   from enrolment_tokens join devices on devices.id = device_id ${LIVE}`;
+
+/** The locked stay as they are: the proof that somebody brought may be older than the lock. */
+const USE = byCount(
+  ROWS_TOGETHER,
+  (rows) => `update enrolment_tokens set state = 'used', used_at = given.column2, used_spki_sm3 = given.column3,
+     enrolment_id = given.column4, erase_at = given.column5, tries = 0, locked_until = null
+   from (values ${rows('(?, ?, ?, ?, ?)')}) as given
+   where id = given.column1 and state = 'issued' and (locked_until is null or locked_until <= given.column2)`,
+);
+
 export class StoredEnrolmentTokens implements EnrolmentTokenWriter {
   readonly #sql: Sql;
 
@@ -44,11 +60,15 @@ export class StoredEnrolmentTokens implements EnrolmentTokenWriter {
   }
 
   liveOf(deviceId: string): Promise<EnrolmentTokenRow[]> {
-    return TOKENS.all(
-      this.#sql,
-      "where device_id = ? and state in ('issued', 'used') and sealed_token is not null order by issued_at desc, id desc",
-      deviceId,
-    );
+    return TOKENS.all(this.#sql, LIVE, deviceId);
+  }
+
+  async liveWithDevice(deviceId: string): Promise<LiveToken[]> {
+    const records = await this.#sql.all(LIVE_WITH_DEVICE, deviceId);
+    return records.map((record) => ({
+      token: TOKENS.decodeJoined(record),
+      device: DEVICES.decodeJoined(record),
+    }));
   }
 
   insert(row: EnrolmentTokenRow): Promise<boolean> {
@@ -78,18 +98,15 @@ export class StoredEnrolmentTokens implements EnrolmentTokenWriter {
     await this.#sql.run('update enrolment_tokens set tries = 0, locked_until = null where id = ?', id);
   }
 
-  use(id: string, { spkiSm3, enrolmentId, at, eraseAt }: TokenUse): Promise<boolean> {
-    return won(
-      this.#sql.run(
-        `update enrolment_tokens set state = 'used', used_at = ?, used_spki_sm3 = ?, enrolment_id = ?, erase_at = ?
-         where id = ? and state = 'issued'`,
-        at.toISOString(),
-        spkiSm3,
-        enrolmentId,
-        eraseAt.toISOString(),
-        id,
-      ),
-    );
+  async use(...uses: readonly TokenUse[]): Promise<boolean> {
+    const given = uses.flatMap(({ id, at, spkiSm3, enrolmentId, eraseAt }) => [
+      id,
+      at.toISOString(),
+      spkiSm3,
+      enrolmentId,
+      eraseAt.toISOString(),
+    ]);
+    return (await this.#sql.run(USE(uses.length), ...given)) === uses.length;
   }
 
   revoke(id: string): Promise<boolean> {

@@ -76,6 +76,10 @@ export class StoredEnrolments implements EnrolmentWriter {
     return ENROLMENTS.insert(this.#sql, row);
   }
 
+  insertAll(rows: readonly EnrolmentRow[]): Promise<void> {
+    return ENROLMENTS.insertAll(this.#sql, rows);
+  }
+
   move({ id, from, to, at, requestId, issued, reason }: EnrolmentMove): Promise<boolean> {
     return won(
       this.#sql.run(

@@ -10,8 +10,20 @@ import type {
 } from '../flows/ports/escrowed-keys.ts';
 import { storeOf, type KeyState, type KeyStore } from '../domain/key-state.ts';
 import { listPage, pageLimit, type FilterColumns } from './list.ts';
-import type { Sql } from './sql.ts';
-import { blob, decodeRecord, integer, optional, Table, text, time, won, word, type Columns } from './table.ts';
+import { byCount, type Sql } from './sql.ts';
+import {
+  blob,
+  decodeRecord,
+  integer,
+  optional,
+  ROWS_TOGETHER,
+  Table,
+  text,
+  time,
+  won,
+  word,
+  type Columns,
+} from './table.ts';
 
 type FlatKey = Omit<EscrowedKeyRow, 'owner'> & {
   readonly authorityId: string | undefined;
@@ -59,6 +71,19 @@ const FILTER: FilterColumns<EscrowedKeyFilter> = {
   deviceId: 'device_id',
   authorityId: 'authority_id',
 };
+
+const claimOf = (octets: 'blob' | 'bytea'): ((count: number) => string) =>
+  byCount(
+    ROWS_TOGETHER,
+    (rows) => `update escrowed_keys set state = 'active', store = 'in-use', version = version + 1,
+       authority_id = given.column2, certificate_serial = given.column3, subject = given.column4,
+       recipient_spki_sm3 = given.column5, device_id = given.column6, activated_at = given.column7,
+       changed_at = given.column8, last_audit_event = given.column9
+     from (values ${rows(`(?, ?, ?, cast(? as ${octets}), ?, ?, ?, ?, ?)`)}) as given
+     where id = given.column1 and state = 'spare'`,
+  );
+/** The engines name the type of octets differently, and a list of values has to name it. */
+const CLAIM = { sqlite: claimOf('blob'), postgresql: claimOf('bytea') } as const;
 
 export class StoredEscrowedKeys implements EscrowedKeyWriter {
   readonly #sql: Sql;
@@ -123,25 +148,20 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     );
   }
 
-  claim(key: EscrowedKeyRow & { readonly owner: KeyOwner }): Promise<boolean> {
-    const { owner } = key;
-    return won(
-      this.#sql.run(
-        `update escrowed_keys set state = 'active', store = 'in-use', version = version + 1, authority_id = ?,
-           certificate_serial = ?, subject = ?, recipient_spki_sm3 = ?, device_id = ?, activated_at = ?,
-           changed_at = ?, last_audit_event = ?
-         where id = ? and state = 'spare'`,
-        owner.authorityId,
-        owner.certificateSerial,
-        owner.subject,
-        owner.recipientSpkiSm3,
-        owner.deviceId ?? null,
-        optional(time).encode(key.activatedAt),
-        time.encode(key.changedAt),
-        key.lastAuditEvent,
-        key.id,
-      ),
-    );
+  async claim(...keys: readonly (EscrowedKeyRow & { readonly owner: KeyOwner })[]): Promise<boolean> {
+    const given = keys.flatMap(({ id, owner, activatedAt, changedAt, lastAuditEvent }) => [
+      id,
+      owner.authorityId,
+      owner.certificateSerial,
+      owner.subject,
+      owner.recipientSpkiSm3,
+      owner.deviceId ?? null,
+      optional(time).encode(activatedAt),
+      time.encode(changedAt),
+      lastAuditEvent,
+    ]);
+    const statement = CLAIM[this.#sql.dialect.engine](keys.length);
+    return (await this.#sql.run(statement, ...given)) === keys.length;
   }
 
   transition({ id, from, to, at, destroyAfter, auditEvent }: KeyTransition): Promise<boolean> {

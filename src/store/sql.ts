@@ -102,6 +102,22 @@ export class Session implements Sql {
   }
 }
 
+/** One statement for each number of rows from 1 to `limit`, made when it is first asked for and the same text ever after. */
+export function byCount(
+  limit: number,
+  statement: (rows: (row: string) => string) => string,
+): (count: number) => string {
+  const made = new Map<number, string>();
+  return (count) => {
+    const known = made.get(count);
+    if (known !== undefined) return known;
+    if (count < 1 || count > limit) throw new KmcError('E_INTERNAL', 'A statement has too many rows, or none.');
+    const text = statement((row) => Array.from({ length: count }, () => row).join(', '));
+    made.set(count, text);
+    return text;
+  };
+}
+
 const WORK_LIMIT_MS = 30_000;
 
 /**

@@ -1,6 +1,6 @@
 /** One table: how its rows are written and read, and the statements that every store needs. */
 import { KmcError } from '../errors.ts';
-import type { Binding, Sql, SqlRecord } from './sql.ts';
+import { byCount, type Binding, type Sql, type SqlRecord } from './sql.ts';
 
 export interface Column<T> {
   encode(value: T): Binding;
@@ -62,7 +62,7 @@ export function optional<T>(column: Column<T>): Column<T | undefined> {
 export type Columns<Row> = { readonly [Name in keyof Row & string]-?: Column<Row[Name]> };
 
 /** Rows in one statement at most; a statement of each length is prepared once. */
-const ROWS_PER_STATEMENT = 50;
+export const ROWS_TOGETHER = 50;
 
 /** A table whose columns are named like the members of `Row`, in snake case. */
 export class Table<Row> {
@@ -74,10 +74,11 @@ export class Table<Row> {
   readonly #fields: readonly {
     readonly member: keyof Row & string;
     readonly column: string;
+    readonly joined: string;
     readonly codec: Column<unknown>;
   }[];
-  readonly #insert: string;
-  readonly #values: string;
+  readonly #insertNew: string;
+  readonly #insertRows: (count: number) => string;
 
   constructor(name: string, columns: Columns<Row>) {
     this.name = name;
@@ -85,12 +86,15 @@ export class Table<Row> {
     this.#fields = (Object.entries(columns) as [keyof Row & string, Column<unknown>][]).map(([member, codec]) => ({
       member,
       column: columnName(member),
+      joined: `${name}_${columnName(member)}`,
       codec,
     }));
     this.columns = this.#fields.map((field) => field.column);
     this.select = `select ${this.columns.join(', ')} from ${name}`;
-    this.#insert = `insert into ${name} (${this.columns.join(', ')}) values `;
-    this.#values = `(${this.columns.map(() => '?').join(', ')})`;
+    const insert = `insert into ${name} (${this.columns.join(', ')}) values `;
+    const values = `(${this.columns.map(() => '?').join(', ')})`;
+    this.#insertNew = `${insert}${values} on conflict do nothing`;
+    this.#insertRows = byCount(ROWS_TOGETHER, (rows) => insert + rows(values));
   }
 
   /** The first row that the condition finds. */
@@ -107,15 +111,14 @@ export class Table<Row> {
 
   /** Inserts the row; false when a row with one of its unique values stands there already. */
   async insert(sql: Sql, row: Row): Promise<boolean> {
-    return (await sql.run(`${this.#insert}${this.#values} on conflict do nothing`, ...this.encode(row))) === 1;
+    return (await sql.run(this.#insertNew, ...this.encode(row))) === 1;
   }
 
   /** Inserts all rows. @throws KmcError E_CONFLICT when one of them stands there already. */
   async insertAll(sql: Sql, rows: readonly Row[]): Promise<void> {
-    for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
-      const part = rows.slice(start, start + ROWS_PER_STATEMENT);
-      const values = part.map(() => this.#values).join(', ');
-      await sql.run(this.#insert + values, ...part.flatMap((row) => this.encode(row)));
+    for (let start = 0; start < rows.length; start += ROWS_TOGETHER) {
+      const part = rows.slice(start, start + ROWS_TOGETHER);
+      await sql.run(this.#insertRows(part.length), ...part.flatMap((row) => this.encode(row)));
     }
   }
 
@@ -126,6 +129,18 @@ export class Table<Row> {
   decode(record: SqlRecord): Row {
     const row: Record<string, unknown> = {};
     for (const { member, column, codec } of this.#fields) row[member] = codec.decode(record[column]);
+    return row as Row;
+  }
+
+  /** All columns, under names that hold the table's: for a query over several tables. */
+  get joinedColumns(): string {
+    return this.columns.map((column) => `${this.name}.${column} as ${this.name}_${column}`).join(', ');
+  }
+
+  /** Reads what `joinedColumns` asked for. */
+  decodeJoined(record: SqlRecord): Row {
+    const row: Record<string, unknown> = {};
+    for (const { member, joined, codec } of this.#fields) row[member] = codec.decode(record[joined]);
     return row as Row;
   }
 }

@@ -73,7 +73,7 @@ forEachDatabase('devices', (fixture) => {
   it('have a key that is no other device’s', async () => {
     await fixture.database.transaction((tx) => tx.devices.insertAll([device('d-1'), device('d-2')]));
     const bind = (id: string, version: number): Promise<boolean> =>
-      fixture.database.transaction((tx) => tx.devices.bindKey(id, version, 'sm3:key', later(1)));
+      fixture.database.transaction((tx) => tx.devices.bindKey({ id, version, spkiSm3: 'sm3:key', at: later(1) }));
     expect(await winners(4, () => bind('d-1', 1))).to.equal(1);
     await refusal('E_CONFLICT', bind('d-2', 1));
     expect(await fixture.database.read(({ devices }) => devices.findByKey('sm3:key'))).to.deep.include({

@@ -48,7 +48,8 @@ forEachDatabase('enrolment tokens', (fixture) => {
   it('are used once', async () => {
     const use = (racer: number): Promise<boolean> =>
       fixture.database.transaction((tx) =>
-        tx.enrolmentTokens.use('t-1', {
+        tx.enrolmentTokens.use({
+          id: 't-1',
           spkiSm3: `sm3:key-${racer}`,
           enrolmentId: `en-${racer}`,
           at: later(1),
@@ -64,7 +65,7 @@ forEachDatabase('enrolment tokens', (fixture) => {
 
   it('are not used when the transaction fails that enrols', async () => {
     const crash = fixture.database.transaction(async (tx) => {
-      await tx.enrolmentTokens.use('t-1', { spkiSm3: 'sm3:key', enrolmentId: 'en-1', at: AT, eraseAt: later(1) });
+      await tx.enrolmentTokens.use({ id: 't-1', spkiSm3: 'sm3:key', enrolmentId: 'en-1', at: AT, eraseAt: later(1) });
       throw new Error('crash');
     });
     expect(await crash.catch((error: Error) => error.message)).to.equal('crash');

@@ -77,7 +77,9 @@ export class CeremonyRun {
   /** Id of the change of a keystore that a step makes: the same when the step is resumed, and of no other ceremony. */
   changeId(step: CeremonyStep): string {
     const { file, fileSm3 } = this.facts;
-    const mark = sm3(Buffer.from(`${fileSm3}\0${step.id}`, 'utf8')).toString('hex').slice(0, CHANGE_MARK);
+    const mark = sm3(Buffer.from(`${fileSm3}\0${step.id}`, 'utf8'))
+      .toString('hex')
+      .slice(0, CHANGE_MARK);
     return `${`${file.id}-${step.id}`.slice(0, CHANGE_LENGTH - CHANGE_MARK - 1)}-${mark}`;
   }
 

@@ -1,5 +1,6 @@
 import { KmcError } from '../../errors.ts';
 import {
+  maySign,
   openAuthority,
   requireSigningAuthority,
   type IssuingAuthority,
@@ -10,7 +11,7 @@ import type { ServiceKeystore } from '../keystore/service-keystore.ts';
 import type { Reader } from '../ports/database.ts';
 import { authorityChain } from './enrolment-answer.ts';
 
-export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'engine' | 'keystore'>;
+export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'database' | 'engine' | 'keystore'>;
 
 /** The authority that issues to devices now, with the certificates (DER) from it up to its root. */
 export interface DeviceAuthority {
@@ -18,38 +19,70 @@ export interface DeviceAuthority {
   readonly chain: readonly Buffer[];
 }
 
-/** For so long a newer authority may be passed over. That the one in use is still in service is looked at each time. */
+/** For so long a newer authority may be passed over. Whether the one in use is in service is looked at in each transaction. */
 const REMEMBERED_MS = 5_000;
 
-interface Remembered extends DeviceAuthority {
+interface Remembered {
+  readonly authority: Promise<DeviceAuthority>;
   readonly until: number;
-  /** Once it was opened. */
-  opened?: IssuingAuthority;
 }
 
-/** The authority that was last found with each keystore; versions of rows tell whether it still is what it was. */
+/** The authority that was last looked for with each keystore; one look serves all who come at the same time. */
 const REMEMBERED = new WeakMap<ServiceKeystore, Remembered>();
+/** What was opened of an authority, but for its key. */
+const OPENED = new WeakMap<DeviceAuthority, IssuingAuthority>();
 
 /**
- * The SM2 issuing CA in service; of several the newest, as after a root upgrade.
+ * The SM2 issuing CA in service; of several the newest, as after a root upgrade. Remembered for a short time: what is
+ * issued in its name is recorded together with `requireStillIssuing`.
  * @throws KmcError E_STATE when there is none, E_INTEGRITY.
  */
-export async function findDeviceAuthority(ports: DeviceAuthorityPorts, reader: Reader): Promise<DeviceAuthority> {
-  const now = ports.clock.now().getTime();
-  const known = REMEMBERED.get(ports.keystore);
-  if (known !== undefined && now < known.until) {
-    const present = await reader.authorities.find(known.row.id);
-    if (present?.version === known.row.version) return known;
+export async function findDeviceAuthority(ports: DeviceAuthorityPorts): Promise<DeviceAuthority> {
+  const { clock, database, keystore } = ports;
+  const now = clock.now().getTime();
+  const known = REMEMBERED.get(keystore);
+  if (known !== undefined && now < known.until) return await known.authority;
+  const authority = database.read(newestAuthority);
+  REMEMBERED.set(keystore, { authority, until: now + REMEMBERED_MS });
+  try {
+    return await authority;
+  } catch (error) {
+    REMEMBERED.delete(keystore);
+    throw error;
   }
+}
+
+async function newestAuthority(reader: Reader): Promise<DeviceAuthority> {
   const rows = await reader.authorities.list({ kind: 'issuing', state: 'active' });
   const [newest] = rows
     .filter(({ algorithm }) => algorithm === 'SM2')
     .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   if (newest === undefined) throw new KmcError('E_STATE', 'No SM2 issuing CA is in service yet.');
   const row = await requireSigningAuthority(reader, newest.id, 'certificates');
-  const found = { row, chain: await authorityChain(reader, newest.id), until: now + REMEMBERED_MS };
-  REMEMBERED.set(ports.keystore, found);
-  return found;
+  return { row, chain: await authorityChain(reader, newest.id) };
+}
+
+/**
+ * Refuses what was issued in the name of an authority that was revoked, restricted to its CRLs or renewed since it was
+ * found; it is not remembered any longer then.
+ * @param reader of the transaction that records what was issued.
+ * @throws KmcError E_STATE.
+ */
+export async function requireStillIssuing(
+  keystore: ServiceKeystore,
+  reader: Reader,
+  { row }: DeviceAuthority,
+): Promise<void> {
+  const present = await reader.authorities.find(row.id);
+  if (present?.version === row.version) return;
+  REMEMBERED.delete(keystore);
+  const isSame =
+    present !== undefined &&
+    maySign(present, 'certificates') &&
+    present.keyId === row.keyId &&
+    present.certificate.equals(row.certificate);
+  if (isSame) return;
+  throw new KmcError('E_STATE', 'The certification authority went out of service. Send the same request again.');
 }
 
 /**
@@ -59,15 +92,14 @@ export async function findDeviceAuthority(ports: DeviceAuthorityPorts, reader: R
  */
 export async function openDeviceAuthority(
   ports: DeviceAuthorityPorts,
-  { row }: DeviceAuthority,
+  found: DeviceAuthority,
 ): Promise<IssuingAuthority> {
-  const known = REMEMBERED.get(ports.keystore);
-  const opened = known?.row === row ? known.opened : undefined;
+  const opened = OPENED.get(found);
   if (opened !== undefined) {
-    const key = await ports.keystore.caKey(row.keyId);
+    const key = await ports.keystore.caKey(found.row.keyId);
     return { ...opened, signer: { ...opened.signer, key } };
   }
-  const authority = await openAuthority(ports, row);
-  if (known?.row === row) known.opened = authority;
+  const authority = await openAuthority(ports, found.row);
+  OPENED.set(found, authority);
   return authority;
 }

@@ -17,7 +17,7 @@ import { findScenes, requireTokenFor, type EnrolmentScene } from './enrolment-sc
 import { issuePair, type IssuedPair } from './issue-pair.ts';
 import { isProven, tokenRefused } from './prove-token.ts';
 import { recordRefusedRequest } from './record-refused-request.ts';
-import { NOT_ISSUED, recordPair, recordWaitingPair } from './record-enrolment.ts';
+import { NOT_ISSUED, recordPair, recordWaitingPair, type IssuedRow } from './record-enrolment.ts';
 import { redeliver } from './redeliver.ts';
 import { waitForApproval } from './wait-for-approval.ts';
 
@@ -75,7 +75,7 @@ function newRow(ports: EnrolDevicePorts, scene: EnrolmentScene): EnrolmentRow {
   };
 }
 
-function issuedRow(row: EnrolmentRow, { sign, enc, envelopedKey }: IssuedPair, answerUntil: Date): EnrolmentRow {
+function issuedRow(row: EnrolmentRow, { sign, enc, envelopedKey }: IssuedPair, answerUntil: Date): IssuedRow {
   return {
     ...row,
     state: 'ISSUED',
@@ -85,6 +85,14 @@ function issuedRow(row: EnrolmentRow, { sign, enc, envelopedKey }: IssuedPair, a
     envelopedKey,
     answerUntil,
   };
+}
+
+/** A key that may not be certified is refused as that, and not for what the lint says of it. */
+async function explainLint(ports: EnrolDevicePorts, scene: EnrolmentScene, error: unknown): Promise<never> {
+  if (error instanceof KmcError && error.code === 'E_LINT') {
+    await ports.database.read((reader) => requireCertifiable(reader, scene.spkiSm3, { deviceId: scene.device.id }));
+  }
+  throw error;
 }
 
 /** Issues the pair for a new row, or for one that waited until now. */
@@ -98,20 +106,18 @@ async function issue(
   if (device.status !== 'registered' && device.status !== 'in-service') {
     throw new KmcError('E_STATE', `The device is ${device.status}: it cannot enrol.`);
   }
-  const found = await ports.database.read(async (reader) => {
-    await requireCertifiable(reader, scene.spkiSm3, { deviceId: device.id });
-    return await findDeviceAuthority(ports, reader);
-  });
+  const found = await findDeviceAuthority(ports);
   const authority = await openDeviceAuthority(ports, found);
   const plan = { device, profile, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   const answerUntil = new Date(at.getTime() + ports.policies.enrolment.redeliverySeconds * 1000);
   const { pair, counts } = await retryTaken(async () => {
-    const issued = await issuePair(ports, plan);
+    const issued = await issuePair(ports, plan).catch((error: unknown) => explainLint(ports, scene, error));
     const row = issuedRow(waiting ?? newRow(ports, scene), issued, answerUntil);
+    const recording = { scene, row, pair: issued, authority: found };
     const stands =
       waiting === undefined
-        ? (await recordPair(ports.database, scene, row, issued, answerUntil)).id === row.id
-        : await recordWaitingPair(ports.database, scene, waiting, row, issued);
+        ? (await recordPair(ports, recording)).id === row.id
+        : await recordWaitingPair(ports, waiting, recording);
     return { pair: issued, counts: stands };
   });
   if (!counts) return await redeliver(ports, scene);

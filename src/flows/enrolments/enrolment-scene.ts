@@ -26,13 +26,12 @@ export async function findScenes(
   deviceId: string,
   asked: Omit<EnrolmentScene, 'device' | 'token'>,
 ): Promise<EnrolmentScene[]> {
-  const tokens = await reader.enrolmentTokens.liveOf(deviceId);
-  const [newest] = tokens;
-  const device = newest === undefined ? undefined : await reader.devices.find(deviceId);
-  if (newest === undefined || device === undefined) throw tokenRefused();
-  const usedForIt = tokens.filter((token) => token.usedSpkiSm3 === asked.spkiSm3);
-  const fitting = [...usedForIt, ...tokens.filter((token) => token.state === 'issued')];
-  return (fitting.length === 0 ? [newest] : fitting).map((token) => ({ ...asked, device, token }));
+  const live = await reader.enrolmentTokens.liveWithDevice(deviceId);
+  const [newest] = live;
+  if (newest === undefined) throw tokenRefused();
+  const usedForIt = live.filter(({ token }) => token.usedSpkiSm3 === asked.spkiSm3);
+  const fitting = [...usedForIt, ...live.filter(({ token }) => token.state === 'issued')];
+  return (fitting.length === 0 ? [newest] : fitting).map((found) => ({ ...asked, ...found }));
 }
 
 /**

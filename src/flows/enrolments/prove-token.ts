@@ -59,10 +59,16 @@ function wrongTryEvent(
   };
 }
 
+function isLocked({ lockedUntil }: EnrolmentTokenRow, at: Date): boolean {
+  return lockedUntil !== undefined && at < lockedUntil;
+}
+
 /**
- * Compares a proof and counts it, in one transaction that holds the token: parallel tries go through here one after the
- * other, so that no more than the limit of policy is ever compared before the token locks. A right proof sets the count
- * back; the first one of a token has nothing to set back, and writes nothing.
+ * Compares a proof and counts it, in one transaction that holds the token: wrong tries go through here one after the
+ * other, so that no more than the limit of policy is ever counted before the token locks. A right proof of a token that
+ * nobody used writes nothing here: the token is used up in the transaction of what it is used for, which refuses a locked
+ * one and sets the count back. So a right guess counts for nothing behind too many wrong ones, however they came. The
+ * proof of a used token sets the count back at once.
  * @returns false for a wrong proof and for a locked or erased token.
  * @throws KmcError E_SEALED.
  */
@@ -74,10 +80,12 @@ export async function isProven(ports: ProveTokenPorts, proof: TokenProof): Promi
   const expected = await expectedMac(ports, proof);
   if (expected === undefined) return false;
   try {
+    const isRight = equalConstantTime(expected, tokenMac);
+    if (isRight && token.state === 'issued') return !isLocked(token, at);
     return await ports.database.transaction(async (tx) => {
       const held = await tx.enrolmentTokens.lock(token.id);
-      if (held === undefined || (held.lockedUntil !== undefined && at < held.lockedUntil)) return false;
-      if (equalConstantTime(expected, tokenMac)) {
+      if (held === undefined || isLocked(held, at)) return false;
+      if (isRight) {
         if (held.tries > 0) await tx.enrolmentTokens.clearTries(token.id);
         return true;
       }

@@ -2,13 +2,18 @@
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { KmcError } from '../../errors.ts';
-import { requireCertifiable } from '../certificates/require-certifiable.ts';
+import { requireAllCertifiable } from '../certificates/require-certifiable.ts';
+import type { Instance } from '../instance.ts';
 import { takeKey } from '../keys/take-key.ts';
 import type { Database, Transaction } from '../ports/database.ts';
-import type { EnrolmentRow } from '../ports/enrolments.ts';
+import type { EnrolmentRow, IssuedEnrolment } from '../ports/enrolments.ts';
+import { requireStillIssuing, type DeviceAuthority } from './device-authority.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { IssuedPair } from './issue-pair.ts';
 import { tokenRefused } from './prove-token.ts';
+
+export type RecordPorts = Pick<Instance, 'database' | 'keystore'>;
 
 /** Members of a row that is still to be issued. */
 export const NOT_ISSUED = {
@@ -19,12 +24,23 @@ export const NOT_ISSUED = {
   answerUntil: undefined,
 } as const;
 
+/** A row with everything that was issued for it. */
+export type IssuedRow = EnrolmentRow & Required<IssuedEnrolment>;
+
+/** What is to be recorded of one enrolment. */
+export interface Recording {
+  readonly scene: EnrolmentScene;
+  readonly row: IssuedRow;
+  readonly pair: IssuedPair;
+  readonly authority: DeviceAuthority;
+}
+
 /**
  * Uses the token for the row and inserts it. When the same key has an open enrolment already (an earlier token, or the
  * same request at the same time), the token is that one's and nothing else is to be written.
  * The token comes first: whoever holds it is alone with the device, and two requests wait for each other in one order.
  * @returns the row that stands: `row` itself, or the earlier one.
- * @throws KmcError E_TOKEN when the token was used for another key in the meantime.
+ * @throws KmcError E_TOKEN when the token was used for another key in the meantime, or locked by wrong proofs.
  */
 export async function openEnrolment(
   tx: Transaction,
@@ -34,7 +50,7 @@ export async function openEnrolment(
   const { spkiSm3 } = row;
   const earlier = await openEarlier(tx, row, token.at);
   const { id: enrolmentId } = earlier ?? row;
-  if (!(await tx.enrolmentTokens.use(token.id, { spkiSm3, enrolmentId, at: token.at, eraseAt: token.eraseAt }))) {
+  if (!(await tx.enrolmentTokens.use({ ...token, spkiSm3, enrolmentId }))) {
     const used = await tx.enrolmentTokens.find(token.id);
     const sameKey = used?.usedSpkiSm3 === spkiSm3 && used.enrolmentId !== undefined;
     const winner = sameKey ? await tx.enrolments.find(used.enrolmentId) : undefined;
@@ -55,7 +71,7 @@ async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promis
 }
 
 /** The event that tells of everything an enrolment made. */
-export function completionEvent(scene: EnrolmentScene, row: EnrolmentRow, pair: IssuedPair): AuditEventInput {
+export function completionEvent({ scene, row, pair }: Recording): AuditEventInput {
   const { device, token, source } = scene;
   const { sign, enc, escrowedKey } = pair;
   return {
@@ -92,65 +108,120 @@ export function completionEvent(scene: EnrolmentScene, row: EnrolmentRow, pair: 
   };
 }
 
-async function writePair(tx: Transaction, scene: EnrolmentScene, row: EnrolmentRow, pair: IssuedPair): Promise<void> {
-  const { device, at } = scene;
-  // Somebody else may have come with this key in the meantime.
-  await requireCertifiable(tx, scene.spkiSm3, { deviceId: device.id });
-  await tx.certificates.insertAll([pair.sign, pair.enc]);
-  await takeKey(tx, pair.escrowedKey);
-  if (!(await tx.devices.bindKey(device.id, device.version, pair.sign.spkiSm3, at))) {
-    throw new KmcError('E_CONFLICT', 'The device was changed at the same time. Send the same request again.');
-  }
-  await tx.audit.append(completionEvent(scene, row, pair), at);
+/** Somebody else may have come with one of these keys, or its certificate was revoked. @throws KmcError E_KEY_BLOCKED. */
+async function requireKeys(tx: Transaction, recordings: readonly Recording[]): Promise<void> {
+  const holders = recordings.map(({ scene }) => [scene.spkiSm3, { deviceId: scene.device.id }] as const);
+  await requireAllCertifiable(tx, new Map(holders));
 }
 
 /**
- * Records an issued pair: enrolment, use of the token, both certificates, the escrowed key, the device's new key and the
- * audit event.
- * @param row what is to be inserted; or the row that waited, which is moved on.
- * @returns the enrolment that stands. It is `row` when this pair counts, an earlier one when it does not.
- * @throws KmcError E_TOKEN, E_CONFLICT; E_KEY_TAKEN when somebody else got the encryption key.
+ * Writes what was issued beside the rows of the enrolments: certificates, escrowed keys, the keys of the devices, events.
+ * @throws KmcError E_CONFLICT, E_STATE; E_KEY_TAKEN when somebody else got one of the encryption keys.
  */
-export async function recordPair(
-  database: Database,
-  scene: EnrolmentScene,
-  row: EnrolmentRow,
-  pair: IssuedPair,
-  eraseAt: Date,
-): Promise<EnrolmentRow> {
-  const { token, at } = scene;
-  return await database.transaction(async (tx) => {
-    const standing = await openEnrolment(tx, row, { id: token.id, at, eraseAt });
-    if (standing.id === row.id) await writePair(tx, scene, row, pair);
+async function writePairs({ keystore }: RecordPorts, tx: Transaction, recordings: readonly Recording[]): Promise<void> {
+  for (const authority of new Set(recordings.map((recording) => recording.authority))) {
+    await requireStillIssuing(keystore, tx, authority);
+  }
+  await tx.certificates.insertAll(recordings.flatMap(({ pair }) => [pair.sign, pair.enc]));
+  await takeKey(tx, ...recordings.map(({ pair }) => pair.escrowedKey));
+  const bindings = recordings.map(({ scene: { device, spkiSm3, at } }) => ({
+    id: device.id,
+    version: device.version,
+    spkiSm3,
+    at,
+  }));
+  if (!(await tx.devices.bindKey(...bindings))) {
+    throw new KmcError('E_CONFLICT', 'The device was changed at the same time. Send the same request again.');
+  }
+  await tx.audit.appendAll(
+    recordings.map((recording) => ({ event: completionEvent(recording), at: recording.scene.at })),
+  );
+}
+
+/** One enrolment in a transaction of its own. @returns the row that stands. */
+async function recordAlone(ports: RecordPorts, recording: Recording): Promise<EnrolmentRow> {
+  const { scene, row } = recording;
+  return await ports.database.transaction(async (tx) => {
+    const token = { id: scene.token.id, at: scene.at, eraseAt: row.answerUntil };
+    const standing = await openEnrolment(tx, row, token);
+    await requireKeys(tx, [recording]);
+    if (standing.id === row.id) await writePairs(ports, tx, [recording]);
     return standing;
   });
 }
 
-/** As `recordPair`, for a row that waited for an approval; false when somebody else moved it on. */
+/**
+ * Enrolments of different devices in one transaction, as long as each of them is new.
+ * @throws KmcError E_CONFLICT, E_TOKEN, E_KEY_BLOCKED, E_KEY_TAKEN when one of them is not: nothing of any was stored then.
+ */
+async function recordTogether(ports: RecordPorts, recordings: readonly Recording[]): Promise<EnrolmentRow[]> {
+  const rows = recordings.map(({ row }) => row);
+  const apart = [
+    recordings.map(({ scene }) => scene.device.id),
+    recordings.map(({ scene }) => scene.token.id),
+    recordings.map(({ scene }) => scene.spkiSm3),
+  ].every((ids) => new Set(ids).size === recordings.length);
+  if (!apart) throw new KmcError('E_CONFLICT', 'Two enrolments of one group are about the same device or key.');
+  await ports.database.transaction(async (tx) => {
+    const uses = recordings.map(({ scene: { token, spkiSm3, at }, row }) => ({
+      id: token.id,
+      spkiSm3,
+      enrolmentId: row.id,
+      at,
+      eraseAt: row.answerUntil,
+    }));
+    if (!(await tx.enrolmentTokens.use(...uses))) throw tokenRefused();
+    await tx.enrolments.insertAll(rows);
+    await requireKeys(tx, recordings);
+    await writePairs(ports, tx, recordings);
+  });
+  return rows;
+}
+
+/** By database: what is recorded at the same time shares a transaction. */
+const GROUPS = new WeakMap<Database, GroupCommit<Recording, EnrolmentRow>>();
+
+function groupOf(ports: RecordPorts): GroupCommit<Recording, EnrolmentRow> {
+  const known = GROUPS.get(ports.database);
+  if (known !== undefined) return known;
+  const group = new GroupCommit<Recording, EnrolmentRow>({
+    together: (recordings) => recordTogether(ports, recordings),
+    alone: (recording) => recordAlone(ports, recording),
+  });
+  GROUPS.set(ports.database, group);
+  return group;
+}
+
+/**
+ * Records an issued pair: enrolment, use of the token, both certificates, the escrowed key, the device's new key and the
+ * audit event; in one transaction, which others that come at the same time may share.
+ * @returns the enrolment that stands, durable. It is the row given when this pair counts, an earlier one when it does not.
+ * @throws KmcError E_TOKEN, E_CONFLICT, E_KEY_BLOCKED; E_KEY_TAKEN: choose another encryption key; E_STATE when the authority went out of service.
+ */
+export async function recordPair(ports: RecordPorts, recording: Recording): Promise<EnrolmentRow> {
+  return await groupOf(ports).store(recording);
+}
+
+/**
+ * As `recordPair`, for a row that waited for an approval and is moved on to what was issued; false when somebody else
+ * moved it on.
+ */
 export async function recordWaitingPair(
-  database: Database,
-  scene: EnrolmentScene,
+  ports: RecordPorts,
   waiting: EnrolmentRow,
-  issued: EnrolmentRow,
-  pair: IssuedPair,
+  recording: Recording,
 ): Promise<boolean> {
-  const { authorityId, signSerial, encSerial, envelopedKey, answerUntil } = issued;
-  if (authorityId === undefined || signSerial === undefined || answerUntil === undefined) return false;
-  return await database.transaction(async (tx) => {
+  const { authorityId, signSerial, encSerial, envelopedKey, answerUntil } = recording.row;
+  return await ports.database.transaction(async (tx) => {
     const moved = await tx.enrolments.move({
       id: waiting.id,
       from: { state: waiting.state, version: waiting.version },
       to: 'ISSUED',
-      at: scene.at,
-      issued: {
-        authorityId,
-        signSerial,
-        answerUntil,
-        ...(encSerial === undefined ? {} : { encSerial }),
-        ...(envelopedKey === undefined ? {} : { envelopedKey }),
-      },
+      at: recording.scene.at,
+      issued: { authorityId, signSerial, encSerial, envelopedKey, answerUntil },
     });
-    if (moved) await writePair(tx, scene, waiting, pair);
+    await requireKeys(tx, [recording]);
+    if (moved) await writePairs(ports, tx, [recording]);
     return moved;
   });
 }

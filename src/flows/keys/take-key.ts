@@ -22,14 +22,15 @@ export function ownedKey(row: EscrowedKeyRow, owner: KeyOwner, at: Date, auditEv
 }
 
 /**
- * Takes the key for its owner; the caller appends the event that the row names. Of any number of callers that chose the
- * same spare key one gets it, in whatever process they run.
- * @throws KmcError E_KEY_TAKEN when somebody else got it: choose another; E_CONFLICT when the serial has a key already.
+ * Takes the keys for their owners; the caller appends the events that the rows name. Of any number of callers that chose
+ * the same spare key one gets it, in whatever process they run.
+ * @throws KmcError E_KEY_TAKEN when somebody else got one: choose another; E_CONFLICT when a serial has a key already.
  */
-export async function takeKey(tx: Transaction, key: OwnedKeyRow): Promise<void> {
+export async function takeKey(tx: Transaction, ...keys: readonly OwnedKeyRow[]): Promise<void> {
   // Version 1 was made for its owner and never stood in the pool.
-  if (key.version === 1) await tx.escrowedKeys.insertAll([key]);
-  else if (!(await tx.escrowedKeys.claim(key))) {
-    throw new KmcError('E_KEY_TAKEN', 'Somebody else took the key that was chosen. Choose another one.');
-  }
+  const made = keys.filter(({ version }) => version === 1);
+  const spare = keys.filter(({ version }) => version > 1);
+  if (made.length > 0) await tx.escrowedKeys.insertAll(made);
+  if (spare.length === 0 || (await tx.escrowedKeys.claim(...spare))) return;
+  throw new KmcError('E_KEY_TAKEN', 'Somebody else took the key that was chosen. Choose another one.');
 }

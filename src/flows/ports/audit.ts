@@ -72,6 +72,12 @@ export interface AuditReader {
   checkpointsAfter(time: number, limit: number): Promise<StoredCheckpoint[]>;
 }
 
+/** An event and its time. */
+export interface DatedEvent {
+  readonly event: AuditEventInput;
+  readonly at: Date;
+}
+
 export interface AuditAppender extends AuditReader {
   /**
    * Writes an event in this transaction: it is there if and only if the transaction commits. Locks the chains of its
@@ -80,6 +86,8 @@ export interface AuditAppender extends AuditReader {
    * sealed and the action is not one that may be recorded then; E_CONFLICT when the id stands there already.
    */
   append(event: AuditEventInput, at: Date): Promise<AuditReceipt>;
+  /** As `append` for 1 to 50 events, one after the other in this order, in as few statements as for one. */
+  appendAll(events: readonly DatedEvent[]): Promise<readonly AuditReceipt[]>;
   /** The receipts of what this transaction has appended so far. */
   receipts(): readonly AuditReceipt[];
 }

@@ -11,6 +11,7 @@ export interface BlockedKeyRow {
 
 /** A place where a public key stands already: blocked, certified, or the key of somebody. */
 export interface KeyUse {
+  readonly spkiSm3: string;
   readonly kind: 'blocked' | 'certificate' | 'device' | 'authority' | 'ca-key' | 'escrowed' | 'person';
   /** Of a certificate or device: the device. */
   readonly deviceId: string | undefined;
@@ -19,8 +20,8 @@ export interface KeyUse {
 }
 
 export interface BlockedKeyReader {
-  /** Every use of the key that is known here, in one look. */
-  usesOf(spkiSm3: string): Promise<KeyUse[]>;
+  /** Every use of the keys (1 to 50) that is known here, in one look. */
+  usesOf(...spkiSm3: readonly string[]): Promise<KeyUse[]>;
   find(spkiSm3: string): Promise<BlockedKeyRow | undefined>;
 }
 

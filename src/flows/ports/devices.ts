@@ -51,6 +51,14 @@ export interface DeviceCount {
   readonly count: number;
 }
 
+export interface KeyBinding {
+  /** Of the device, and the version that is to be changed. */
+  readonly id: string;
+  readonly version: number;
+  readonly spkiSm3: string;
+  readonly at: Date;
+}
+
 export interface DeviceReader {
   find(id: string): Promise<DeviceRow | undefined>;
   findBySerial(vendor: string, serial: string): Promise<DeviceRow | undefined>;
@@ -68,10 +76,11 @@ export interface DeviceWriter extends DeviceReader {
   /** Compare-and-set on the version. */
   setStatus(id: string, version: number, status: DeviceStatus, at: Date): Promise<boolean>;
   /**
-   * Binds the signing key and puts the device in service. Compare-and-set on the version.
-   * @throws KmcError E_CONFLICT when the key is another device's.
+   * Binds signing keys and puts the devices in service. Compare-and-set on the versions: false when one of them has
+   * another; with more than one the transaction must not be committed then.
+   * @throws KmcError E_CONFLICT when a key is another device's.
    */
-  bindKey(id: string, version: number, spkiSm3: string, at: Date): Promise<boolean>;
+  bindKey(...bindings: readonly KeyBinding[]): Promise<boolean>;
   /** Records the firmware that the device reported. Compare-and-set on the version. */
   setFirmware(id: string, version: number, firmware: string, at: Date): Promise<boolean>;
 }

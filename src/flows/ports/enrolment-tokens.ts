@@ -1,4 +1,5 @@
 /** One-time enrolment tokens (enrolment-and-root-upgrade B.5). The token itself is here only as a sealed blob. */
+import type { DeviceRow } from './devices.ts';
 
 /** `issued` waits for its device, `used` answers its one public key again, `revoked` and `expired` are dead. */
 export type EnrolmentTokenState = 'issued' | 'used' | 'revoked' | 'expired';
@@ -37,10 +38,17 @@ export interface TryRule {
 }
 
 export interface TokenUse {
+  /** Of the token. */
+  readonly id: string;
   readonly spkiSm3: string;
   readonly enrolmentId: string;
   readonly at: Date;
   readonly eraseAt: Date;
+}
+
+export interface LiveToken {
+  readonly token: EnrolmentTokenRow;
+  readonly device: DeviceRow;
 }
 
 export interface EnrolmentTokenReader {
@@ -48,6 +56,8 @@ export interface EnrolmentTokenReader {
   findByDigest(tokenSm3: string): Promise<EnrolmentTokenRow | undefined>;
   /** The tokens of a device that are issued or used and not erased, newest first. */
   liveOf(deviceId: string): Promise<EnrolmentTokenRow[]>;
+  /** The same, each with the device, in one look. */
+  liveWithDevice(deviceId: string): Promise<LiveToken[]>;
 }
 
 export interface EnrolmentTokenWriter extends EnrolmentTokenReader {
@@ -62,8 +72,11 @@ export interface EnrolmentTokenWriter extends EnrolmentTokenReader {
   countTry(id: string, rule: TryRule): Promise<boolean>;
   /** Sets the count back after a right proof. */
   clearTries(id: string): Promise<void>;
-  /** `issued` to `used`; in the transaction that creates the enrolment row. False when it is not `issued`. */
-  use(id: string, use: TokenUse): Promise<boolean>;
+  /**
+   * `issued` to `used`, and sets the count of tries back; in the transaction that creates the enrolment rows. False when
+   * one of them is not `issued`, or locked at that moment; with more than one the transaction must not be committed then.
+   */
+  use(...uses: readonly TokenUse[]): Promise<boolean>;
   /** `issued` to `revoked`, and erases it. False when it is not `issued`. */
   revoke(id: string): Promise<boolean>;
   /** Erases digest and sealed token of those due, and expires the unused of them; returns how many. */

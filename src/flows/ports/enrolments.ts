@@ -74,6 +74,8 @@ export interface EnrolmentReader {
 export interface EnrolmentWriter extends EnrolmentReader {
   /** False when one with the same key is open: of two that come at once one gets in, and both then find the same row. */
   insert(row: EnrolmentRow): Promise<boolean>;
+  /** All or nothing. @throws KmcError E_CONFLICT when one with the key of one of them is open. */
+  insertAll(rows: readonly EnrolmentRow[]): Promise<void>;
   /** Compare-and-set on state and version; the given details are set, the others stay. */
   move(move: EnrolmentMove): Promise<boolean>;
   /** Closes the row, so that its key may enrol anew. False when it is closed. */

@@ -90,12 +90,12 @@ export interface EscrowedKeyWriter extends EscrowedKeyReader {
   /** All or nothing. @throws KmcError E_CONFLICT when an id or a public key stands there already. */
   insertAll(rows: readonly EscrowedKeyRow[]): Promise<void>;
   /**
-   * Takes the spare key `key.id` for the owner that `key` names, and makes it active. Of any number of callers that chose
-   * the same key, one gets it.
-   * @returns false when it is spare no longer.
-   * @throws KmcError E_CONFLICT when the owner's serial has a key already.
+   * Takes each spare key for the owner that it names, and makes it active; 1 to 50 in one statement. Of any number of
+   * callers that chose the same key, one gets it.
+   * @returns false when one of them is spare no longer: then the transaction must not be committed.
+   * @throws KmcError E_CONFLICT when an owner's serial has a key already.
    */
-  claim(key: EscrowedKeyRow & { readonly owner: KeyOwner }): Promise<boolean>;
+  claim(...keys: readonly (EscrowedKeyRow & { readonly owner: KeyOwner })[]): Promise<boolean>;
   /** Compare-and-set on state and version; the store follows the state, and a destroyed key loses its blob. */
   transition(transition: KeyTransition): Promise<boolean>;
   /** Puts a blob sealed under another key in the place of object version `from`. */

@@ -17,7 +17,7 @@ export async function storePair(test: TestInstance, fixture: DatabaseFixture, id
   ]);
   const alternativeNames = JSON.stringify([{ type: 'dNSName', value: `${id}.example.cn` }]);
   const row = device(id, { subject, alternativeNames, serial: newId('s', instance.clock.now()) });
-  const found = await database.read((reader) => findDeviceAuthority(instance, reader));
+  const found = await findDeviceAuthority(instance);
   const authority = await openDeviceAuthority(instance, found);
   const key = await instance.engine.generateKeyPair('SM2');
   const auditEvent = await recordEvent(fixture);
