@@ -3,7 +3,14 @@ import { KmcError } from '../errors.ts';
 import type { Person, RoleGrant } from './person.ts';
 import { REGION_CODE, type Region } from './region.ts';
 import { isRoleName, ROLES, type RoleName } from './roles.ts';
-import { isObject, plainText, requireMembers, textLike, type MemberCheck, type SignedObject } from './signed-body.ts';
+import {
+  isSignedObject,
+  plainText,
+  requireMembers,
+  textLike,
+  type MemberCheck,
+  type SignedObject,
+} from './signed-body.ts';
 
 /** Whose duties somebody has: the audit side is appointed apart, and nobody stands on both. */
 export type Side = 'operating' | 'audit';
@@ -102,10 +109,6 @@ export function readAppointment(params: SignedObject, regions: readonly Region[]
 
 function requireAppointment(params: SignedObject): asserts params is SignedObject & AppointmentParameters {
   requireMembers<AppointmentParameters>(params, withRegion(params, APPOINTMENT), 'appointment');
-}
-
-function isSignedObject(value: unknown): value is SignedObject {
-  return isObject(value);
 }
 
 /** The side of these roles; undefined for none at all, and for those of ceremonies alone. */

@@ -9,7 +9,7 @@ import type { CertificateProfile, PublicationPolicy, RequiredProfile } from './p
 import type { QuorumRules } from './quorum.ts';
 import type { Region, RegistrationAuthority } from './region.ts';
 import type { RolePair } from './roles.ts';
-import type { SignedValue } from './signed-body.ts';
+import type { SignedObject, SignedValue } from './signed-body.ts';
 
 /** What a kind of device gets. A marked kind is registered with two approvals (B.5, class L2). */
 export interface DeviceProfile {
@@ -75,12 +75,26 @@ export interface PolicySet {
 
 /** The policy set as canonical JSON (RFC 8785) of the signed profile: numbers as decimal text, absent members left out. */
 export function policyText(set: PolicySet): string {
-  return canonicalizeSigned(asSigned(set));
+  return canonicalizeSigned(policyBody(set));
+}
+
+/** The policy set as it stands in a request: an object of the signed profile. */
+export function policyBody(set: PolicySet): SignedObject {
+  return Object.fromEntries(Object.entries(set).map(([name, member]) => [name, asSigned(member)]));
+}
+
+/** `sm3:<hex>` of a policy set in the form of `policyBody`. @throws KmcError E_JSON. */
+export function policyBodyDigest(body: SignedObject): string {
+  return textDigest(canonicalizeSigned(body));
 }
 
 /** `sm3:<hex>` of the canonical JSON of the policy set; the order and spacing of the files do not matter. */
 export function policyDigest(set: PolicySet): string {
-  return `sm3:${sm3(Buffer.from(policyText(set), 'utf8')).toString('hex')}`;
+  return textDigest(policyText(set));
+}
+
+function textDigest(text: string): string {
+  return `sm3:${sm3(Buffer.from(text, 'utf8')).toString('hex')}`;
 }
 
 function asSigned(value: unknown): SignedValue {

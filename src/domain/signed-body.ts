@@ -89,6 +89,16 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+function isSignedValue(value: unknown): value is SignedValue {
+  if (Array.isArray(value)) return value.every(isSignedValue);
+  return typeof value === 'string' || typeof value === 'boolean' || isSignedObject(value);
+}
+
+/** True for an object of the signed profile: text, booleans, lists and objects of these. Its depth is for the parser. */
+export function isSignedObject(value: unknown): value is SignedObject {
+  return isObject(value) && Object.values(value).every(isSignedValue);
+}
+
 /**
  * Checks that `value` is an object with exactly the members of `Body`, each as its check asks.
  * @throws KmcError E_SCHEMA with a JSON pointer for each fault; `what` names the body in the message.

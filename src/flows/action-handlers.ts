@@ -59,7 +59,10 @@ const HANDLED = {
     handler: replaceCertificate,
   },
   'person.revoke-role': { params: 'role, region?', handler: revokeRole },
-  'policy.change': { params: 'digest (sm3:...), version; the target is policy-set', handler: changePolicyHandler },
+  'policy.change': {
+    params: 'digest, version, policy, changes, as kmc policy propose writes them; the target is policy-set',
+    handler: changePolicyHandler,
+  },
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

@@ -1,6 +1,6 @@
 /** Pieces of schemas that several routes use: every text is bounded. */
 import { z } from 'zod';
-import { isObject, plainText, readSignedTime, type SignedObject, type SignedValue } from '../domain/signed-body.ts';
+import { isSignedObject, plainText, readSignedTime, type SignedObject } from '../domain/signed-body.ts';
 
 export const ID = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'an identifier');
 export const TIME = z
@@ -28,15 +28,6 @@ export const WHOLE_NUMBER = z
   .string()
   .regex(/^(?:0|[1-9][0-9]{0,14})$/, 'a whole number')
   .transform(Number);
-
-function isSignedValue(value: unknown): value is SignedValue {
-  if (Array.isArray(value)) return value.every(isSignedValue);
-  return typeof value === 'string' || typeof value === 'boolean' || isSignedObject(value);
-}
-
-function isSignedObject(value: unknown): value is SignedObject {
-  return isObject(value) && Object.values(value).every(isSignedValue);
-}
 
 /** JSON of the signed profile (CONTRACT 5): no numbers, no nulls. Its depth is bounded by the parser. */
 export const SIGNED_OBJECT = z

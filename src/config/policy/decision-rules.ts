@@ -19,8 +19,8 @@ const COUNT_KEYS = {
 
 /** Seconds that some act of the class waits at least between quorum and execution. */
 function longestWait(name: ApprovalClass): number {
-  const rules = ACTION_NAMES.map(actionRule).filter((rule) => rule.class === name);
-  return Math.max(0, ...rules.map((rule) => rule.leastWaitSeconds ?? 0));
+  const acts = ACTION_NAMES.map(actionRule).filter((act) => act.class === name);
+  return Math.max(0, ...acts.map((act) => act.leastWaitSeconds ?? 0));
 }
 
 export const QUORUM_RULES: readonly PolicyRule[] = [

@@ -1,7 +1,10 @@
 /** The policy set that this process runs with, and the one in force. */
 import { z } from 'zod';
+import { policyBody } from '../../domain/policy.ts';
 import type { Instance } from '../../flows/instance.ts';
+import { checkPolicy } from '../../flows/policy/check-policy.ts';
 import { route, type Route } from '../route.ts';
+import { DIGEST } from '../schemas.ts';
 
 const NAMES = z.object({ en: z.string(), zh: z.string() });
 const POLICIES = z.object({
@@ -12,6 +15,8 @@ const POLICIES = z.object({
   profiles: z.array(z.string()),
   deviceProfiles: z.array(z.string()),
 });
+
+const IN_FORCE = z.object({ version: z.string(), digest: DIGEST, policy: z.object({}) });
 
 /** Routes of policies. */
 export function policyRoutes(instance: Instance): Route[] {
@@ -38,6 +43,21 @@ export function policyRoutes(instance: Instance): Route[] {
             deviceProfiles: Object.keys(deviceProfiles).sort(),
           },
         };
+      },
+    }),
+    route({
+      operationId: 'getPolicyInForce',
+      method: 'get',
+      path: '/api/v1/policies/in-force',
+      tag: 'policies',
+      summary: 'The whole policy set in force, in the form whose SM3 is its digest',
+      access: { persons: 'any' },
+      answers: { 200: { description: 'the policy set', schema: IN_FORCE } },
+      async handle() {
+        await checkPolicy(instance);
+        const { policies, policyDigest } = instance;
+        const json = { version: policies.version, digest: policyDigest, policy: policyBody(policies) };
+        return { status: 200, json };
       },
     }),
   ];

@@ -18,9 +18,9 @@ const OPERATING = [
 ];
 const AUDIT = ['audit-administrator', 'auditor'];
 
-const list = (roles: readonly string[]): string => roles.map((role) => `'${role}'`).join(', ');
-const holds = (roles: readonly string[]): string =>
-  `exists (select 1 from role_grants held where held.person_id = new.person_id and held.role in (${list(roles)}))`;
+const list = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
+const holds = (names: readonly string[]): string =>
+  `exists (select 1 from role_grants held where held.person_id = new.person_id and held.role in (${list(names)}))`;
 
 const LOCK_PERSON = 'perform 1 from people where id = new.person_id for update;';
 

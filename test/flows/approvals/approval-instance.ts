@@ -17,6 +17,7 @@ import type { ApprovalPorts } from '../../../src/flows/approvals/stored-request.
 import type { Database, Transaction } from '../../../src/flows/ports/database.ts';
 import type { AuditSettings } from '../../../src/store/audit-events.ts';
 import type { RoleName } from '../../../src/domain/roles.ts';
+import type { DatabaseFixture } from '../../store/databases.ts';
 import {
   decide,
   ENVIRONMENT,
@@ -219,4 +220,50 @@ export function vote(
 ): Promise<DecidedRequest> {
   const signed = decide(actor, created.request, role, decision, ports.clock.now());
   return decideRequest(ports, { requestId: created.request.id, decision: signed, source: SOURCE }, callerOf(actor));
+}
+
+/** What a suite of approvals works with; members are good inside of tests and their hooks. */
+export interface ApprovalInstance {
+  readonly cast: Cast;
+  readonly clock: StandingClock;
+  readonly database: Database;
+  readonly ports: TestPorts;
+}
+
+/**
+ * A fresh instance for each test of the enclosing suite: the cast is in its database, the policy pinned unless told
+ * otherwise, and the handlers are those that `handlersOf` makes for the test. Call the result inside a test.
+ */
+export function approvalInstance(
+  fixture: DatabaseFixture,
+  handlersOf: () => ActionHandlers,
+  { pinned = true }: { readonly pinned?: boolean } = {},
+): () => ApprovalInstance {
+  let cast: Cast | undefined;
+  let current: ApprovalInstance | undefined;
+  before(async () => {
+    cast = await Cast.make();
+  });
+  beforeEach(async () => {
+    if (cast === undefined) throw new Error('The cast is made before the first test.');
+    const database = await fixture.open({ audit: AUDIT });
+    const clock = new StandingClock();
+    current = { cast, clock, database, ports: portsOn(database, handlersOf(), clock) };
+    await cast.enrolAll(database);
+    if (pinned) await pin(database);
+  });
+  return () => {
+    if (current === undefined) throw new Error('There is an instance only while a test runs.');
+    return current;
+  };
+}
+
+/** Takes triggers of the schema away, as somebody could who owns the database: what is behind them has to hold alone. */
+export async function withoutGuard(
+  fixture: DatabaseFixture,
+  table: string,
+  ...names: readonly string[]
+): Promise<void> {
+  if (fixture.engine === 'postgresql') await fixture.sql(`alter table ${table} disable trigger user`);
+  else for (const name of names) await fixture.sql(`drop trigger ${table}_${name}`);
 }

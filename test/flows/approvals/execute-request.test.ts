@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { newId } from '../../../src/domain/id.ts';
 import { KmcError } from '../../../src/errors.ts';
-import type { ActionHandlers, ExecutionResult, ExternalHandler } from '../../../src/flows/approvals/action-handler.ts';
+import type { ExecutionResult, ExternalHandler } from '../../../src/flows/approvals/action-handler.ts';
 import type { CreatedRequest } from '../../../src/flows/approvals/create-request.ts';
 import { executeRequest, type ExecutedRequest } from '../../../src/flows/approvals/execute-request.ts';
 import { reconcileExecutions } from '../../../src/flows/approvals/reconcile-executions.ts';
@@ -13,20 +13,21 @@ import type { Database, Transaction } from '../../../src/flows/ports/database.ts
 import { refusalFrom } from '../../domain/refusal.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import {
+  approvalInstance,
   AUDIT,
   callerOf,
-  Cast,
   countingHandler,
   effect,
   eventsOf,
   MovingTarget,
   open,
-  pin,
   portsOn,
   SOURCE,
-  StandingClock,
   SYSTEM,
   vote,
+  withoutGuard,
+  type Cast,
+  type StandingClock,
   type TestPorts,
 } from './approval-instance.ts';
 
@@ -57,29 +58,23 @@ class Device implements ExternalHandler {
 }
 
 forEachDatabase('the execution of a request', (fixture) => {
+  let target: MovingTarget;
+  let device: Device;
+  const instance = approvalInstance(fixture, () => {
+    target = new MovingTarget();
+    device = new Device();
+    return {
+      'key.destroy': countingHandler(target),
+      'authority.revoke': countingHandler(target),
+      'key.suspend': device,
+    };
+  });
   let cast: Cast;
   let database: Database;
   let clock: StandingClock;
-  let target: MovingTarget;
-  let device: Device;
   let ports: TestPorts;
-
-  before(async () => {
-    cast = await Cast.make();
-  });
-  beforeEach(async () => {
-    database = await fixture.open({ audit: AUDIT });
-    clock = new StandingClock();
-    target = new MovingTarget();
-    device = new Device();
-    const handlers: ActionHandlers = {
-      'key.destroy': countingHandler(target),
-      'policy.change': countingHandler(target),
-      'key.suspend': device,
-    };
-    ports = portsOn(database, handlers, clock);
-    await cast.enrolAll(database);
-    await pin(database);
+  beforeEach(() => {
+    ({ cast, database, clock, ports } = instance());
   });
 
   async function approved(op: 'key.destroy' | 'key.suspend' = 'key.destroy'): Promise<CreatedRequest> {
@@ -221,12 +216,14 @@ forEachDatabase('the execution of a request', (fixture) => {
       const created = await open(ports, 'key.destroy', callerOf(cast.of('p-proposer')));
       await vote(ports, created, cast.of('p-sec'), 'security-administrator');
       await vote(ports, created, cast.of('p-owner'), 'ca-owner');
+      await withoutGuard(fixture, 'approvals', 'signed');
       await fixture.sql("update approvals set signature = ? where person_id = 'p-owner'", [Buffer.alloc(64, 7)]);
       await refused(created, 'E_SIGNATURE');
     });
 
     it('at every body: an approval that was made of a rejection does not count', async () => {
       const created = await approved();
+      await withoutGuard(fixture, 'approvals', 'signed');
       await fixture.sql("update approvals set person_id = 'p-owner2' where person_id = 'p-owner'");
       await refused(created, 'E_INTEGRITY');
     });
@@ -250,7 +247,7 @@ forEachDatabase('the execution of a request', (fixture) => {
 
   describe('cools down in class L3', () => {
     async function agreed(on: TestPorts): Promise<CreatedRequest> {
-      const created = await open(on, 'policy.change', callerOf(cast.of('p-proposer')));
+      const created = await open(on, 'authority.revoke', callerOf(cast.of('p-proposer')));
       await vote(on, created, cast.of('p-sec'), 'security-administrator');
       await vote(on, created, cast.of('p-owner'), 'ca-owner');
       await vote(on, created, cast.of('p-owner2'), 'ca-owner');
@@ -277,7 +274,7 @@ forEachDatabase('the execution of a request', (fixture) => {
 
     it('but not in a development instance, nor in an emergency', async () => {
       expect(await codeOf(execute(await agreed(ports)))).to.equal(undefined);
-      const handlers = { 'policy.change': { ...countingHandler(target), urgent: async () => true } };
+      const handlers = { 'authority.revoke': { ...countingHandler(target), urgent: async () => true } };
       const urgent = { ...production(), handlers };
       expect(await codeOf(execute(await agreed(urgent), urgent))).to.equal(undefined);
     });

@@ -10,54 +10,43 @@ import type { Database } from '../../../src/flows/ports/database.ts';
 import { refusalFrom } from '../../domain/refusal.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import {
-  AUDIT,
+  approvalInstance,
   callerOf,
-  Cast,
   countingHandler,
   eventsOf,
   open,
-  pin,
-  portsOn,
   SOURCE,
-  StandingClock,
   SYSTEM,
   vote,
+  type Cast,
+  type StandingClock,
   type TestPorts,
 } from './approval-instance.ts';
 
 forEachDatabase('an execution that a fault interrupts', (fixture) => {
+  const suspended: string[] = [];
+  const instance = approvalInstance(fixture, () => {
+    suspended.splice(0);
+    const counting = countingHandler();
+    return {
+      'key.destroy': counting,
+      'key.suspend': {
+        kind: 'external',
+        target: counting.target,
+        settled: async () => undefined,
+        act: async (act) => {
+          suspended.push(act.requestDigest);
+          return { done: 'yes' };
+        },
+      },
+    };
+  });
   let cast: Cast;
   let database: Database;
   let clock: StandingClock;
   let ports: TestPorts;
-  const suspended: string[] = [];
-
-  before(async () => {
-    cast = await Cast.make();
-  });
-  beforeEach(async () => {
-    database = await fixture.open({ audit: AUDIT });
-    clock = new StandingClock();
-    suspended.splice(0);
-    const counting = countingHandler();
-    ports = portsOn(
-      database,
-      {
-        'key.destroy': counting,
-        'key.suspend': {
-          kind: 'external',
-          target: counting.target,
-          settled: async () => undefined,
-          act: async (act) => {
-            suspended.push(act.requestDigest);
-            return { done: 'yes' };
-          },
-        },
-      },
-      clock,
-    );
-    await cast.enrolAll(database);
-    await pin(database);
+  beforeEach(() => {
+    ({ cast, database, clock, ports } = instance());
   });
 
   async function approved(op: 'key.destroy' | 'key.suspend'): Promise<CreatedRequest> {
