@@ -5,8 +5,19 @@ import { EXTENSIONS, readExtension } from '../x509/extensions.ts';
 import type { GeneralName } from '../x509/extensions/general-name.ts';
 import { parseName, type Name } from '../x509/name.ts';
 
-/** The operation of a first enrolment on the JSON API, part of the key that one open enrolment has. */
-export const FIRST_ENROLMENT = 'enrol';
+/**
+ * The operations, each part of the key that one open enrolment has: first ones under a token, and those of a device that
+ * is in service. `gmdualenroll` is both. The protocol stands in the audit log.
+ */
+export const ENROLMENT_OPERATIONS = {
+  enrol: { protocol: 'json' },
+  renew: { protocol: 'json' },
+  gmdualenroll: { protocol: 'est' },
+  simpleenroll: { protocol: 'est' },
+  simplereenroll: { protocol: 'est' },
+  serverkeygen: { protocol: 'est' },
+} as const;
+export type EnrolmentOperation = keyof typeof ENROLMENT_OPERATIONS;
 
 const PROOF_PREFIX = Buffer.from('KMC-ENROL-V1\0', 'ascii');
 
@@ -18,7 +29,7 @@ export function tokenMacInput(csrDer: Buffer): Buffer {
   return Buffer.concat([PROOF_PREFIX, csrDer]);
 }
 
-/** What was registered, and thus what a request must ask for. */
+/** What was registered, or stands in the certificate to be renewed, and thus what a request must ask for. */
 export interface RegisteredNames {
   /** Name, DER. */
   readonly subject: Buffer;

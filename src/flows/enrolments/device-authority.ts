@@ -1,3 +1,4 @@
+import type { KeyAlgorithmName } from '../../crypto/algorithms.ts';
 import { KmcError } from '../../errors.ts';
 import {
   openAuthority,
@@ -27,28 +28,43 @@ interface Remembered extends DeviceAuthority {
   opened?: IssuingAuthority;
 }
 
-/** The authority that was last found with each keystore; versions of rows tell whether it still is what it was. */
-const REMEMBERED = new WeakMap<ServiceKeystore, Remembered>();
+/**
+ * The authority of each hierarchy that was last found with each keystore; versions of rows tell whether it still is what
+ * it was.
+ */
+const REMEMBERED = new WeakMap<ServiceKeystore, Map<string, Remembered>>();
+
+function rememberedOf(keystore: ServiceKeystore): Map<string, Remembered> {
+  const known = REMEMBERED.get(keystore) ?? new Map<string, Remembered>();
+  REMEMBERED.set(keystore, known);
+  return known;
+}
 
 /**
- * The SM2 issuing CA in service; of several the newest, as after a root upgrade.
+ * The issuing CA of a hierarchy in service; of several the newest, as after a root upgrade.
+ * @param hierarchy the kind of key that its authorities sign with: see `hierarchyOf`.
  * @throws KmcError E_STATE when there is none, E_INTEGRITY.
  */
-export async function findDeviceAuthority(ports: DeviceAuthorityPorts, reader: Reader): Promise<DeviceAuthority> {
+export async function findDeviceAuthority(
+  ports: DeviceAuthorityPorts,
+  reader: Reader,
+  hierarchy: KeyAlgorithmName = 'SM2',
+): Promise<DeviceAuthority> {
   const now = ports.clock.now().getTime();
-  const known = REMEMBERED.get(ports.keystore);
+  const remembered = rememberedOf(ports.keystore);
+  const known = remembered.get(hierarchy);
   if (known !== undefined && now < known.until) {
     const present = await reader.authorities.find(known.row.id);
     if (present?.version === known.row.version) return known;
   }
   const rows = await reader.authorities.list({ kind: 'issuing', state: 'active' });
   const [newest] = rows
-    .filter(({ algorithm }) => algorithm === 'SM2')
+    .filter(({ algorithm, keyId }) => algorithm === hierarchy && keyId !== undefined)
     .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
-  if (newest === undefined) throw new KmcError('E_STATE', 'No SM2 issuing CA is in service yet.');
+  if (newest === undefined) throw new KmcError('E_STATE', `No ${hierarchy} issuing CA is in service yet.`);
   const row = await requireSigningAuthority(reader, newest.id, 'certificates');
   const found = { row, chain: await authorityChain(reader, newest.id), until: now + REMEMBERED_MS };
-  REMEMBERED.set(ports.keystore, found);
+  remembered.set(hierarchy, found);
   return found;
 }
 
@@ -61,7 +77,7 @@ export async function openDeviceAuthority(
   ports: DeviceAuthorityPorts,
   { row }: DeviceAuthority,
 ): Promise<IssuingAuthority> {
-  const known = REMEMBERED.get(ports.keystore);
+  const known = rememberedOf(ports.keystore).get(row.algorithm);
   const opened = known?.row === row ? known.opened : undefined;
   if (opened !== undefined) {
     const key = await ports.keystore.caKey(row.keyId);

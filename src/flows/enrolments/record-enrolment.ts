@@ -1,13 +1,18 @@
 /** The one transaction of an enrolment: everything that was made for it counts from here on, or nothing does. */
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
+import { ENROLMENT_OPERATIONS } from '../../domain/enrolment.ts';
 import { KmcError } from '../../errors.ts';
 import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import type { Database, Transaction } from '../ports/database.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
 import type { IssuedPair } from './issue-pair.ts';
+import type { IssuedSigningCertificate } from './issue-signing-certificate.ts';
 import { tokenRefused } from './prove-token.ts';
+
+/** What an enrolment made. */
+export type IssuedCertificates = IssuedPair | IssuedSigningCertificate;
 
 /** Members of a row that is still to be issued. */
 export const NOT_ISSUED = {
@@ -53,20 +58,31 @@ async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promis
   return undefined;
 }
 
-/** The event that tells of everything an enrolment made. */
-export function completionEvent(scene: EnrolmentScene, row: EnrolmentRow, pair: IssuedPair): AuditEventInput {
-  const { device, token, source } = scene;
-  const { sign, enc, escrowedKey } = pair;
+/** Who and what an event of issuing is about, beside what was made. */
+export type IssuedTo = Pick<EnrolmentScene, 'device' | 'source'> & { readonly token?: EnrolmentScene['token'] };
+
+/** The event that tells of everything an enrolment or a renewal made. */
+export function completionEvent(
+  { device, token, source }: IssuedTo,
+  row: EnrolmentRow,
+  made: IssuedCertificates,
+): AuditEventInput {
+  const { sign } = made;
+  const pair = 'enc' in made ? made : undefined;
   return {
     id: sign.lastAuditEvent,
-    action: 'enrolment.complete',
+    action: token === undefined ? 'enrolment.renew' : 'enrolment.complete',
     outcome: 'success',
     subjects: [
       { type: 'device', id: device.id, version: device.version + 1 },
-      { type: 'token', id: token.id },
+      ...(token === undefined ? [] : [{ type: 'token' as const, id: token.id }]),
       { type: 'certificate', id: sign.id },
-      { type: 'certificate', id: enc.id },
-      { type: 'key', id: escrowedKey.id, version: escrowedKey.version },
+      ...(pair === undefined
+        ? []
+        : [
+            { type: 'certificate' as const, id: pair.enc.id },
+            { type: 'key' as const, id: pair.escrowedKey.id, version: pair.escrowedKey.version },
+          ]),
     ],
     terms: [
       { type: 'authority', id: sign.authorityId },
@@ -77,34 +93,44 @@ export function completionEvent(scene: EnrolmentScene, row: EnrolmentRow, pair: 
     detail: {
       authority: sign.authorityId,
       csr: `sm3:${sm3(row.csr).toString('hex')}`,
-      encryptionCertificate: enc.certificateSm3 ?? '',
-      encryptionKid: enc.spkiSm3,
-      encryptionSerial: enc.serialNumber,
+      ...(pair === undefined
+        ? {}
+        : {
+            encryptionCertificate: pair.enc.certificateSm3 ?? '',
+            encryptionKid: pair.enc.spkiSm3,
+            encryptionSerial: pair.enc.serialNumber,
+          }),
       profile: device.profile,
-      protocol: 'json',
+      protocol: ENROLMENT_OPERATIONS[row.operation].protocol,
       region: device.region,
       signCertificate: sign.certificateSm3 ?? '',
       signKid: sign.spkiSm3,
       signSerial: sign.serialNumber,
-      token: token.id,
+      ...(token === undefined ? {} : { token: token.id }),
     },
   };
 }
 
-async function writePair(tx: Transaction, scene: EnrolmentScene, row: EnrolmentRow, pair: IssuedPair): Promise<void> {
-  const { device, at } = scene;
+/** Writes what was made: certificates, the escrowed key, the device's new key, and the event. */
+export async function writeIssued(
+  tx: Transaction,
+  to: IssuedTo & Pick<EnrolmentScene, 'at'>,
+  row: EnrolmentRow,
+  made: IssuedCertificates,
+): Promise<void> {
+  const { device, at } = to;
   // Somebody else may have come with this key in the meantime.
-  await requireCertifiable(tx, scene.spkiSm3, { deviceId: device.id });
-  await tx.certificates.insertAll([pair.sign, pair.enc]);
-  await tx.escrowedKeys.insertAll([pair.escrowedKey]);
-  if (!(await tx.devices.bindKey(device.id, device.version, pair.sign.spkiSm3, at))) {
+  await requireCertifiable(tx, made.sign.spkiSm3, { deviceId: device.id });
+  await tx.certificates.insertAll('enc' in made ? [made.sign, made.enc] : [made.sign]);
+  if ('enc' in made) await tx.escrowedKeys.insertAll([made.escrowedKey]);
+  if (!(await tx.devices.bindKey(device.id, device.version, made.sign.spkiSm3, at))) {
     throw new KmcError('E_CONFLICT', 'The device was changed at the same time. Send the same request again.');
   }
-  await tx.audit.append(completionEvent(scene, row, pair), at);
+  await tx.audit.append(completionEvent(to, row, made), at);
 }
 
 /**
- * Records an issued pair: enrolment, use of the token, both certificates, the escrowed key, the device's new key and the
+ * Records an issued pair, or one certificate: enrolment, use of the token, certificates, the escrowed key, the device's new key and the
  * audit event.
  * @param row what is to be inserted; or the row that waited, which is moved on.
  * @returns the enrolment that stands. It is `row` when this pair counts, an earlier one when it does not.
@@ -114,13 +140,13 @@ export async function recordPair(
   database: Database,
   scene: EnrolmentScene,
   row: EnrolmentRow,
-  pair: IssuedPair,
+  pair: IssuedCertificates,
   eraseAt: Date,
 ): Promise<EnrolmentRow> {
   const { token, at } = scene;
   return await database.transaction(async (tx) => {
     const standing = await openEnrolment(tx, row, { id: token.id, at, eraseAt });
-    if (standing.id === row.id) await writePair(tx, scene, row, pair);
+    if (standing.id === row.id) await writeIssued(tx, scene, row, pair);
     return standing;
   });
 }
@@ -131,7 +157,7 @@ export async function recordWaitingPair(
   scene: EnrolmentScene,
   waiting: EnrolmentRow,
   issued: EnrolmentRow,
-  pair: IssuedPair,
+  pair: IssuedCertificates,
 ): Promise<boolean> {
   const { authorityId, signSerial, encSerial, envelopedKey, answerUntil } = issued;
   if (authorityId === undefined || signSerial === undefined || answerUntil === undefined) return false;
@@ -149,7 +175,7 @@ export async function recordWaitingPair(
         ...(envelopedKey === undefined ? {} : { envelopedKey }),
       },
     });
-    if (moved) await writePair(tx, scene, waiting, pair);
+    if (moved) await writeIssued(tx, scene, waiting, pair);
     return moved;
   });
 }
