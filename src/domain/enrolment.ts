@@ -1,4 +1,5 @@
 /** The rules of an enrolment (enrolment-and-root-upgrade B.4, B.5): its proof, what a request may ask for, how long to wait. */
+import { equalConstantTime } from '../crypto/bytes.ts';
 import { KmcError } from '../errors.ts';
 import type { CertificationRequest } from '../x509/csr.ts';
 import { EXTENSIONS, readExtension } from '../x509/extensions.ts';
@@ -63,6 +64,23 @@ export function requireRegisteredNames(request: CertificationRequest, registered
   throw new KmcError('E_POLICY', `The request asks for another ${what} than the device was registered with.`, {
     pointers: [{ pointer: '/csr', detail: `the ${what} must be exactly as registered` }],
   });
+}
+
+/**
+ * Refuses a request that was linked to another channel than it came through (RFC 7030 3.5): who sends it may not be who
+ * made it. A request without a challengePassword is linked to none.
+ * @param binding value of the channel; undefined where TLS does not end here, and then nothing can be linked.
+ * @throws KmcError E_POP.
+ */
+export function requireChannel({ challengePassword }: CertificationRequest, binding: Buffer | undefined): void {
+  if (challengePassword === undefined) return;
+  const sent = Buffer.from(challengePassword, 'utf8');
+  const wanted = Buffer.from(binding?.toString('base64') ?? '', 'ascii');
+  if (binding !== undefined && equalConstantTime(sent, wanted)) return;
+  throw new KmcError(
+    'E_POP',
+    'The challengePassword is not the base64 of the channel binding. Leave it out, or renew it.',
+  );
 }
 
 interface WaitingStep {

@@ -31,10 +31,20 @@ function isOwnAuthority(request: Request, authority: string, configured: readonl
 
 /**
  * Establishes the caller; whoever uses a public route stays anonymous.
- * @throws KmcError E_UNAUTHENTICATED, E_TIME.
+ * @throws KmcError E_UNAUTHENTICATED, E_TIME; E_FORBIDDEN when the certificate of the channel is not in force any more.
  */
-export async function identify(ports: HttpPorts, { request, source }: Exchange, access: Access): Promise<Caller> {
+export async function identify(ports: HttpPorts, exchange: Exchange, access: Access): Promise<Caller> {
+  const { request, source, channel } = exchange;
   if ('public' in access) return { type: 'anonymous', source };
+  if ('enrolling' in access && headerOf(request, 'signature-input') === undefined) {
+    const { clientCertificate } = channel;
+    const device = clientCertificate === undefined ? undefined : await ports.deviceOf(clientCertificate);
+    return device ?? { type: 'anonymous', source };
+  }
+  return await signerOf(ports, request);
+}
+
+async function signerOf(ports: HttpPorts, request: Request): Promise<Caller> {
   const body = bodyOf(request);
   const type = headerOf(request, 'content-type');
   const received = parseSignature({
@@ -62,6 +72,10 @@ export async function identify(ports: HttpPorts, { request, source }: Exchange, 
 /** @throws KmcError E_FORBIDDEN when the route is not for this caller. */
 export function checkAccess(access: Access, caller: Caller): void {
   if ('public' in access) return;
+  if ('enrolling' in access) {
+    if (caller.type === 'person') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
+    return;
+  }
   if ('devices' in access) {
     if (caller.type !== 'device') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
     return;

@@ -1,5 +1,5 @@
 /** What the HTTP layer asks of the composition: flows with their ports already given. */
-import type { Caller } from '../domain/caller.ts';
+import type { Caller, DeviceCaller } from '../domain/caller.ts';
 import type { ReceivedSignature, SignedRequestParts } from '../domain/http-signature.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { StoredReply } from '../flows/ports/idempotency.ts';
@@ -22,6 +22,11 @@ export interface HttpPorts {
   isSealed(): boolean;
   /** Finds and verifies the signer, then burns the nonce. @throws KmcError E_UNAUTHENTICATED, E_TIME. */
   authenticate(received: ReceivedSignature, parts: SignedRequestParts): Promise<Caller>;
+  /**
+   * The device whose certificate (DER) that is; undefined when it is none of this service.
+   * @throws KmcError E_FORBIDDEN when it is not in force, or its device not in service.
+   */
+  deviceOf(certificate: Buffer): Promise<DeviceCaller | undefined>;
   /** Runs `work` once per caller, key and body for 24 h. @throws KmcError E_CONFLICT for another body. */
   answerOnce(
     scope: { readonly caller: string; readonly key: string; readonly bodyDigest: string },

@@ -1,5 +1,6 @@
 import { readAlternativeNames } from '../../domain/device.ts';
 import { newId } from '../../domain/id.ts';
+import { certificateProfile } from '../../domain/policy.ts';
 import { newSerialNumber } from '../../domain/serial-number.ts';
 import { issuedCertificateRow } from '../certificates/certificate-row.ts';
 import { prepareCertificate } from '../certificates/prepare-certificate.ts';
@@ -10,8 +11,8 @@ import type { IssuePairPorts, PairPlan, SignedRow } from './issue-pair.ts';
 export interface SigningPlan extends Omit<PairPlan, 'profile'> {
   /** Certificate profile. */
   readonly profile: string;
-  /** An earlier end than the profile's. */
-  readonly notAfter?: Date;
+  /** End of the key's crypto-period, where it began earlier: the certificate does not outlive it. */
+  readonly keyEnd?: Date;
 }
 
 /** A certificate that nobody has yet, in the shape in which an enrolment records what it made. */
@@ -29,15 +30,18 @@ export async function issueSigningCertificate(
   plan: SigningPlan,
 ): Promise<IssuedSigningCertificate> {
   const { device, authority, at } = plan;
+  // Certificates count whole seconds.
+  const notBefore = new Date(Math.floor(at.getTime() / 1000) * 1000);
+  const { validitySeconds } = certificateProfile(ports.policies, plan.profile);
+  const ends = [notBefore.getTime() + validitySeconds * 1000, authority.issuer.notAfter?.getTime() ?? Infinity];
   const facts = {
     serialNumber: newSerialNumber(),
     issuer: authority.issuer,
     subject: device.subject,
     spki: plan.signSpki,
-    // Certificates count whole seconds.
-    notBefore: new Date(Math.floor(at.getTime() / 1000) * 1000),
+    notBefore,
+    notAfter: new Date(Math.min(...ends, plan.keyEnd?.getTime() ?? Infinity)),
     subjectAltName: readAlternativeNames(device.alternativeNames),
-    ...(plan.notAfter === undefined ? {} : { notAfter: plan.notAfter }),
   };
   const prepared = prepareCertificate(ports.policies, plan.profile, facts, authority.certificate);
   const certificate = await signCertificate(authority.signer, prepared.linted);

@@ -21,7 +21,8 @@ async function enrolmentOf(database: Database, scene: EnrolmentScene): Promise<E
 
 /** What was answered before, or is issued now, or waits. */
 export type Redelivery<Answer> =
-  EnrolmentOutcome<Answer> | { readonly state: 'STORED'; readonly answer: SigningAnswer | EnrolmentAnswer };
+  | EnrolmentOutcome<Answer>
+  | { readonly state: 'STORED'; readonly answer: SigningAnswer | EnrolmentAnswer };
 
 /**
  * Answers a request whose token was used for the same key before, or at the same time: the same answer again, until its

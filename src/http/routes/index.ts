@@ -6,6 +6,7 @@ import { authorityRoutes } from './authorities.ts';
 import { certificateRoutes } from './certificates.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
+import { estRoutes } from './est.ts';
 import { healthRoutes } from './health.ts';
 import { keystoreRoutes } from './keystore.ts';
 import { openApiRoute } from './openapi.ts';
@@ -24,6 +25,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   certificateRoutes,
   deviceRoutes,
   enrolmentRoutes,
+  estRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */
