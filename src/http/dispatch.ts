@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { sm3 } from '../crypto/gm/sm3.ts';
 import type { Caller } from '../domain/caller.ts';
+import { namedKeyId } from '../domain/http-signature.ts';
 import { KmcError, type ErrorCode } from '../errors.ts';
 import { bodyOf, headerOf, sendProblem, sendReply, type Exchange } from './exchange.ts';
-import { checkAccess, identify } from './identify.ts';
+import { checkAccess, identify, takesOfferedNonce } from './identify.ts';
 import { problemOf } from './problem.ts';
 import type { HttpPorts } from './ports.ts';
 import { parsedBody, readBody } from './request-body.ts';
@@ -78,6 +79,18 @@ export async function reportProblem(
   }
 }
 
+/** Offers a nonce with the refusal of a signed request that takes one: its signer was named, and may try again. */
+async function offerNonce(ports: HttpPorts, route: Route, exchange: Exchange, error: unknown): Promise<void> {
+  if (!takesOfferedNonce(route.access) || problemOf(error, exchange.requestId).status !== 401) return;
+  const keyid = namedKeyId(headerOf(exchange.request, 'signature-input'));
+  if (keyid === undefined) return;
+  try {
+    exchange.offered = await ports.offerNonce(keyid);
+  } catch (cause) {
+    ports.logFault({ requestId: exchange.requestId, operationId: exchange.operationId, cause });
+  }
+}
+
 /** Runs a route for one request and answers it, whatever happens. */
 export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchange): Promise<void> {
   const { request, requestId, source } = exchange;
@@ -113,6 +126,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
   } catch (thrown) {
     const error = asKmcError(thrown);
     await reportProblem(ports, exchange, caller, error);
+    await offerNonce(ports, route, exchange, error);
     sendProblem(exchange, error);
   }
 }

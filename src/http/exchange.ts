@@ -14,6 +14,8 @@ export interface Exchange {
   /** Transport address of the peer. */
   readonly source: string;
   readonly channel: Channel;
+  /** Nonce of the service that the answer offers for the next try. */
+  offered?: string;
   /** Operation of the route, once one is found: the label of its metrics. */
   operationId: string;
 }
@@ -49,7 +51,7 @@ export function sendReply({ response }: Exchange, reply: Reply): void {
 }
 
 /** Sends the problem document of an error. */
-export function sendProblem({ request, response, requestId }: Exchange, error: unknown): void {
+export function sendProblem({ request, response, requestId, offered }: Exchange, error: unknown): void {
   const problem = problemOf(error, requestId);
   if (response.headersSent) {
     response.destroy();
@@ -58,6 +60,6 @@ export function sendProblem({ request, response, requestId }: Exchange, error: u
   const { status, headers, body } = formOf(pathOf(request))(problem);
   response.status(status);
   for (const [name, value] of Object.entries({ ...DEFAULT_HEADERS, ...headers })) response.setHeader(name, value);
-  if (status === 401) response.setHeader('accept-signature', acceptSignature(bodyOf(request) !== undefined));
+  if (status === 401) response.setHeader('accept-signature', acceptSignature(bodyOf(request) !== undefined, offered));
   response.end(body);
 }

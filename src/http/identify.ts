@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import type { Caller } from '../domain/caller.ts';
 import { parseSignature } from '../domain/http-signature.ts';
 import { KmcError } from '../errors.ts';
+import type { NonceSource } from '../flows/access/authenticate-request.ts';
 import { bodyOf, headerOf, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { addressText } from './rate-limit.ts';
@@ -41,10 +42,15 @@ export async function identify(ports: HttpPorts, exchange: Exchange, access: Acc
     const device = clientCertificate === undefined ? undefined : await ports.deviceOf(clientCertificate);
     return device ?? { type: 'anonymous', source };
   }
-  return await signerOf(ports, request);
+  return await signerOf(ports, request, takesOfferedNonce(access) ? 'service' : 'caller');
 }
 
-async function signerOf(ports: HttpPorts, request: Request): Promise<Caller> {
+/** True where signed requests are signed with a nonce of the service. */
+export function takesOfferedNonce(access: Access): boolean {
+  return 'enrolling' in access || ('devices' in access && access.nonce === 'service');
+}
+
+async function signerOf(ports: HttpPorts, request: Request, nonceOf: NonceSource): Promise<Caller> {
   const body = bodyOf(request);
   const type = headerOf(request, 'content-type');
   const received = parseSignature({
@@ -60,13 +66,14 @@ async function signerOf(ports: HttpPorts, request: Request): Promise<Caller> {
   if (!isOwnAuthority(request, authority, ports.authorities)) {
     throw new KmcError('E_UNAUTHENTICATED', 'the request was signed for another host than this service');
   }
-  return ports.authenticate(received, {
+  const parts = {
     method: request.method,
     authority,
     path: pathOf(request),
     query: queryOf(request),
     ...(body === undefined ? {} : { content: { type: type ?? '', body } }),
-  });
+  };
+  return ports.authenticate(received, parts, nonceOf);
 }
 
 /** @throws KmcError E_FORBIDDEN when the route is not for this caller. */

@@ -7,11 +7,12 @@ import type { Channel } from './channel.ts';
 /**
  * Who may call: anybody, a person holding one of the roles (`any` = every registered person), or a device. `enrolling` is
  * a device by its signature or by the certificate of its channel, or whoever holds a token: its handler looks at that.
+ * What a device signs in order to change something has a nonce of the service (C.3).
  */
 export type Access =
   | { readonly public: true }
   | { readonly persons: readonly RoleName[] | 'any' }
-  | { readonly devices: true }
+  | { readonly devices: true; readonly nonce?: 'service' }
   | { readonly enrolling: true };
 
 export interface RequestContext<Params, Query, Body> {

@@ -99,14 +99,14 @@ describe('the access of routes', () => {
       else expect(status).to.equal(503);
     }
     service.sealed = false;
-    expect(answering).to.deep.equal(['getKeystore', 'beginUnseal', 'submitShare', 'sealKeystore']);
+    expect(answering).to.deep.equal(['getKeystore', 'beginUnseal', 'submitShare', 'sealKeystore', 'offerNonce']);
   });
 
   it('honours Idempotency-Key on every POST of the API that changes state', () => {
     const without = ROUTES.filter(
       ({ method, path, idempotent }) => method === 'post' && path.startsWith('/api/v1/') && idempotent !== true,
     );
-    // An enrolment has its own rule: the same token and key get the same answer for 72 hours.
-    expect(without.map(({ operationId }) => operationId)).to.deep.equal(['enrolDevice']);
+    // Enrolments and renewals have their own rule: the same key gets the same answer for 72 hours. A nonce is new each time.
+    expect(without.map(({ operationId }) => operationId)).to.deep.equal(['enrolDevice', 'renewDevice', 'offerNonce']);
   });
 });

@@ -3,16 +3,10 @@ import { verifySignedRequest, type ReceivedSignature, type SignedRequestParts } 
 import { accountInForce } from '../../domain/person.ts';
 import { KmcError } from '../../errors.ts';
 import type { Clock, Database, Reader } from '../ports/database.ts';
-import { findDeviceSigner, signingSpki, unknownSigner, type Signer } from './signer.ts';
+import { certificateDigest, findDeviceSigner, signingSpki, unknownSigner, type Signer } from './signer.ts';
 
 /** Minutes that a used nonce is remembered: longer than any signature is valid. */
 const NONCE_MINUTES = 10;
-
-/** keyid (base64url) to the digest form of the stores (`sm3:<hex>` or `sha256:<hex>`). */
-function digestOf(keyid: string): string {
-  const colon = keyid.indexOf(':');
-  return `${keyid.slice(0, colon)}:${Buffer.from(keyid.slice(colon + 1), 'base64url').toString('hex')}`;
-}
 
 async function personOf(reader: Reader, digest: string, now: Date): Promise<Signer | undefined> {
   const person = await reader.people.findByCertificate(digest);
@@ -27,18 +21,22 @@ async function personOf(reader: Reader, digest: string, now: Date): Promise<Sign
   };
 }
 
+/** Who made the nonce that a call must be signed with: what changes a device's state takes one of the service (C.3). */
+export type NonceSource = 'caller' | 'service';
+
 /**
  * Finds who signed a request, verifies the signature, then burns its nonce.
  * @throws KmcError E_UNAUTHENTICATED when the certificate is unknown or not in force, the signature does not verify or
- * the nonce was used; E_TIME outside the window.
+ * the nonce was used, or is none that the service offered to this key; E_TIME outside the window.
  */
 export async function authenticateRequest(
   ports: { readonly database: Database; readonly clock: Clock },
   received: ReceivedSignature,
   parts: SignedRequestParts,
+  nonceOf: NonceSource = 'caller',
 ): Promise<Caller> {
   const now = ports.clock.now();
-  const digest = digestOf(received.parameters.keyid);
+  const digest = certificateDigest(received.parameters.keyid);
   const signer = await ports.database.read(
     async (reader) => (await personOf(reader, digest, now)) ?? (await findDeviceSigner(reader, digest, now)),
   );
@@ -46,6 +44,11 @@ export async function authenticateRequest(
   verifySignedRequest(received, parts, signer.spki, now);
   const expiresAt = new Date(now.getTime() + NONCE_MINUTES * 60_000);
   const { keyid, nonce } = received.parameters;
+  if (nonceOf === 'service') {
+    const redeemed = await ports.database.transaction((tx) => tx.nonces.redeem(keyid, nonce, now));
+    if (redeemed) return signer.caller;
+    throw new KmcError('E_UNAUTHENTICATED', 'this call is signed with a nonce of the service: see Accept-Signature');
+  }
   const fresh = await ports.database.transaction((tx) => tx.nonces.use(keyid, nonce, expiresAt));
   if (!fresh) throw new KmcError('E_UNAUTHENTICATED', 'this signed request was sent before: sign a new one');
   return signer.caller;

@@ -15,6 +15,12 @@ export function unknownSigner(): KmcError {
   return new KmcError('E_UNAUTHENTICATED', 'the signing certificate is not registered, or not in force');
 }
 
+/** keyid of a signature (base64url) in the digest form of the stores (`sm3:<hex>` or `sha256:<hex>`). */
+export function certificateDigest(keyid: string): string {
+  const colon = keyid.indexOf(':');
+  return `${keyid.slice(0, colon)}:${Buffer.from(keyid.slice(colon + 1), 'base64url').toString('hex')}`;
+}
+
 /** Certificates for encryption never sign requests. */
 export function signingSpki(der: Buffer): Buffer {
   const certificate = parseCertificate(der);

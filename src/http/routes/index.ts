@@ -4,6 +4,7 @@ import type { ServedInstance } from '../served-instance.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
 import { certificateRoutes } from './certificates.ts';
+import { challengeRoutes } from './challenges.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
@@ -25,6 +26,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   certificateRoutes,
   deviceRoutes,
   enrolmentRoutes,
+  challengeRoutes,
   estRoutes,
 ];
 

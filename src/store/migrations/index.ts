@@ -6,7 +6,7 @@ import { up as approvals } from './003-approvals.ts';
 import { up as devices } from './004-devices.ts';
 import { up as certificates } from './005-certificates.ts';
 import { up as escrowedKeys } from './006-escrowed-keys.ts';
-import { up as est } from './007-est.ts';
+import { up as deviceAccess } from './007-device-access.ts';
 
 export interface Migration {
   readonly name: string;
@@ -20,5 +20,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '004-devices', up: devices },
   { name: '005-certificates', up: certificates },
   { name: '006-escrowed-keys', up: escrowedKeys },
-  { name: '007-est', up: est },
+  { name: '007-device-access', up: deviceAccess },
 ];
