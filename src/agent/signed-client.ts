@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { randomBytes } from '../crypto/random.ts';
-import { signRequest, type SignedRequestParts } from '../domain/http-signature.ts';
+import { offeredNonce, signRequest, type SignedRequestParts } from '../domain/http-signature.ts';
 import { ERROR_CODES, KmcError, type ErrorCode } from '../errors.ts';
 
 export interface RequestSigner {
@@ -22,6 +22,8 @@ export interface ClientOptions {
   /** Trust anchors of the HTTPS side, PEM. */
   readonly tlsAnchors?: string;
   readonly timeoutMilliseconds?: number;
+  /** Milliseconds since the epoch, by default the system's: what requests are dated with. */
+  readonly clock?: () => number;
 }
 
 export interface ClientAnswer {
@@ -143,6 +145,20 @@ function exchange(
   });
 }
 
+/** When a request is signed, and with which nonce. */
+interface SigningMoment {
+  readonly createdSeconds: number;
+  readonly nonce: string;
+}
+
+/** What a refusal offers for the next try: a nonce of the service, and its time, for callers whose clock is wrong (C.3). */
+function offeredMoment(headers: IncomingHttpHeaders): SigningMoment | undefined {
+  const field = headers['accept-signature'];
+  const nonce = typeof field === 'string' ? offeredNonce(field) : undefined;
+  const time = Date.parse(headers.date ?? '');
+  return nonce === undefined || Number.isNaN(time) ? undefined : { nonce, createdSeconds: Math.floor(time / 1000) };
+}
+
 /** Makes a client. Connections follow Node's default agent (keep-alive). */
 export function createClient(options: ClientOptions): KmcClient {
   const send: KmcClient['send'] = async (
@@ -158,18 +174,24 @@ export function createClient(options: ClientOptions): KmcClient {
       headers['content-type'] = contentType;
       headers['content-length'] = String(body.length);
     }
-    if (options.signer !== undefined) {
-      const parts: SignedRequestParts = {
-        method,
-        authority: url.host,
-        path: url.pathname,
-        query: url.search === '' ? '?' : url.search,
-        ...(body === undefined ? {} : { content: { type: contentType, body } }),
-      };
-      const at = { createdSeconds: Math.floor(Date.now() / 1000), nonce: randomBytes(18).toString('base64url') };
-      Object.assign(headers, await signRequest(options.signer, parts, at));
-    }
-    return exchange(options, url, method, headers, body);
+    const { signer } = options;
+    if (signer === undefined) return exchange(options, url, method, headers, body);
+    const parts: SignedRequestParts = {
+      method,
+      authority: url.host,
+      path: url.pathname,
+      query: url.search === '' ? '?' : url.search,
+      ...(body === undefined ? {} : { content: { type: contentType, body } }),
+    };
+    const signed = async (at: SigningMoment) =>
+      exchange(options, url, method, { ...headers, ...(await signRequest(signer, parts, at)) }, body);
+    const own = {
+      createdSeconds: Math.floor((options.clock ?? Date.now)() / 1000),
+      nonce: randomBytes(18).toString('base64url'),
+    };
+    const answer = await signed(own);
+    const offered = answer.status === 401 ? offeredMoment(answer.headers) : undefined;
+    return offered === undefined ? answer : await signed(offered);
   };
   return {
     send,

@@ -4,7 +4,7 @@
  */
 import { KmcError } from '../errors.ts';
 import type { KeyAlgorithmName, SignatureAlgorithmName } from './algorithm-names.ts';
-import { contextExplicit, integer, nullValue, oid, sequence } from './asn1/der.ts';
+import { contextExplicit, integer, nullValue, oid, sequence, set } from './asn1/der.ts';
 import { OID } from './asn1/oids.ts';
 import { wipe } from './bytes.ts';
 import { ecSignatureFromRaw, ecSignatureToRaw } from './ec-signature.ts';
@@ -29,6 +29,8 @@ export interface KeyAlgorithm {
   /** What signs X.509 objects and what signs JSON bodies, unless something else is asked for. */
   readonly defaultSignature: SignatureAlgorithmName;
   readonly jsonSignature: SignatureAlgorithmName;
+  /** Attribute (DER) that asks a requester for a key of this kind (RFC 9908): type = algorithm, value = its parameter. */
+  readonly requestAttribute: Buffer;
   /**
    * Makes a key pair: plain PKCS#8 (which the caller wipes) and SPKI, DER. `bits` is for RSA only. Only engines call it.
    * Throws `E_USAGE` for a size that is not allowed, `E_SELF_TEST` for a stuck random generator.
@@ -55,6 +57,9 @@ export interface SignatureAlgorithm {
   fromRaw(raw: Buffer): Buffer;
 }
 
+/** Size of RSA keys that requesters are asked for. */
+const RSA_REQUEST_BITS = 3072;
+
 /** The kinds of key pair by name. */
 export const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithmName, KeyAlgorithm>> = {
   SM2: {
@@ -63,6 +68,7 @@ export const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithmName, KeyAlgorithm>> = 
     signatures: ['SM2-SM3'],
     defaultSignature: 'SM2-SM3',
     jsonSignature: 'SM2-SM3',
+    requestAttribute: sequence(oid(OID.ecPublicKey), set(oid(OID.sm2p256v1))),
     async generateKeyPair() {
       const { scalar, point } = generateSm2Key();
       const pair = { pkcs8: encodeEcPkcs8('SM2', scalar, point), spki: encodeSm2Spki(point) };
@@ -76,6 +82,7 @@ export const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithmName, KeyAlgorithm>> = 
     signatures: ['ECDSA-P256-SHA256'],
     defaultSignature: 'ECDSA-P256-SHA256',
     jsonSignature: 'ECDSA-P256-SHA256',
+    requestAttribute: sequence(oid(OID.ecPublicKey), set(oid(OID.prime256v1))),
     async generateKeyPair() {
       const { scalar, point } = generateP256Key();
       const pair = { pkcs8: encodeEcPkcs8('EC-P256', scalar, point), spki: encodeP256Spki(point) };
@@ -89,6 +96,7 @@ export const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithmName, KeyAlgorithm>> = 
     signatures: ['RSA-SHA256', 'RSA-PSS-SHA256', 'RSA-SHA1'],
     defaultSignature: 'RSA-SHA256',
     jsonSignature: 'RSA-PSS-SHA256',
+    requestAttribute: sequence(oid(OID.rsaEncryption), set(integer(RSA_REQUEST_BITS))),
     generateKeyPair: generateRsaKey,
   },
 };

@@ -1,12 +1,24 @@
 /** The rules of an enrolment (enrolment-and-root-upgrade B.4, B.5): its proof, what a request may ask for, how long to wait. */
+import { equalConstantTime } from '../crypto/bytes.ts';
 import { KmcError } from '../errors.ts';
 import type { CertificationRequest } from '../x509/csr.ts';
 import { EXTENSIONS, readExtension } from '../x509/extensions.ts';
 import type { GeneralName } from '../x509/extensions/general-name.ts';
 import { parseName, type Name } from '../x509/name.ts';
 
-/** The operation of a first enrolment on the JSON API, part of the key that one open enrolment has. */
-export const FIRST_ENROLMENT = 'enrol';
+/**
+ * The operations, each part of the key that one open enrolment has: first ones under a token, and those of a device that
+ * is in service. `gmdualenroll` is both. The protocol stands in the audit log.
+ */
+export const ENROLMENT_OPERATIONS = {
+  enrol: { protocol: 'json' },
+  renew: { protocol: 'json' },
+  gmdualenroll: { protocol: 'est' },
+  simpleenroll: { protocol: 'est' },
+  simplereenroll: { protocol: 'est' },
+  serverkeygen: { protocol: 'est' },
+} as const;
+export type EnrolmentOperation = keyof typeof ENROLMENT_OPERATIONS;
 
 const PROOF_PREFIX = Buffer.from('KMC-ENROL-V1\0', 'ascii');
 
@@ -18,7 +30,7 @@ export function tokenMacInput(csrDer: Buffer): Buffer {
   return Buffer.concat([PROOF_PREFIX, csrDer]);
 }
 
-/** What was registered, and thus what a request must ask for. */
+/** What was registered, or stands in the certificate to be renewed, and thus what a request must ask for. */
 export interface RegisteredNames {
   /** Name, DER. */
   readonly subject: Buffer;
@@ -52,6 +64,23 @@ export function requireRegisteredNames(request: CertificationRequest, registered
   throw new KmcError('E_POLICY', `The request asks for another ${what} than the device was registered with.`, {
     pointers: [{ pointer: '/csr', detail: `the ${what} must be exactly as registered` }],
   });
+}
+
+/**
+ * Refuses a request that was linked to another channel than it came through (RFC 7030 3.5): who sends it may not be who
+ * made it. A request without a challengePassword is linked to none.
+ * @param binding value of the channel; undefined where TLS does not end here, and then nothing can be linked.
+ * @throws KmcError E_POP.
+ */
+export function requireChannel({ challengePassword }: CertificationRequest, binding: Buffer | undefined): void {
+  if (challengePassword === undefined) return;
+  const sent = Buffer.from(challengePassword, 'utf8');
+  const wanted = Buffer.from(binding?.toString('base64') ?? '', 'ascii');
+  if (binding !== undefined && equalConstantTime(sent, wanted)) return;
+  throw new KmcError(
+    'E_POP',
+    'The challengePassword is not the base64 of the channel binding. Leave it out, or renew it.',
+  );
 }
 
 interface WaitingStep {

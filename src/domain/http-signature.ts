@@ -69,9 +69,23 @@ export function signatureKeyId(certificate: Buffer): string {
   return `sm3:${sm3(certificate).toString('base64url')}`;
 }
 
-/** The `Accept-Signature` field (RFC 9421 section 5.1) that tells a caller what to sign. */
-export function acceptSignature(withContent: boolean): string {
-  return `gw=${withContent ? WITH_CONTENT : WITHOUT_CONTENT};created;expires;nonce;keyid;tag="kmc-gw-v1"`;
+/**
+ * The `Accept-Signature` field (RFC 9421 section 5.1) that tells a caller what to sign.
+ * @param nonce of the service, where the call takes one: it is to be signed as it is.
+ */
+export function acceptSignature(withContent: boolean, nonce?: string): string {
+  const wanted = nonce === undefined ? 'nonce' : `nonce="${nonce}"`;
+  return `gw=${withContent ? WITH_CONTENT : WITHOUT_CONTENT};created;expires;${wanted};keyid;tag="kmc-gw-v1"`;
+}
+
+/** The nonce of the service in an `Accept-Signature` field, if it holds one. */
+export function offeredNonce(field: string): string | undefined {
+  return /^gw=\([a-z@" -]*\);created;expires;nonce="([A-Za-z0-9_-]{22,128})";/.exec(field)?.[1];
+}
+
+/** The keyid that a `Signature-Input` field of the profile names, whatever else is wrong with the request. */
+export function namedKeyId(field: string | undefined): string | undefined {
+  return field === undefined ? undefined : INPUT.exec(field)?.[5];
 }
 
 function parametersText(parameters: SignatureParameters, withContent: boolean): string {

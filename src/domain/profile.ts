@@ -221,6 +221,11 @@ const EXTENSION_BUILDERS: Readonly<Record<ProfileExtension, ExtensionBuilder>> =
   ocspNoCheck: () => extensionOf(EXTENSIONS.ocspNoCheck, true),
 };
 
+/** The hierarchy that issues under a profile, by the kind of key of its authorities: SM2 keys under SM2, others under RSA. */
+export function hierarchyOf(profile: CertificateProfile): KeyAlgorithmName {
+  return profile.subjectKeys.includes('SM2') ? 'SM2' : 'RSA';
+}
+
 /** What must be alike in a signing and an encryption profile that are issued as a pair (gm-standards 5.3). */
 export function pairFaults(sign: CertificateProfile, enc: CertificateProfile): string[] {
   const same = (a: readonly string[], b: readonly string[]): boolean => a.join() === b.join();

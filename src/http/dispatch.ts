@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { sm3 } from '../crypto/gm/sm3.ts';
 import type { Caller } from '../domain/caller.ts';
+import { namedKeyId } from '../domain/http-signature.ts';
 import { KmcError, type ErrorCode } from '../errors.ts';
 import { bodyOf, headerOf, sendProblem, sendReply, type Exchange } from './exchange.ts';
-import { checkAccess, identify } from './identify.ts';
+import { checkAccess, identify, takesOfferedNonce } from './identify.ts';
 import { problemOf } from './problem.ts';
 import type { HttpPorts } from './ports.ts';
 import { parsedBody, readBody } from './request-body.ts';
@@ -17,6 +18,7 @@ const REFUSAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 429]);
 /** Not a fault of the service although it answers with 503. */
 const QUIET_CODES: ReadonlySet<ErrorCode> = new Set(['E_SEALED']);
 const API = '/api/v1/';
+const NO_BODY = Buffer.alloc(0);
 
 /** Errors of the schema as E_SCHEMA with JSON pointers. */
 function asKmcError(error: unknown): unknown {
@@ -77,6 +79,18 @@ export async function reportProblem(
   }
 }
 
+/** Offers a nonce with the refusal of a signed request that takes one: its signer was named, and may try again. */
+async function offerNonce(ports: HttpPorts, route: Route, exchange: Exchange, error: unknown): Promise<void> {
+  if (!takesOfferedNonce(route.access) || problemOf(error, exchange.requestId).status !== 401) return;
+  const keyid = namedKeyId(headerOf(exchange.request, 'signature-input'));
+  if (keyid === undefined) return;
+  try {
+    exchange.offered = await ports.offerNonce(keyid);
+  } catch (cause) {
+    ports.logFault({ requestId: exchange.requestId, operationId: exchange.operationId, cause });
+  }
+}
+
 /** Runs a route for one request and answers it, whatever happens. */
 export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchange): Promise<void> {
   const { request, requestId, source } = exchange;
@@ -87,7 +101,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
     if (route.whileSealed !== true && route.path.startsWith(API) && ports.isSealed()) {
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
-    await readBody(exchange);
+    await readBody(exchange, route);
     const identified = await identify(ports, exchange, route.access);
     const limited =
       identified.type === 'anonymous'
@@ -104,12 +118,15 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       caller: identified,
       requestId,
       source,
+      raw: route.media === undefined ? NO_BODY : (bodyOf(request) ?? NO_BODY),
+      channel: exchange.channel,
       header: (name: string) => headerOf(request, name),
     };
     sendReply(exchange, await runOnce(ports, route, exchange, identified, () => route.handle(context)));
   } catch (thrown) {
     const error = asKmcError(thrown);
     await reportProblem(ports, exchange, caller, error);
+    await offerNonce(ports, route, exchange, error);
     sendProblem(exchange, error);
   }
 }

@@ -1,7 +1,10 @@
 /** One request and its answer, from the first look at it to the problem document. */
 import type { Request, Response } from 'express';
 import { acceptSignature } from '../domain/http-signature.ts';
+import type { Channel } from './channel.ts';
 import { problemOf } from './problem.ts';
+import { formOf } from './problem-form.ts';
+import { pathOf } from './request-guard.ts';
 import type { Reply } from './route.ts';
 
 export interface Exchange {
@@ -10,6 +13,9 @@ export interface Exchange {
   readonly requestId: string;
   /** Transport address of the peer. */
   readonly source: string;
+  readonly channel: Channel;
+  /** Nonce of the service that the answer offers for the next try. */
+  offered?: string;
   /** Operation of the route, once one is found: the label of its metrics. */
   operationId: string;
 }
@@ -45,16 +51,15 @@ export function sendReply({ response }: Exchange, reply: Reply): void {
 }
 
 /** Sends the problem document of an error. */
-export function sendProblem({ request, response, requestId }: Exchange, error: unknown): void {
-  const { retryAfter, ...problem } = problemOf(error, requestId);
+export function sendProblem({ request, response, requestId, offered }: Exchange, error: unknown): void {
+  const problem = problemOf(error, requestId);
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  response.status(problem.status);
-  for (const [name, value] of Object.entries(DEFAULT_HEADERS)) response.setHeader(name, value);
-  if (retryAfter !== undefined) response.setHeader('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
-  if (problem.status === 401) response.setHeader('accept-signature', acceptSignature(bodyOf(request) !== undefined));
-  response.setHeader('content-type', 'application/problem+json');
-  response.end(JSON.stringify(problem));
+  const { status, headers, body } = formOf(pathOf(request))(problem);
+  response.status(status);
+  for (const [name, value] of Object.entries({ ...DEFAULT_HEADERS, ...headers })) response.setHeader(name, value);
+  if (status === 401) response.setHeader('accept-signature', acceptSignature(bodyOf(request) !== undefined, offered));
+  response.end(body);
 }

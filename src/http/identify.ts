@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import type { Caller } from '../domain/caller.ts';
 import { parseSignature } from '../domain/http-signature.ts';
 import { KmcError } from '../errors.ts';
+import type { NonceSource } from '../flows/access/authenticate-request.ts';
 import { bodyOf, headerOf, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { addressText } from './rate-limit.ts';
@@ -31,10 +32,25 @@ function isOwnAuthority(request: Request, authority: string, configured: readonl
 
 /**
  * Establishes the caller; whoever uses a public route stays anonymous.
- * @throws KmcError E_UNAUTHENTICATED, E_TIME.
+ * @throws KmcError E_UNAUTHENTICATED, E_TIME; E_FORBIDDEN when the certificate of the channel is not in force any more.
  */
-export async function identify(ports: HttpPorts, { request, source }: Exchange, access: Access): Promise<Caller> {
+export async function identify(ports: HttpPorts, exchange: Exchange, access: Access): Promise<Caller> {
+  const { request, source, channel } = exchange;
   if ('public' in access) return { type: 'anonymous', source };
+  if ('enrolling' in access && headerOf(request, 'signature-input') === undefined) {
+    const { clientCertificate } = channel;
+    const device = clientCertificate === undefined ? undefined : await ports.deviceOf(clientCertificate);
+    return device ?? { type: 'anonymous', source };
+  }
+  return await signerOf(ports, request, takesOfferedNonce(access) ? 'service' : 'caller');
+}
+
+/** True where signed requests are signed with a nonce of the service. */
+export function takesOfferedNonce(access: Access): boolean {
+  return 'enrolling' in access || ('devices' in access && access.nonce === 'service');
+}
+
+async function signerOf(ports: HttpPorts, request: Request, nonceOf: NonceSource): Promise<Caller> {
   const body = bodyOf(request);
   const type = headerOf(request, 'content-type');
   const received = parseSignature({
@@ -50,18 +66,23 @@ export async function identify(ports: HttpPorts, { request, source }: Exchange, 
   if (!isOwnAuthority(request, authority, ports.authorities)) {
     throw new KmcError('E_UNAUTHENTICATED', 'the request was signed for another host than this service');
   }
-  return ports.authenticate(received, {
+  const parts = {
     method: request.method,
     authority,
     path: pathOf(request),
     query: queryOf(request),
     ...(body === undefined ? {} : { content: { type: type ?? '', body } }),
-  });
+  };
+  return ports.authenticate(received, parts, nonceOf);
 }
 
 /** @throws KmcError E_FORBIDDEN when the route is not for this caller. */
 export function checkAccess(access: Access, caller: Caller): void {
   if ('public' in access) return;
+  if ('enrolling' in access) {
+    if (caller.type === 'person') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
+    return;
+  }
   if ('devices' in access) {
     if (caller.type !== 'device') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
     return;

@@ -35,8 +35,17 @@ function answerOf(answer: AnswerSpec): Json {
 
 function securityOf(route: Route): Json {
   if ('public' in route.access) return { security: [] };
+  if ('enrolling' in route.access) return { security: [{ httpMessageSignature: [] }, { enrolmentToken: [] }] };
   const roles = 'persons' in route.access ? route.access.persons : 'device';
   return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
+}
+
+function requestBodyOf({ media, body }: Route): Json {
+  if (media !== undefined) {
+    return { requestBody: { required: true, content: { [media.type]: { schema: { type: 'string' } } } } };
+  }
+  if (body === undefined) return {};
+  return { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input') } } } };
 }
 
 function operationOf(route: Route): Json {
@@ -50,11 +59,7 @@ function operationOf(route: Route): Json {
       ...parametersOf('query', route.query),
       ...(route.idempotent === true ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ],
-    ...(route.body === undefined
-      ? {}
-      : {
-          requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
-        }),
+    ...requestBodyOf(route),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
     ...securityOf(route),
     ...(route.tlsOnly === true ? { 'x-kmc-https-only': true } : {}),
@@ -112,6 +117,11 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
         },
       },
       securitySchemes: {
+        enrolmentToken: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'One-time token over HTTPS: Basic (user = serial number of the device) or Bearer',
+        },
         httpMessageSignature: {
           type: 'apiKey',
           in: 'header',

@@ -1,7 +1,8 @@
 /** What the HTTP layer asks of the composition: flows with their ports already given. */
-import type { Caller } from '../domain/caller.ts';
+import type { Caller, DeviceCaller } from '../domain/caller.ts';
 import type { ReceivedSignature, SignedRequestParts } from '../domain/http-signature.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { NonceSource } from '../flows/access/authenticate-request.ts';
 import type { StoredReply } from '../flows/ports/idempotency.ts';
 import type { RateLimiter } from './rate-limit.ts';
 
@@ -21,7 +22,14 @@ export interface HttpPorts {
   /** True while the keystore is not open: the API then answers E_SEALED, except for what opens it. */
   isSealed(): boolean;
   /** Finds and verifies the signer, then burns the nonce. @throws KmcError E_UNAUTHENTICATED, E_TIME. */
-  authenticate(received: ReceivedSignature, parts: SignedRequestParts): Promise<Caller>;
+  authenticate(received: ReceivedSignature, parts: SignedRequestParts, nonceOf: NonceSource): Promise<Caller>;
+  /** A nonce for one request under that keyid. */
+  offerNonce(keyid: string): Promise<string>;
+  /**
+   * The device whose certificate (DER) that is; undefined when it is none of this service.
+   * @throws KmcError E_FORBIDDEN when it is not in force, or its device not in service.
+   */
+  deviceOf(certificate: Buffer): Promise<DeviceCaller | undefined>;
   /** Runs `work` once per caller, key and body for 24 h. @throws KmcError E_CONFLICT for another body. */
   answerOnce(
     scope: { readonly caller: string; readonly key: string; readonly bodyDigest: string },

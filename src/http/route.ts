@@ -2,12 +2,18 @@
 import { z } from 'zod';
 import type { Caller } from '../domain/caller.ts';
 import type { RoleName } from '../domain/roles.ts';
+import type { Channel } from './channel.ts';
 
-/** Who may call: anybody, a person holding one of the roles (`any` = every registered person), or a device. */
+/**
+ * Who may call: anybody, a person holding one of the roles (`any` = every registered person), or a device. `enrolling` is
+ * a device by its signature or by the certificate of its channel, or whoever holds a token: its handler looks at that.
+ * What a device signs in order to change something has a nonce of the service (C.3).
+ */
 export type Access =
   | { readonly public: true }
   | { readonly persons: readonly RoleName[] | 'any' }
-  | { readonly devices: true };
+  | { readonly devices: true; readonly nonce?: 'service' }
+  | { readonly enrolling: true };
 
 export interface RequestContext<Params, Query, Body> {
   readonly params: Params;
@@ -17,6 +23,9 @@ export interface RequestContext<Params, Query, Body> {
   readonly requestId: string;
   /** Transport address of the peer. */
   readonly source: string;
+  /** The body as received, of a route with a media type of its own; empty otherwise. */
+  readonly raw: Buffer;
+  readonly channel: Channel;
   /** Value of a request header, if present once. */
   header(name: string): string | undefined;
 }
@@ -52,6 +61,8 @@ export interface Route {
   readonly params: z.ZodType;
   readonly query: z.ZodType;
   readonly body: z.ZodType | undefined;
+  /** The body is of this media type and not JSON; `maxBytes` is its longest accepted form. */
+  readonly media?: { readonly type: string; readonly maxBytes: number };
   readonly answers: Readonly<Record<number, AnswerSpec>>;
   handle(context: RequestContext<unknown, unknown, unknown>): Promise<Reply>;
 }

@@ -3,6 +3,8 @@ import type { RefusalTally } from '../domain/audit/refusals.ts';
 import type { AuditSource } from '../domain/audit/event.ts';
 import { answerOnce } from '../flows/access/answer-once.ts';
 import { authenticateRequest } from '../flows/access/authenticate-request.ts';
+import { deviceOfCertificate } from '../flows/access/device-of-certificate.ts';
+import { offerNonce } from '../flows/access/offer-nonce.ts';
 import type { ActionHandlers } from '../flows/approvals/action-handler.ts';
 import { recordRefusal } from '../flows/audit/record-refusal.ts';
 import type { Instance } from '../flows/instance.ts';
@@ -35,7 +37,9 @@ export function httpPorts(instance: ServedInstance, { authorities, limits, logFa
     authorities,
     limits: { source: new RateLimiter(limits.source), identity: new RateLimiter(limits.identity) },
     isSealed: () => instance.keystore.state !== 'UNSEALED',
-    authenticate: (received, parts) => authenticateRequest(instance, received, parts),
+    authenticate: (received, parts, nonceOf) => authenticateRequest(instance, received, parts, nonceOf),
+    offerNonce: async (keyid) => (await offerNonce(instance, keyid)).nonce,
+    deviceOf: (certificate) => deviceOfCertificate(instance, certificate),
     answerOnce: (scope, work) => answerOnce(instance, scope, work),
     async recordRefusal(refusal) {
       metrics.refused(refusal.code);

@@ -12,11 +12,13 @@ import express, {
 import { newId } from '../domain/id.ts';
 import { KmcError, type ErrorCode } from '../errors.ts';
 import { dispatch, reportProblem, tooManyRequests } from './dispatch.ts';
+import { channelOf } from './channel.ts';
 import { sendProblem, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { problemOf } from './problem.ts';
+import { formOf } from './problem-form.ts';
 import { addressText, sourceNetwork } from './rate-limit.ts';
-import { refusalOf } from './request-guard.ts';
+import { pathOf, refusalOf } from './request-guard.ts';
 import type { Route } from './route.ts';
 
 /** Octets and milliseconds. Node looks for connections that are too slow only once in an interval: 30 s unless told. */
@@ -27,6 +29,11 @@ const LIMITS = {
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
 };
+/**
+ * A client may show a certificate. Whether it counts is looked up in the inventory, by its digest: the handshake proves that
+ * the client has its key, and no chain that Node could build proves more.
+ */
+const CLIENT_CERTIFICATES = { requestCert: true, rejectUnauthorized: false };
 const MAX_CONNECTIONS = 2_000;
 const MAX_REQUESTS_PER_SOCKET = 10_000;
 
@@ -106,7 +113,8 @@ function beginExchange(
   response: Response,
 ): Exchange {
   const source = addressText(request.socket.remoteAddress);
-  const exchange = { request, response, requestId: newId('req'), source, operationId: 'none' };
+  const channel = channelOf(request.socket);
+  const exchange = { request, response, requestId: newId('req'), source, channel, operationId: 'none' };
   const start = performance.now();
   exchanges.set(request, exchange);
   response.setHeader('x-request-id', exchange.requestId);
@@ -138,12 +146,8 @@ function guarded(app: Express, ports: HttpPorts, answering: Answering) {
     }
     const problem = problemOf(refusal, newId('req'));
     countRefusal(ports, socket, refusal.code, problem.requestId);
-    const body = JSON.stringify(problem);
-    response.writeHead(problem.status, {
-      'content-type': 'application/problem+json',
-      'content-length': Buffer.byteLength(body),
-      connection: 'close',
-    });
+    const { status, headers, body } = formOf(pathOf(request))(problem);
+    response.writeHead(status, { ...headers, connection: 'close' });
     response.end(body, () => socket.destroySoon());
   };
 }
@@ -195,7 +199,9 @@ export async function listen(
   const answering: Answering = new WeakSet();
   const handler = guarded(app, ports, answering);
   const secure =
-    tls === undefined ? undefined : createHttpsServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' }, handler);
+    tls === undefined
+      ? undefined
+      : createHttpsServer({ ...LIMITS, ...tls, ...CLIENT_CERTIFICATES, minVersion: 'TLSv1.2' }, handler);
   const server: Server = secure ?? createHttpServer(LIMITS, handler);
   harden(server, ports, answering);
   await new Promise<void>((resolve, reject) => {

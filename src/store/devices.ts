@@ -79,6 +79,10 @@ export class StoredDevices implements DeviceWriter {
     return DEVICES.find(this.#sql, 'where vendor = ? and serial = ?', vendor, serial);
   }
 
+  listBySerial(serial: string, limit: number): Promise<DeviceRow[]> {
+    return DEVICES.all(this.#sql, 'where serial = ? order by id limit ?', serial, limit);
+  }
+
   findByKey(spkiSm3: string): Promise<DeviceRow | undefined> {
     return DEVICES.find(this.#sql, 'where spki_sm3 = ?', spkiSm3);
   }

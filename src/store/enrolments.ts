@@ -1,3 +1,4 @@
+import type { EnrolmentOperation } from '../domain/enrolment.ts';
 import type { Page } from '../flows/ports/database.ts';
 import type {
   EnrolmentFilter,
@@ -15,7 +16,7 @@ const ENROLMENTS = new Table<EnrolmentRow>('enrolments', {
   id: text,
   deviceId: text,
   label: text,
-  operation: text,
+  operation: word<EnrolmentOperation>(),
   spkiSm3: text,
   state: word<EnrolmentState>(),
   version: integer,

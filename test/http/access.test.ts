@@ -8,7 +8,9 @@ import { send, type Answer } from './live-service.ts';
 import { hollowInstance, seeminglySigned, startPlainService, type PlainService } from './plain-service.ts';
 
 const ROUTES = allRoutes(hollowInstance());
-const PROTECTED = ROUTES.filter(({ access }) => !('public' in access));
+/** Their handlers look at who enrols; refusals are texts (test/http/routes/est.test.ts). */
+const ENROLLING = ROUTES.filter(({ access }) => 'enrolling' in access);
+const PROTECTED = ROUTES.filter(({ access }) => !('public' in access) && !('enrolling' in access));
 
 /** A target that fits the path of a route. */
 function targetOf({ path }: Route): string {
@@ -23,7 +25,7 @@ const DEVICE: Caller = { type: 'device', id: 'gw-1', region: '110000', certifica
 
 function isFor(access: Access, caller: Caller): boolean {
   if ('public' in access) return true;
-  if ('devices' in access) return caller.type === 'device';
+  if ('devices' in access || 'enrolling' in access) return caller.type === 'device';
   if (caller.type !== 'person') return false;
   return access.persons === 'any' || caller.roles.some(({ role }) => access.persons.includes(role));
 }
@@ -58,6 +60,19 @@ describe('the access of routes', () => {
     });
   }
 
+  it('lets nobody enrol who shows nothing, and no person', async () => {
+    expect(ENROLLING.length).to.be.greaterThan(0);
+    for (const route of ENROLLING) {
+      const headers = { 'content-type': route.media?.type ?? '' };
+      const body = Buffer.from('MAA=');
+      const send1 = (more: Record<string, string>) =>
+        send(service.url, 'POST', targetOf(route), body, { ...headers, ...more });
+      expect((await send1({})).status, route.operationId).to.equal(401);
+      service.caller = personWith('ra-operator');
+      expect((await send1(seeminglySigned(true))).status, route.operationId).to.equal(403);
+    }
+  });
+
   it('keeps auditors from everything that changes state, and from everything but reading', () => {
     const open = PROTECTED.filter(
       ({ method, access }) => method === 'post' && 'persons' in access && access.persons !== 'any',
@@ -84,14 +99,14 @@ describe('the access of routes', () => {
       else expect(status).to.equal(503);
     }
     service.sealed = false;
-    expect(answering).to.deep.equal(['getKeystore', 'beginUnseal', 'submitShare', 'sealKeystore']);
+    expect(answering).to.deep.equal(['getKeystore', 'beginUnseal', 'submitShare', 'sealKeystore', 'offerNonce']);
   });
 
   it('honours Idempotency-Key on every POST of the API that changes state', () => {
     const without = ROUTES.filter(
       ({ method, path, idempotent }) => method === 'post' && path.startsWith('/api/v1/') && idempotent !== true,
     );
-    // An enrolment has its own rule: the same token and key get the same answer for 72 hours.
-    expect(without.map(({ operationId }) => operationId)).to.deep.equal(['enrolDevice']);
+    // Enrolments and renewals have their own rule: the same key gets the same answer for 72 hours. A nonce is new each time.
+    expect(without.map(({ operationId }) => operationId)).to.deep.equal(['enrolDevice', 'renewDevice', 'offerNonce']);
   });
 });

@@ -19,7 +19,11 @@ import { DEFAULT_RATE_LIMITS, type RateLimits } from '../../src/http/rate-limit.
 import type { Route } from '../../src/http/route.ts';
 import { allRoutes } from '../../src/http/routes/index.ts';
 import { httpPorts, type ServedInstance } from '../../src/http/served-instance.ts';
-import { createApplication, listen, type Listener } from '../../src/http/server.ts';
+import { createApplication, listen, type Application, type Listener } from '../../src/http/server.ts';
+import { createServiceAuthority } from '../../src/flows/authorities/create-service-authority.ts';
+import { issueServiceTls } from '../../src/flows/certificates/issue-service-tls.ts';
+import { encodePem } from '../../src/crypto/asn1/pem.ts';
+import { encodeName } from '../../src/x509/name.ts';
 import { createAuditSignerState } from '../../src/keystore/audit-signer-state.ts';
 import type { CastMember } from '../fixtures/estate.ts';
 import type { TestInstance } from '../fixtures/instance.ts';
@@ -30,6 +34,8 @@ export interface LiveOptions {
   readonly authorities?: readonly string[];
   /** Besides those of the product. */
   readonly routes?: readonly Route[];
+  /** Also over HTTPS, under a transport CA that the instance gets for it. */
+  readonly tls?: boolean;
 }
 
 export interface Answer {
@@ -45,13 +51,15 @@ export class LiveService {
   readonly faults: unknown[] = [];
   readonly #test: TestInstance;
   readonly #listener: Listener;
+  readonly #tls: TlsSide | undefined;
   readonly #outstanding = new OutstandingReceipts();
   #logKey: KeyHandle | undefined;
 
-  private constructor(test: TestInstance, instance: ServedInstance, listener: Listener) {
+  private constructor(test: TestInstance, instance: ServedInstance, listener: Listener, tls?: TlsSide) {
     this.#test = test;
     this.instance = instance;
     this.#listener = listener;
+    this.#tls = tls;
   }
 
   static async start(test: TestInstance, options: LiveOptions = {}): Promise<LiveService> {
@@ -71,7 +79,14 @@ export class LiveService {
     });
     const routes = [...allRoutes(instance), ...(options.routes ?? [])];
     const listener = await listen(createApplication(routes, ports, false), { host: '127.0.0.1', port: 0 });
-    return Object.assign(new LiveService(test, instance, listener), { faults });
+    const tls = options.tls === true ? await startTls(instance, createApplication(routes, ports, true)) : undefined;
+    return Object.assign(new LiveService(test, instance, listener, tls), { faults });
+  }
+
+  /** The HTTPS side of a service that was started with one. */
+  get tls(): TlsSide {
+    if (this.#tls === undefined) throw new Error('This service was started without HTTPS.');
+    return this.#tls;
   }
 
   get url(): string {
@@ -124,9 +139,28 @@ export class LiveService {
     return send(this.url, method, target, bytes, { ...headers, ...hand.headers });
   }
 
-  close(): Promise<void> {
-    return this.#listener.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#listener.close(), this.#tls?.listener.close()]);
   }
+}
+
+export interface TlsSide {
+  readonly listener: Listener;
+  /** The transport root, PEM. */
+  readonly anchor: string;
+}
+
+async function startTls(instance: ServedInstance, application: Application): Promise<TlsSide> {
+  const subject = encodeName([{ type: 'CN', value: 'Transport CA' }]);
+  const system = { type: 'system', id: 'kmc' } as const;
+  const { certificate } = await createServiceAuthority(instance, system, {
+    id: 'transport-ca',
+    kind: 'transport',
+    subject,
+  });
+  const identity = await issueServiceTls(instance, ['127.0.0.1', 'localhost']);
+  const listener = await listen(application, { host: '127.0.0.1', port: 0 }, identity);
+  return { listener, anchor: encodePem('CERTIFICATE', certificate) };
 }
 
 /** Whoever signs: a key in an engine, and the certificate that names it. */

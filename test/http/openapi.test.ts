@@ -10,7 +10,10 @@ const ROUTES = allRoutes(hollowInstance());
 const document = JSON.parse(JSON.stringify(openApiDocument(ROUTES, '0.1.0'))) as unknown;
 
 const SCHEMA = z.looseObject({});
-const MEDIA = z.record(z.string().regex(/^[a-z]+\/[a-z0-9.+-]+$/), z.strictObject({ schema: SCHEMA }));
+const MEDIA = z.record(
+  z.string().regex(/^[a-z]+\/[a-z0-9.+-]+(?:; smime-type=[a-z-]+)?$/),
+  z.strictObject({ schema: SCHEMA }),
+);
 const ANSWER = z.union([
   z.strictObject({ description: z.string().min(1), content: MEDIA.optional() }),
   z.strictObject({ $ref: z.literal('#/components/responses/Problem') }),
@@ -26,7 +29,12 @@ const OPERATION = z.strictObject({
   parameters: z.array(PARAMETER),
   requestBody: z.strictObject({ required: z.literal(true), content: MEDIA }).optional(),
   responses: z.record(z.string().regex(/^(?:[1-5]\d\d|default)$/), ANSWER),
-  security: z.array(z.strictObject({ httpMessageSignature: z.array(z.never()) })),
+  security: z.array(
+    z.union([
+      z.strictObject({ httpMessageSignature: z.array(z.never()) }),
+      z.strictObject({ enrolmentToken: z.array(z.never()) }),
+    ]),
+  ),
   'x-kmc-roles': z.union([z.string(), z.array(z.string())]).optional(),
   'x-kmc-https-only': z.literal(true).optional(),
 });

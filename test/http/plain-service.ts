@@ -38,6 +38,8 @@ export async function startPlainService(
     limits: limitersOf(limits),
     isSealed: () => state.sealed,
     authenticate: () => (state.caller ? Promise.resolve(state.caller) : Promise.reject(new Error('nobody calls'))),
+    offerNonce: () => Promise.resolve('A'.repeat(32)),
+    deviceOf: () => Promise.resolve(undefined),
     answerOnce: (_scope, work) => work(),
     recordRefusal: (refusal) => Promise.resolve(void refusals.push(refusal)),
     logFault: ({ cause }) => void faults.push(cause),

@@ -95,7 +95,7 @@ forEachDatabase('enrolments', (fixture) => {
     fixture.database.transaction((tx) => tx.enrolments.insert(enrolment(id, 'd-1', given)));
 
   it('are one row for 16 posts that come at once, and all find it', async () => {
-    const key = { deviceId: 'd-1', label: 'gateway', operation: 'enrol', spkiSm3: 'sm3:key-1' };
+    const key = { deviceId: 'd-1', label: 'gateway', operation: 'enrol' as const, spkiSm3: 'sm3:key-1' };
     const found = await Promise.all(
       Array.from({ length: 16 }, (_, racer) =>
         fixture.database.transaction(async ({ enrolments }) => {
@@ -157,7 +157,7 @@ forEachDatabase('enrolments', (fixture) => {
       answerUntil: later(6),
       envelopedKey: Buffer.from('e'),
     });
-    await insert('en-3', { operation: 'rekey', state: 'PENDING', expiresAt: later(4) });
+    await insert('en-3', { operation: 'simplereenroll', state: 'PENDING', expiresAt: later(4) });
     await fixture.database.read(async ({ enrolments }) => {
       expect((await enrolments.overdue(later(5), 9)).map(({ id }) => id)).to.deep.equal(['en-3']);
       expect((await enrolments.list({ state: 'DELIVERED' }, { limit: 9 })).map(({ id }) => id)).to.deep.equal([

@@ -24,6 +24,30 @@ forEachDatabase('nonces', (fixture) => {
   });
 });
 
+forEachDatabase('nonces of the service', (fixture) => {
+  const offer = (nonce: string, seconds: number, most = 2): Promise<void> =>
+    fixture.database.transaction(({ nonces }) =>
+      nonces.offer({ nonce, keyId: 'key-1', offeredAt: later(seconds), expiresAt: later(seconds + 300) }, most),
+    );
+  const redeem = (nonce: string, keyId = 'key-1', seconds = 60): Promise<boolean> =>
+    fixture.database.transaction(({ nonces }) => nonces.redeem(keyId, nonce, later(seconds)));
+
+  it('are redeemed once, by the key they were offered to, within their time', async () => {
+    await offer('n-1', 0);
+    expect(await redeem('n-1', 'key-2')).to.equal(false);
+    expect(await redeem('n-1', 'key-1', 300)).to.equal(false);
+    expect(await winners(16, () => redeem('n-1'))).to.equal(1);
+    expect(await redeem('n-2')).to.equal(false);
+  });
+
+  it('are bounded for each key, the newest stay, and those that are over are forgotten', async () => {
+    for (const second of [0, 1, 2]) await offer(`n-${second}`, second);
+    expect([await redeem('n-0'), await redeem('n-1')]).to.deep.equal([false, true]);
+    expect(await fixture.database.transaction((tx) => tx.nonces.purge(later(303), 9))).to.equal(1);
+    expect(await redeem('n-2')).to.equal(false);
+  });
+});
+
 forEachDatabase('stored answers', (fixture) => {
   const row = { caller: 'p-1', key: 'key-1', bodyDigest: 'sm3:body', createdAt: AT, expiresAt: later(86_400) };
   const claim = (given: Partial<typeof row> = {}): Promise<boolean> =>

@@ -1,14 +1,33 @@
 /** Rules over certificate profiles: each must be able to pass the lint of its kind, and pairs must fit (gm-standards 5). */
 import { OID } from '../../crypto/asn1/oids.ts';
+import { EST_OPERATIONS } from '../../domain/est.ts';
 import { pairFaults, REQUIRED_PROFILES, type CertificateProfile } from '../../domain/profile.ts';
 import { CERTIFICATE_KINDS, GM_PROFILE_KINDS } from '../../x509/lint/certificate-kinds.ts';
 import { advice, rule, unless, type Place, type PolicyRule } from './rule.ts';
 import type { PolicyFiles } from './schemas.ts';
 
+const OPERATIONS: readonly string[] = EST_OPERATIONS;
+
 export const PROFILE_SET_RULES: readonly PolicyRule[] = [
   rule('profiles/required', 'profiles.yaml', ({ 'profiles.yaml': { certificates } }) =>
     REQUIRED_PROFILES.flatMap((name) =>
       unless(certificates[name] !== undefined, ['certificates'], `the profile ${name} must stand here`),
+    ),
+  ),
+  rule('profiles/label', 'profiles.yaml', ({ 'profiles.yaml': { certificates, devices } }) =>
+    (
+      [
+        ['certificates', certificates],
+        ['devices', devices],
+      ] as const
+    ).flatMap(([group, profiles]) =>
+      Object.keys(profiles).flatMap((name) =>
+        unless(
+          !OPERATIONS.includes(name),
+          [group, name],
+          'this is the name of an operation of EST: it cannot be a label',
+        ),
+      ),
     ),
   ),
   rule('profiles/device', 'profiles.yaml', ({ 'profiles.yaml': { certificates, devices } }) =>

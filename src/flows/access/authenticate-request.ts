@@ -1,36 +1,12 @@
-import { parseCertificate } from '../../x509/certificate.ts';
 import type { Caller } from '../../domain/caller.ts';
 import { verifySignedRequest, type ReceivedSignature, type SignedRequestParts } from '../../domain/http-signature.ts';
 import { accountInForce } from '../../domain/person.ts';
 import { KmcError } from '../../errors.ts';
 import type { Clock, Database, Reader } from '../ports/database.ts';
+import { certificateDigest, findDeviceSigner, signingSpki, unknownSigner, type Signer } from './signer.ts';
 
 /** Minutes that a used nonce is remembered: longer than any signature is valid. */
 const NONCE_MINUTES = 10;
-
-interface Signer {
-  readonly caller: Caller;
-  /** subjectPublicKeyInfo, DER. */
-  readonly spki: Buffer;
-}
-
-/** One text for every reason, so that a stranger learns nothing about what is registered. */
-function unknownSigner(): KmcError {
-  return new KmcError('E_UNAUTHENTICATED', 'the signing certificate is not registered, or not in force');
-}
-
-/** keyid (base64url) to the digest form of the stores (`sm3:<hex>` or `sha256:<hex>`). */
-function digestOf(keyid: string): string {
-  const colon = keyid.indexOf(':');
-  return `${keyid.slice(0, colon)}:${Buffer.from(keyid.slice(colon + 1), 'base64url').toString('hex')}`;
-}
-
-/** Certificates for encryption never sign requests. */
-function signingSpki(der: Buffer): Buffer {
-  const certificate = parseCertificate(der);
-  if (certificate.keyUsage?.includes('digitalSignature') !== true) throw unknownSigner();
-  return certificate.spki;
-}
 
 async function personOf(reader: Reader, digest: string, now: Date): Promise<Signer | undefined> {
   const person = await reader.people.findByCertificate(digest);
@@ -45,40 +21,34 @@ async function personOf(reader: Reader, digest: string, now: Date): Promise<Sign
   };
 }
 
-async function deviceOf(reader: Reader, digest: string, now: Date): Promise<Signer | undefined> {
-  const row = await reader.certificates.findByDigest(digest);
-  if (row?.certificate === undefined || row.deviceId === undefined || row.certificateSm3 === undefined)
-    return undefined;
-  const device = await reader.devices.find(row.deviceId);
-  const authority = await reader.authorities.find(row.authorityId);
-  const inForce = row.status === 'good' && row.notBefore <= now && now <= row.notAfter;
-  if (device?.status !== 'in-service' || authority?.state === 'revoked' || !inForce) throw unknownSigner();
-  const { id, region } = device;
-  return {
-    caller: { type: 'device', id, region, certificateSm3: row.certificateSm3 },
-    spki: signingSpki(row.certificate),
-  };
-}
+/** Who made the nonce that a call must be signed with: what changes a device's state takes one of the service (C.3). */
+export type NonceSource = 'caller' | 'service';
 
 /**
  * Finds who signed a request, verifies the signature, then burns its nonce.
  * @throws KmcError E_UNAUTHENTICATED when the certificate is unknown or not in force, the signature does not verify or
- * the nonce was used; E_TIME outside the window.
+ * the nonce was used, or is none that the service offered to this key; E_TIME outside the window.
  */
 export async function authenticateRequest(
   ports: { readonly database: Database; readonly clock: Clock },
   received: ReceivedSignature,
   parts: SignedRequestParts,
+  nonceOf: NonceSource = 'caller',
 ): Promise<Caller> {
   const now = ports.clock.now();
-  const digest = digestOf(received.parameters.keyid);
+  const digest = certificateDigest(received.parameters.keyid);
   const signer = await ports.database.read(
-    async (reader) => (await personOf(reader, digest, now)) ?? (await deviceOf(reader, digest, now)),
+    async (reader) => (await personOf(reader, digest, now)) ?? (await findDeviceSigner(reader, digest, now)),
   );
   if (signer === undefined) throw unknownSigner();
   verifySignedRequest(received, parts, signer.spki, now);
   const expiresAt = new Date(now.getTime() + NONCE_MINUTES * 60_000);
   const { keyid, nonce } = received.parameters;
+  if (nonceOf === 'service') {
+    const redeemed = await ports.database.transaction((tx) => tx.nonces.redeem(keyid, nonce, now));
+    if (redeemed) return signer.caller;
+    throw new KmcError('E_UNAUTHENTICATED', 'this call is signed with a nonce of the service: see Accept-Signature');
+  }
   const fresh = await ports.database.transaction((tx) => tx.nonces.use(keyid, nonce, expiresAt));
   if (!fresh) throw new KmcError('E_UNAUTHENTICATED', 'this signed request was sent before: sign a new one');
   return signer.caller;

@@ -1,3 +1,4 @@
+import type { KeyAlgorithmName } from '../../crypto/algorithms.ts';
 import { KmcError } from '../../errors.ts';
 import {
   maySign,
@@ -27,37 +28,50 @@ interface Remembered {
   readonly until: number;
 }
 
-/** The authority that was last looked for with each keystore; one look serves all who come at the same time. */
-const REMEMBERED = new WeakMap<ServiceKeystore, Remembered>();
+/**
+ * The authority of each hierarchy that was last looked for with each keystore; one look serves all who come at the same
+ * time.
+ */
+const REMEMBERED = new WeakMap<ServiceKeystore, Map<KeyAlgorithmName, Remembered>>();
 /** What was opened of an authority, but for its key. */
 const OPENED = new WeakMap<DeviceAuthority, IssuingAuthority>();
 
+function rememberedOf(keystore: ServiceKeystore): Map<KeyAlgorithmName, Remembered> {
+  const known = REMEMBERED.get(keystore) ?? new Map<KeyAlgorithmName, Remembered>();
+  REMEMBERED.set(keystore, known);
+  return known;
+}
+
 /**
- * The SM2 issuing CA in service; of several the newest, as after a root upgrade. Remembered for a short time: what is
- * issued in its name is recorded together with `requireStillIssuing`.
+ * The issuing CA of a hierarchy in service; of several the newest, as after a root upgrade. Remembered for a short time:
+ * what is issued in its name is recorded together with `requireStillIssuing`.
+ * @param hierarchy the kind of key that its authorities sign with: see `hierarchyOf`.
  * @throws KmcError E_STATE when there is none, E_INTEGRITY.
  */
-export async function findDeviceAuthority(ports: DeviceAuthorityPorts): Promise<DeviceAuthority> {
-  const { clock, database, keystore } = ports;
+export async function findDeviceAuthority(
+  { clock, database, keystore }: DeviceAuthorityPorts,
+  hierarchy: KeyAlgorithmName = 'SM2',
+): Promise<DeviceAuthority> {
   const now = clock.now().getTime();
-  const known = REMEMBERED.get(keystore);
+  const remembered = rememberedOf(keystore);
+  const known = remembered.get(hierarchy);
   if (known !== undefined && now < known.until) return await known.authority;
-  const authority = database.read(newestAuthority);
-  REMEMBERED.set(keystore, { authority, until: now + REMEMBERED_MS });
+  const authority = database.read((reader) => newestAuthority(reader, hierarchy));
+  remembered.set(hierarchy, { authority, until: now + REMEMBERED_MS });
   try {
     return await authority;
   } catch (error) {
-    REMEMBERED.delete(keystore);
+    remembered.delete(hierarchy);
     throw error;
   }
 }
 
-async function newestAuthority(reader: Reader): Promise<DeviceAuthority> {
+async function newestAuthority(reader: Reader, hierarchy: KeyAlgorithmName): Promise<DeviceAuthority> {
   const rows = await reader.authorities.list({ kind: 'issuing', state: 'active' });
   const [newest] = rows
-    .filter(({ algorithm }) => algorithm === 'SM2')
+    .filter(({ algorithm, keyId }) => algorithm === hierarchy && keyId !== undefined)
     .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
-  if (newest === undefined) throw new KmcError('E_STATE', 'No SM2 issuing CA is in service yet.');
+  if (newest === undefined) throw new KmcError('E_STATE', `No ${hierarchy} issuing CA is in service yet.`);
   const row = await requireSigningAuthority(reader, newest.id, 'certificates');
   return { row, chain: await authorityChain(reader, newest.id) };
 }
@@ -75,7 +89,7 @@ export async function requireStillIssuing(
 ): Promise<void> {
   const present = await reader.authorities.find(row.id);
   if (present?.version === row.version) return;
-  REMEMBERED.delete(keystore);
+  rememberedOf(keystore).delete(row.algorithm);
   const isSame =
     present !== undefined &&
     maySign(present, 'certificates') &&

@@ -3,18 +3,27 @@ import { KmcError } from '../../errors.ts';
 import type { Reader } from '../ports/database.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 
-/** What a device gets: everything DER. */
-export interface EnrolmentAnswer {
+/** What a device gets that has one certificate, or asked for its signing certificate alone: everything DER. */
+export interface SigningAnswer {
   readonly signCertificate: Buffer;
+  /** The issuing CA, then the root. */
+  readonly chain: readonly Buffer[];
+}
+
+/** What a device gets that has a pair: everything DER. */
+export interface EnrolmentAnswer extends SigningAnswer {
   readonly encCertificate: Buffer;
   /** SM2EnvelopedKey (GM/T 0009) to the device's signing key. */
   readonly envelopedKey: Buffer;
-  /** CSRResponse (GM/T 0092): the three above in one. */
+  /** CSRResponse (GM/T 0092): the certificates and the envelope in one. */
   readonly csrResponse: Buffer;
-  /** The issuing CA, then the root. */
-  readonly chain: readonly Buffer[];
   /** Version of the trust bundle in force; `0` while none was published. */
   readonly bundleVersion: string;
+}
+
+/** True for the answer of a pair. */
+export function isPairAnswer(answer: SigningAnswer | EnrolmentAnswer): answer is EnrolmentAnswer {
+  return 'envelopedKey' in answer;
 }
 
 /** The parts that make an answer; the same parts always make the same octets. */
@@ -51,22 +60,33 @@ export async function authorityChain(reader: Reader, authorityId: string): Promi
  * The answer of an issued enrolment again, octet by octet.
  * @throws KmcError E_INTEGRITY when a part of it is missing.
  */
-export async function storedAnswer(reader: Reader, row: EnrolmentRow): Promise<EnrolmentAnswer> {
-  const { authorityId, signSerial, encSerial, envelopedKey } = row;
-  if (authorityId !== undefined && signSerial !== undefined && encSerial !== undefined && envelopedKey !== undefined) {
-    const sign = await reader.certificates.findBySerial(authorityId, signSerial);
-    const enc = await reader.certificates.findBySerial(authorityId, encSerial);
-    if (sign?.certificate !== undefined && enc?.certificate !== undefined) {
-      const chain = await authorityChain(reader, authorityId);
-      return enrolmentAnswer({
-        signCertificate: sign.certificate,
-        encCertificate: enc.certificate,
-        envelopedKey,
-        chain,
-      });
-    }
-  }
-  throw new KmcError(
+export async function storedAnswer(reader: Reader, row: EnrolmentRow): Promise<SigningAnswer | EnrolmentAnswer> {
+  const { authorityId, encSerial, envelopedKey } = row;
+  const signCertificate = await certificateOf(reader, row, row.signSerial);
+  const chain = await authorityChain(reader, authorityId ?? '');
+  if (encSerial === undefined) return { signCertificate, chain };
+  if (envelopedKey === undefined) throw missingPart();
+  return enrolmentAnswer({
+    signCertificate,
+    encCertificate: await certificateOf(reader, row, encSerial),
+    envelopedKey,
+    chain,
+  });
+}
+
+async function certificateOf(
+  reader: Reader,
+  { authorityId }: EnrolmentRow,
+  serial: string | undefined,
+): Promise<Buffer> {
+  const isKnown = authorityId !== undefined && serial !== undefined;
+  const row = isKnown ? await reader.certificates.findBySerial(authorityId, serial) : undefined;
+  if (row?.certificate === undefined) throw missingPart();
+  return row.certificate;
+}
+
+function missingPart(): KmcError {
+  return new KmcError(
     'E_INTEGRITY',
     'An enrolment lacks a part of its answer. Stop the service and check the database.',
   );

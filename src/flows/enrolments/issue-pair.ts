@@ -29,7 +29,8 @@ export interface PairPlan {
   readonly auditEvent: string;
 }
 
-type SignedRow = CertificateRow & { readonly certificate: Buffer };
+/** A certificate with its octets. */
+export type SignedRow = CertificateRow & { readonly certificate: Buffer };
 
 /** A pair that nobody has yet: nothing of it counts before its transaction has committed. */
 export interface IssuedPair {

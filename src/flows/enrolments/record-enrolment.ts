@@ -1,6 +1,7 @@
 /** The one transaction of an enrolment: everything that was made for it counts from here on, or nothing does. */
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
+import { ENROLMENT_OPERATIONS } from '../../domain/enrolment.ts';
 import { KmcError } from '../../errors.ts';
 import { requireAllCertifiable } from '../certificates/require-certifiable.ts';
 import type { Instance } from '../instance.ts';
@@ -11,6 +12,7 @@ import { requireStillIssuing, type DeviceAuthority } from './device-authority.ts
 import type { EnrolmentScene } from './enrolment-scene.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { IssuedPair } from './issue-pair.ts';
+import type { IssuedSigningCertificate } from './issue-signing-certificate.ts';
 import { tokenRefused } from './prove-token.ts';
 
 export type RecordPorts = Pick<Instance, 'database' | 'keystore'>;
@@ -24,16 +26,27 @@ export const NOT_ISSUED = {
   answerUntil: undefined,
 } as const;
 
-/** A row with everything that was issued for it. */
-export type IssuedRow = EnrolmentRow & Required<IssuedEnrolment>;
+/** What an enrolment made. */
+export type IssuedCertificates = IssuedPair | IssuedSigningCertificate;
 
-/** What is to be recorded of one enrolment. */
-export interface Recording {
-  readonly scene: EnrolmentScene;
+/** A row with what was issued for it. */
+export type IssuedRow = EnrolmentRow & Pick<IssuedEnrolment, 'authorityId' | 'signSerial' | 'answerUntil'>;
+
+/** To whom something was issued; a token where one was used. */
+export type IssuedTo = Pick<EnrolmentScene, 'device' | 'source' | 'spkiSm3' | 'at'> & {
+  readonly token?: EnrolmentScene['token'];
+};
+
+/** What is to be recorded of one enrolment or renewal. */
+export interface Recording<Scene extends IssuedTo = IssuedTo> {
+  readonly scene: Scene;
   readonly row: IssuedRow;
-  readonly pair: IssuedPair;
+  readonly made: IssuedCertificates;
   readonly authority: DeviceAuthority;
 }
+
+/** One under a token. */
+export type TokenRecording = Recording<EnrolmentScene>;
 
 /**
  * Uses the token for the row and inserts it. When the same key has an open enrolment already (an earlier token, or the
@@ -70,20 +83,24 @@ async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promis
   return undefined;
 }
 
-/** The event that tells of everything an enrolment made. */
-export function completionEvent({ scene, row, pair }: Recording): AuditEventInput {
-  const { device, token, source } = scene;
-  const { sign, enc, escrowedKey } = pair;
+/** The event that tells of everything an enrolment or a renewal made. */
+export function completionEvent({ scene: { device, token, source }, row, made }: Recording): AuditEventInput {
+  const { sign } = made;
+  const pair = 'enc' in made ? made : undefined;
   return {
     id: sign.lastAuditEvent,
-    action: 'enrolment.complete',
+    action: token === undefined ? 'enrolment.renew' : 'enrolment.complete',
     outcome: 'success',
     subjects: [
       { type: 'device', id: device.id, version: device.version + 1 },
-      { type: 'token', id: token.id },
+      ...(token === undefined ? [] : [{ type: 'token' as const, id: token.id }]),
       { type: 'certificate', id: sign.id },
-      { type: 'certificate', id: enc.id },
-      { type: 'key', id: escrowedKey.id, version: escrowedKey.version },
+      ...(pair === undefined
+        ? []
+        : [
+            { type: 'certificate' as const, id: pair.enc.id },
+            { type: 'key' as const, id: pair.escrowedKey.id, version: pair.escrowedKey.version },
+          ]),
     ],
     terms: [
       { type: 'authority', id: sign.authorityId },
@@ -94,16 +111,20 @@ export function completionEvent({ scene, row, pair }: Recording): AuditEventInpu
     detail: {
       authority: sign.authorityId,
       csr: `sm3:${sm3(row.csr).toString('hex')}`,
-      encryptionCertificate: enc.certificateSm3 ?? '',
-      encryptionKid: enc.spkiSm3,
-      encryptionSerial: enc.serialNumber,
+      ...(pair === undefined
+        ? {}
+        : {
+            encryptionCertificate: pair.enc.certificateSm3 ?? '',
+            encryptionKid: pair.enc.spkiSm3,
+            encryptionSerial: pair.enc.serialNumber,
+          }),
       profile: device.profile,
-      protocol: 'json',
+      protocol: ENROLMENT_OPERATIONS[row.operation].protocol,
       region: device.region,
       signCertificate: sign.certificateSm3 ?? '',
       signKid: sign.spkiSm3,
       signSerial: sign.serialNumber,
-      token: token.id,
+      ...(token === undefined ? {} : { token: token.id }),
     },
   };
 }
@@ -116,14 +137,21 @@ async function requireKeys(tx: Transaction, recordings: readonly Recording[]): P
 
 /**
  * Writes what was issued beside the rows of the enrolments: certificates, escrowed keys, the keys of the devices, events.
- * @throws KmcError E_CONFLICT, E_STATE; E_KEY_TAKEN when somebody else got one of the encryption keys.
+ * @throws KmcError E_KEY_BLOCKED, E_CONFLICT, E_STATE; E_KEY_TAKEN when somebody else got one of the encryption keys.
  */
-async function writePairs({ keystore }: RecordPorts, tx: Transaction, recordings: readonly Recording[]): Promise<void> {
+export async function writeIssued(
+  { keystore }: RecordPorts,
+  tx: Transaction,
+  recordings: readonly Recording[],
+): Promise<void> {
+  await requireKeys(tx, recordings);
   for (const authority of new Set(recordings.map((recording) => recording.authority))) {
     await requireStillIssuing(keystore, tx, authority);
   }
-  await tx.certificates.insertAll(recordings.flatMap(({ pair }) => [pair.sign, pair.enc]));
-  await takeKey(tx, ...recordings.map(({ pair }) => pair.escrowedKey));
+  await tx.certificates.insertAll(
+    recordings.flatMap(({ made }) => ('enc' in made ? [made.sign, made.enc] : [made.sign])),
+  );
+  await takeKey(tx, ...recordings.flatMap(({ made }) => ('enc' in made ? [made.escrowedKey] : [])));
   const bindings = recordings.map(({ scene: { device, spkiSm3, at } }) => ({
     id: device.id,
     version: device.version,
@@ -139,13 +167,14 @@ async function writePairs({ keystore }: RecordPorts, tx: Transaction, recordings
 }
 
 /** One enrolment in a transaction of its own. @returns the row that stands. */
-async function recordAlone(ports: RecordPorts, recording: Recording): Promise<EnrolmentRow> {
+async function recordAlone(ports: RecordPorts, recording: TokenRecording): Promise<EnrolmentRow> {
   const { scene, row } = recording;
   return await ports.database.transaction(async (tx) => {
     const token = { id: scene.token.id, at: scene.at, eraseAt: row.answerUntil };
     const standing = await openEnrolment(tx, row, token);
-    await requireKeys(tx, [recording]);
-    if (standing.id === row.id) await writePairs(ports, tx, [recording]);
+    // Whoever came first is told of it, but not of a key that was revoked since.
+    if (standing.id === row.id) await writeIssued(ports, tx, [recording]);
+    else await requireKeys(tx, [recording]);
     return standing;
   });
 }
@@ -154,7 +183,7 @@ async function recordAlone(ports: RecordPorts, recording: Recording): Promise<En
  * Enrolments of different devices in one transaction, as long as each of them is new.
  * @throws KmcError E_CONFLICT, E_TOKEN, E_KEY_BLOCKED, E_KEY_TAKEN when one of them is not: nothing of any was stored then.
  */
-async function recordTogether(ports: RecordPorts, recordings: readonly Recording[]): Promise<EnrolmentRow[]> {
+async function recordTogether(ports: RecordPorts, recordings: readonly TokenRecording[]): Promise<EnrolmentRow[]> {
   const rows = recordings.map(({ row }) => row);
   const apart = [
     recordings.map(({ scene }) => scene.device.id),
@@ -172,19 +201,18 @@ async function recordTogether(ports: RecordPorts, recordings: readonly Recording
     }));
     if (!(await tx.enrolmentTokens.use(...uses))) throw tokenRefused();
     await tx.enrolments.insertAll(rows);
-    await requireKeys(tx, recordings);
-    await writePairs(ports, tx, recordings);
+    await writeIssued(ports, tx, recordings);
   });
   return rows;
 }
 
 /** By database: what is recorded at the same time shares a transaction. */
-const GROUPS = new WeakMap<Database, GroupCommit<Recording, EnrolmentRow>>();
+const GROUPS = new WeakMap<Database, GroupCommit<TokenRecording, EnrolmentRow>>();
 
-function groupOf(ports: RecordPorts): GroupCommit<Recording, EnrolmentRow> {
+function groupOf(ports: RecordPorts): GroupCommit<TokenRecording, EnrolmentRow> {
   const known = GROUPS.get(ports.database);
   if (known !== undefined) return known;
-  const group = new GroupCommit<Recording, EnrolmentRow>({
+  const group = new GroupCommit<TokenRecording, EnrolmentRow>({
     together: (recordings) => recordTogether(ports, recordings),
     alone: (recording) => recordAlone(ports, recording),
   });
@@ -198,7 +226,7 @@ function groupOf(ports: RecordPorts): GroupCommit<Recording, EnrolmentRow> {
  * @returns the enrolment that stands, durable. It is the row given when this pair counts, an earlier one when it does not.
  * @throws KmcError E_TOKEN, E_CONFLICT, E_KEY_BLOCKED; E_KEY_TAKEN: choose another encryption key; E_STATE when the authority went out of service.
  */
-export async function recordPair(ports: RecordPorts, recording: Recording): Promise<EnrolmentRow> {
+export async function recordPair(ports: RecordPorts, recording: TokenRecording): Promise<EnrolmentRow> {
   return await groupOf(ports).store(recording);
 }
 
@@ -209,7 +237,7 @@ export async function recordPair(ports: RecordPorts, recording: Recording): Prom
 export async function recordWaitingPair(
   ports: RecordPorts,
   waiting: EnrolmentRow,
-  recording: Recording,
+  recording: TokenRecording,
 ): Promise<boolean> {
   const { authorityId, signSerial, encSerial, envelopedKey, answerUntil } = recording.row;
   return await ports.database.transaction(async (tx) => {
@@ -218,10 +246,16 @@ export async function recordWaitingPair(
       from: { state: waiting.state, version: waiting.version },
       to: 'ISSUED',
       at: recording.scene.at,
-      issued: { authorityId, signSerial, encSerial, envelopedKey, answerUntil },
+      issued: {
+        authorityId,
+        signSerial,
+        answerUntil,
+        ...(encSerial === undefined ? {} : { encSerial }),
+        ...(envelopedKey === undefined ? {} : { envelopedKey }),
+      },
     });
-    await requireKeys(tx, [recording]);
-    if (moved) await writePairs(ports, tx, [recording]);
+    if (moved) await writeIssued(ports, tx, [recording]);
+    else await requireKeys(tx, [recording]);
     return moved;
   });
 }

@@ -4,8 +4,11 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Database } from '../ports/database.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
 
-/** Records that a device which proved its token asked for what it may not have. */
-export async function recordRefusedRequest(database: Database, scene: EnrolmentScene, code: ErrorCode): Promise<void> {
+/** Who asked, with which request; under a token when it was a first enrolment. */
+type RefusedScene = Omit<EnrolmentScene, 'token'> & { readonly token?: EnrolmentScene['token'] };
+
+/** Records that a device which proved who it is asked for what it may not have. */
+export async function recordRefusedRequest(database: Database, scene: RefusedScene, code: ErrorCode): Promise<void> {
   const { device, token, request, at, source } = scene;
   const id = newId('ev', at);
   await database.transaction(async (tx) => {
@@ -22,7 +25,7 @@ export async function recordRefusedRequest(database: Database, scene: EnrolmentS
           csr: `sm3:${sm3(request.der).toString('hex')}`,
           region: device.region,
           signKid: scene.spkiSm3,
-          token: token.id,
+          ...(token === undefined ? {} : { token: token.id }),
         },
       },
       at,

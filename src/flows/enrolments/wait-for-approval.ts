@@ -6,7 +6,7 @@ import { KmcError } from '../../errors.ts';
 import type { Database } from '../ports/database.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import type { RequestRow } from '../ports/requests.ts';
-import type { EnrolmentOutcome } from './enrol-device.ts';
+import type { PendingEnrolment } from './enrol-with-token.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
 import { openEnrolment } from './record-enrolment.ts';
 
@@ -20,7 +20,7 @@ export async function stillWaiting(
   database: Database,
   { device, at }: EnrolmentScene,
   row: EnrolmentRow,
-): Promise<EnrolmentOutcome> {
+): Promise<PendingEnrolment> {
   const filter = { op: 'device.register-marked', target: `device/${device.id}` } as const;
   const requests = await database.read((reader) => reader.requests.list(filter, { limit: 1_000 }));
   const newest = requests.at(-1);
@@ -42,7 +42,7 @@ export async function waitForApproval(
   ports: { readonly database: Database; readonly policies: PolicySet },
   scene: EnrolmentScene,
   row: EnrolmentRow,
-): Promise<EnrolmentOutcome> {
+): Promise<PendingEnrolment> {
   const { device, token, at, source } = scene;
   // The token has to prove later requests until the last moment at which the answer may be fetched.
   const eraseAt = new Date(row.expiresAt.getTime() + ports.policies.enrolment.redeliverySeconds * 1000);

@@ -62,6 +62,8 @@ export interface KeyBinding {
 export interface DeviceReader {
   find(id: string): Promise<DeviceRow | undefined>;
   findBySerial(vendor: string, serial: string): Promise<DeviceRow | undefined>;
+  /** Devices of any vendor with that serial number, in the order of ids. */
+  listBySerial(serial: string, limit: number): Promise<DeviceRow[]>;
   findByKey(spkiSm3: string): Promise<DeviceRow | undefined>;
   list(filter: DeviceFilter, page: Page): Promise<DeviceRow[]>;
   /** One row for each region, kind and status that occurs. */

@@ -1,4 +1,5 @@
 /** Enrolments and their waiting time (enrolment-and-root-upgrade B.4). At most one is open per device, label, operation and key. */
+import type { EnrolmentOperation } from '../../domain/enrolment.ts';
 import type { Page } from './database.ts';
 
 export type EnrolmentState = 'RECEIVED' | 'PENDING' | 'APPROVED' | 'ISSUED' | 'DELIVERED' | 'REJECTED' | 'EXPIRED';
@@ -6,8 +7,7 @@ export type EnrolmentState = 'RECEIVED' | 'PENDING' | 'APPROVED' | 'ISSUED' | 'D
 export interface EnrolmentKey {
   readonly deviceId: string;
   readonly label: string;
-  /** e.g. `enrol`, `renew`, `simpleenroll`, `gmdualenroll`. */
-  readonly operation: string;
+  readonly operation: EnrolmentOperation;
   /** `sm3:<hex>` of the public key asked for: never a digest of the CSR, which a client may build anew. */
   readonly spkiSm3: string;
 }

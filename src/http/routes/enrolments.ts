@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { decodePem } from '../../crypto/asn1/pem.ts';
 import { DEVICE_READERS } from '../../flows/devices/device-access.ts';
 import { enrolDevice, type EnrolmentOutcome } from '../../flows/enrolments/enrol-device.ts';
+import type { EnrolmentAnswer } from '../../flows/enrolments/enrolment-answer.ts';
+import { renewDevice } from '../../flows/enrolments/renew-device.ts';
 import { listEnrolments } from '../../flows/enrolments/list-enrolments.ts';
 import type { Instance } from '../../flows/instance.ts';
 import type { EnrolmentRow } from '../../flows/ports/enrolments.ts';
@@ -16,9 +18,11 @@ const PEM_REQUEST = z
   .max(32 * 1024)
   .startsWith('-----BEGIN CERTIFICATE REQUEST-----');
 
+const CSR = z.union([BASE64, PEM_REQUEST]).describe('PKCS#10: base64 of DER, or PEM');
+
 const ENROLMENT = z.strictObject({
   deviceId: ID,
-  csr: z.union([BASE64, PEM_REQUEST]).describe('PKCS#10: base64 of DER, or PEM'),
+  csr: CSR,
   tokenMac: z
     .string()
     .regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits')
@@ -49,13 +53,8 @@ function rendered(row: EnrolmentRow): object {
   };
 }
 
-function outcomeReply(outcome: EnrolmentOutcome): Reply {
-  if (outcome.state === 'PENDING') {
-    const retryAfter = String(outcome.retryAfterSeconds);
-    const json = { enrolmentId: outcome.enrolmentId, state: 'PENDING', code: 'E_PENDING', retryAfter };
-    return { status: 202, headers: { 'retry-after': retryAfter }, json };
-  }
-  const { signCertificate, encCertificate, envelopedKey, csrResponse, chain, bundleVersion } = outcome.answer;
+function answerReply(answer: EnrolmentAnswer): Reply {
+  const { signCertificate, encCertificate, envelopedKey, csrResponse, chain, bundleVersion } = answer;
   return {
     status: 200,
     json: {
@@ -67,6 +66,15 @@ function outcomeReply(outcome: EnrolmentOutcome): Reply {
       bundleVersion,
     },
   };
+}
+
+function outcomeReply(outcome: EnrolmentOutcome): Reply {
+  if (outcome.state === 'PENDING') {
+    const retryAfter = String(outcome.retryAfterSeconds);
+    const json = { enrolmentId: outcome.enrolmentId, state: 'PENDING', code: 'E_PENDING', retryAfter };
+    return { status: 202, headers: { 'retry-after': retryAfter }, json };
+  }
+  return answerReply(outcome.answer);
 }
 
 function requestDer(csr: string): Buffer {
@@ -97,6 +105,20 @@ export function enrolmentRoutes(instance: Instance): Route[] {
           requestId,
         });
         return outcomeReply(outcome);
+      },
+    }),
+    route({
+      operationId: 'renewDevice',
+      method: 'post',
+      path: '/api/v1/devices/self/renewals',
+      tag: 'enrolments',
+      summary: 'Renews the pair of the device that signs: a new signing key, and a new encryption key from here',
+      access: { devices: true, nonce: 'service' },
+      // Idempotent by itself: the same key gets the same answer.
+      body: z.strictObject({ csr: CSR }),
+      answers: { 200: { description: 'everything base64 of DER; the same for 72 h', schema: ISSUED } },
+      async handle({ body, caller, requestId }) {
+        return answerReply(await renewDevice(instance, caller, { csr: requestDer(body.csr), requestId }));
       },
     }),
     route({

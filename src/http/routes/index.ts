@@ -5,8 +5,10 @@ import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
 import { certificateRoutes } from './certificates.ts';
 import { crlRoutes } from './crls.ts';
+import { challengeRoutes } from './challenges.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
+import { estRoutes } from './est.ts';
 import { healthRoutes } from './health.ts';
 import { keystoreRoutes } from './keystore.ts';
 import { openApiRoute } from './openapi.ts';
@@ -30,6 +32,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   enrolmentRoutes,
   trustBundleRoutes,
   poolRoutes,
+  challengeRoutes,
+  estRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */

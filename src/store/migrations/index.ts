@@ -10,6 +10,7 @@ import { up as trustBundles } from './007-trust-bundles.ts';
 import { up as keyLife } from './007-key-life.ts';
 import { up as separationOfDuty } from './007-separation-of-duty.ts';
 import { up as status } from './007-status.ts';
+import { up as deviceAccess } from './007-device-access.ts';
 
 export interface Migration {
   readonly name: string;
@@ -27,4 +28,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '007-key-life', up: keyLife },
   { name: '007-separation-of-duty', up: separationOfDuty },
   { name: '007-status', up: status },
+  { name: '007-device-access', up: deviceAccess },
 ];

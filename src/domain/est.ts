@@ -1,0 +1,77 @@
+/** Labels of EST (RFC 7030 3.2.2): a label names a profile of policy, and the profile says what the operations give. */
+import { KmcError } from '../errors.ts';
+import { deviceProfile, type PolicySet } from './policy.ts';
+
+/** The operations of EST and ours beside them. No profile may be named like one: it could not be a label. */
+export const EST_OPERATIONS = [
+  'cacerts',
+  'csrattrs',
+  'simpleenroll',
+  'simplereenroll',
+  'serverkeygen',
+  'gmdualenroll',
+  'fullcmc',
+] as const;
+
+/** What an operation gives: the signing certificate, a certificate over a key made here, or the pair. */
+export type EstGift = 'signing' | 'encryption' | 'pair';
+
+/** The profile of devices that stands for requests without a label. */
+const DEFAULT_DEVICE_PROFILE = 'gateway';
+
+/** A label as policy knows it: of all certificates of a kind of device, or of one of them. */
+export interface EstLabel {
+  /** Device profiles whose devices may use it. */
+  readonly deviceProfiles: readonly string[];
+  readonly gives: readonly EstGift[];
+  /** The certificate profile that it asks a CSR for. */
+  readonly certificateProfile: string;
+}
+
+function giftsOf({ enc }: { readonly enc?: string }): readonly EstGift[] {
+  return enc === undefined ? ['signing'] : ['signing', 'encryption', 'pair'];
+}
+
+/**
+ * What a label stands for: a device profile, or the certificate profile of a half. Without one it stands for gateways.
+ * @throws KmcError E_NOT_FOUND for a label that names no profile of devices.
+ */
+export function estLabel({ deviceProfiles }: PolicySet, label: string | undefined): EstLabel {
+  const name = label ?? DEFAULT_DEVICE_PROFILE;
+  const whole = Object.hasOwn(deviceProfiles, name) ? deviceProfiles[name] : undefined;
+  if (whole !== undefined) {
+    return { deviceProfiles: [name], gives: giftsOf(whole), certificateProfile: whole.sign };
+  }
+  const using = (half: 'sign' | 'enc') =>
+    Object.entries(deviceProfiles).flatMap(([device, profile]) => (profile[half] === name ? [device] : []));
+  const [signing, encrypting] = [using('sign'), using('enc')];
+  if (signing.length > 0) return { deviceProfiles: signing, gives: ['signing'], certificateProfile: name };
+  if (encrypting.length > 0) return { deviceProfiles: encrypting, gives: ['encryption'], certificateProfile: name };
+  throw new KmcError('E_NOT_FOUND', 'There is no label of that name: a label is a profile of devices.');
+}
+
+/**
+ * Refuses an operation that the label, or the profile of the device, does not give. Without a label the device's own
+ * profile counts.
+ * @throws KmcError E_NOT_FOUND (no such label), E_POLICY.
+ */
+export function requireGift(
+  policies: PolicySet,
+  label: string | undefined,
+  device: { readonly profile: string },
+  gift: EstGift,
+): void {
+  const known = label === undefined ? undefined : estLabel(policies, label);
+  if (known !== undefined && !known.deviceProfiles.includes(device.profile)) {
+    throw new KmcError('E_POLICY', 'This label is for devices of another profile.');
+  }
+  const gives = known?.gives ?? giftsOf(deviceProfile(policies, device.profile));
+  if (gives.includes(gift)) return;
+  throw new KmcError('E_POLICY', REFUSALS[gift]);
+}
+
+const REFUSALS: Readonly<Record<EstGift, string>> = {
+  signing: 'This label is for encryption certificates: the key is made by the service, ask with serverkeygen.',
+  encryption: 'Keys are made by the service for encryption profiles only: make your own key, ask with simpleenroll.',
+  pair: 'This label, or the profile of the device, has no certificate pair: ask with simpleenroll.',
+};

@@ -1,0 +1,54 @@
+/** Who may prove by a key that it calls: the device behind a certificate, and what of a certificate counts for that. */
+import type { Caller, DeviceCaller } from '../../domain/caller.ts';
+import { KmcError } from '../../errors.ts';
+import { parseCertificate } from '../../x509/certificate.ts';
+import type { Reader } from '../ports/database.ts';
+
+export interface Signer<C extends Caller = Caller> {
+  readonly caller: C;
+  /** subjectPublicKeyInfo, DER. */
+  readonly spki: Buffer;
+}
+
+/** One text for every reason, so that a stranger learns nothing about what is registered. */
+export function unknownSigner(): KmcError {
+  return new KmcError('E_UNAUTHENTICATED', 'the signing certificate is not registered, or not in force');
+}
+
+/** keyid of a signature (base64url) in the digest form of the stores (`sm3:<hex>` or `sha256:<hex>`). */
+export function certificateDigest(keyid: string): string {
+  const colon = keyid.indexOf(':');
+  return `${keyid.slice(0, colon)}:${Buffer.from(keyid.slice(colon + 1), 'base64url').toString('hex')}`;
+}
+
+/** Certificates for encryption never sign requests. */
+export function signingSpki(der: Buffer): Buffer {
+  const certificate = parseCertificate(der);
+  if (certificate.keyUsage?.includes('digitalSignature') !== true) throw unknownSigner();
+  return certificate.spki;
+}
+
+/**
+ * The device of a certificate.
+ * @param digest `sm3:<hex>` or `sha256:<hex>` of the certificate.
+ * @returns undefined when it is no certificate of a device.
+ * @throws KmcError E_UNAUTHENTICATED when it is not in force, for encryption, or its device is not in service.
+ */
+export async function findDeviceSigner(
+  reader: Reader,
+  digest: string,
+  now: Date,
+): Promise<Signer<DeviceCaller> | undefined> {
+  const row = await reader.certificates.findByDigest(digest);
+  if (row?.certificate === undefined || row.deviceId === undefined || row.certificateSm3 === undefined)
+    return undefined;
+  const device = await reader.devices.find(row.deviceId);
+  const authority = await reader.authorities.find(row.authorityId);
+  const inForce = row.status === 'good' && row.notBefore <= now && now <= row.notAfter;
+  if (device?.status !== 'in-service' || authority?.state === 'revoked' || !inForce) throw unknownSigner();
+  const { id, region } = device;
+  return {
+    caller: { type: 'device', id, region, certificateSm3: row.certificateSm3 },
+    spki: signingSpki(row.certificate),
+  };
+}
