@@ -4,10 +4,11 @@
  * Usage: node scripts/run.mjs <task> [arguments]
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildKernel, KERNEL_SOURCES } from './build-kernel.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -90,8 +91,26 @@ function sourceState() {
   }
   hash
     .update(readFileSync(join(root, 'tsconfig.json')))
-    .update(readFileSync(join(root, 'scripts/tsconfig.build.json')));
+    .update(readFileSync(join(root, 'scripts/tsconfig.build.json')))
+    .update(readFileSync(join(root, 'scripts/build-kernel.mjs')));
   return hash.digest('hex');
+}
+
+const KERNEL = 'node_modules/.kmc-kernel.wasm';
+
+/** Compiles the kernel when its sources, its builder or its compiler changed; a build of the rest takes it over. */
+function ensureKernel() {
+  const sources = readdirSync(join(root, KERNEL_SOURCES)).sort();
+  const digest = digestOf([
+    ...sources.map((name) => `${KERNEL_SOURCES}/${name}`),
+    'scripts/build-kernel.mjs',
+    'node_modules/assemblyscript/package.json',
+  ]);
+  if (existsSync(join(root, KERNEL)) && isCurrent(`${KERNEL}.stamp`, digest)) return;
+  const fresh = `${KERNEL}-${process.pid}`;
+  buildKernel(root, join(root, fresh));
+  renameSync(join(root, fresh), join(root, KERNEL));
+  stamp(`${KERNEL}.stamp`, digest);
 }
 
 /** Builds beside `dist` and puts it in its place at the end: a process that starts meanwhile never sees half of it. */
@@ -103,6 +122,8 @@ function ensureBuild() {
   const compiler = 'node_modules/typescript/bin/tsc';
   try {
     run(process.execPath, [compiler, '-p', 'scripts/tsconfig.build.json', '--outDir', fresh], true);
+    ensureKernel();
+    copyFileSync(join(root, KERNEL), join(root, fresh, 'crypto/kernel/sm2.wasm'));
     stamp(`${fresh}/.kmc-stamp`, state);
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(join(root, fresh), join(root, 'dist'));

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { SM2_ENGINES } from '../crypto/gm/sm2-choice.ts';
+import type { Sm2EngineName } from '../crypto/gm/sm2-choice.ts';
 import { KmcError } from '../errors.ts';
 import type { InstanceKind } from './policies.ts';
 import { readStrictYaml } from './strict-yaml.ts';
@@ -38,6 +40,8 @@ export interface Environment {
   readonly auditSigner: boolean;
   /** Whether this process fills the key pools in the background. */
   readonly poolFill: boolean;
+  /** What computes SM2: the WebAssembly kernel, or node:crypto and JavaScript. */
+  readonly sm2Engine: Sm2EngineName;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Address of the service that the command line talks to. */
   readonly server: string | undefined;
@@ -75,6 +79,7 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   policies: { variable: 'KMC_POLICIES', key: 'policies' },
   auditSigner: { variable: 'KMC_AUDIT_SIGNER', key: 'audit-signer' },
   poolFill: { variable: 'KMC_POOL_FILL', key: 'pool-fill' },
+  sm2Engine: { variable: 'KMC_SM2_ENGINE', key: 'sm2-engine' },
   logLevel: { variable: 'KMC_LOG_LEVEL', key: 'log-level' },
   server: { variable: 'KMC_URL', key: 'url' },
   keyFile: { variable: 'KMC_KEY', key: 'key' },
@@ -132,6 +137,7 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
     .enum(['yes', 'no'])
     .default('yes')
     .transform((word) => word === 'yes'),
+  sm2Engine: z.enum(SM2_ENGINES).default('kernel'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   server: z
     .string()

@@ -13,9 +13,9 @@ import { signSm2, verifySm2, verifySm2Independently } from './gm/sm2-sign.ts';
 import { generateP256Key, signP256, verifyP256, verifyP256Independently } from './legacy/ecdsa.ts';
 import { generateRsaKey, signRsa, verifyRsa } from './legacy/rsa.ts';
 import type { RsaScheme } from './legacy/rsa.ts';
-import { encodeEcPkcs8 } from './pkcs8.ts';
+import { encodeEcPkcs8, sm2SigningKey } from './pkcs8.ts';
 import type { PrivateKey } from './private-key.ts';
-import { encodeP256Spki, encodeSm2Spki, importPublicKey, parseSpki } from './spki.ts';
+import { encodeP256Spki, encodeSm2Spki, importPublicKey } from './spki.ts';
 import type { ImportedPublicKey } from './spki.ts';
 
 export type { KeyAlgorithmName, SignatureAlgorithmName } from './algorithm-names.ts';
@@ -154,9 +154,9 @@ export const SIGNATURE_ALGORITHMS: Readonly<Record<SignatureAlgorithmName, Signa
     identifier: sequence(oid(OID.sm2SignWithSm3)),
     // Some CAs write NULL; GM/T 0015 says that it is not needed.
     acceptedIdentifiers: [sequence(oid(OID.sm2SignWithSm3)), sequence(oid(OID.sm2SignWithSm3), nullValue())],
-    sign: (key, message) => signSm2(key.keyObject, parseSpki(key.spki).keyBits, message),
-    verify: ({ keyObject, info }, message, signature) => verifySm2(keyObject, info.keyBits, message, signature),
-    verifyIndependently: ({ info }, message, signature) => verifySm2Independently(info.keyBits, message, signature),
+    sign: (key, message) => signSm2(sm2SigningKey(key), message),
+    verify: verifySm2,
+    verifyIndependently: verifySm2Independently,
     toRaw: ecSignatureToRaw,
     fromRaw: ecSignatureFromRaw,
   },

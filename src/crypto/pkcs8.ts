@@ -18,6 +18,8 @@ import type { DerCursor } from './asn1/der.ts';
 import { OID } from './asn1/oids.ts';
 import { concat, secretBuffer, wipe } from './bytes.ts';
 import { EC_SCALAR_LENGTH } from './ec-signature.ts';
+import type { Sm2SigningKey } from './gm/sm2-arithmetic.ts';
+import { SM2_POINT_LENGTH } from './gm/sm2-curve.ts';
 import { sm2PublicPoint } from './gm/sm2-key.ts';
 import { p256PublicPoint } from './legacy/ecdsa.ts';
 import { checkRsaPrivateKey } from './legacy/rsa.ts';
@@ -86,6 +88,18 @@ export function ecScalar(key: PrivateKey): Buffer {
   if (key.algorithm === 'RSA') throw new KmcError('E_USAGE', 'An RSA key has no scalar.');
   const start = EC_HEADS[key.algorithm].length;
   return key.pkcs8.subarray(start, start + EC_SCALAR_LENGTH);
+}
+
+/** What SM2 signs with: views of an SM2 key, which its destruction wipes. Throws `E_USAGE` for another kind of key. */
+export function sm2SigningKey(key: PrivateKey): Sm2SigningKey {
+  return {
+    scalar: ecScalar(key),
+    point: key.spki.subarray(-SM2_POINT_LENGTH),
+    get keyObject() {
+      return key.keyObject;
+    },
+    derived: (compute) => key.derived(compute),
+  };
 }
 
 /** 32 octets of a scalar written with 31 to 33: leading zeros lost, or one too many. */

@@ -14,6 +14,7 @@ export class PrivateKey {
   readonly spki: Buffer;
   readonly #pkcs8: Buffer;
   #keyObject: KeyObject | undefined;
+  #derived: Buffer | undefined;
   #destroyed = false;
 
   /** Takes `pkcs8` over: it is wiped by {@link destroy}. */
@@ -25,7 +26,7 @@ export class PrivateKey {
 
   /** The plain PrivateKeyInfo (DER, the form pkcs8.ts writes), not a copy. Throws `E_USAGE` after {@link destroy}. */
   get pkcs8(): Buffer {
-    if (this.#destroyed) throw new KmcError('E_USAGE', 'The private key was destroyed; open it again.');
+    if (this.#destroyed) throw destroyed();
     return this.#pkcs8;
   }
 
@@ -35,10 +36,21 @@ export class PrivateKey {
     return this.#keyObject;
   }
 
+  /** A secret computed from the key at the first use; it is kept, and wiped with the key. Throws `E_USAGE` as above. */
+  derived(compute: () => Buffer): Buffer {
+    if (this.#destroyed) throw destroyed();
+    return (this.#derived ??= compute());
+  }
+
   /** Forgets the key and wipes its octets. */
   destroy(): void {
     this.#destroyed = true;
     this.#keyObject = undefined;
-    wipe(this.#pkcs8);
+    wipe(this.#pkcs8, this.#derived);
+    this.#derived = undefined;
   }
+}
+
+function destroyed(): KmcError {
+  return new KmcError('E_USAGE', 'The private key was destroyed; open it again.');
 }

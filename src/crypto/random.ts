@@ -2,9 +2,10 @@
  * Randomness for keys, nonces and salts: node:crypto only, watched by a health test. A generator that repeats itself (a
  * stuck device, a cloned state) would give two people one key, so every output is compared with the latest ones.
  */
-import { createHash, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { KmcError } from '../errors.ts';
 import { isAllZero, secretBuffer, wipe } from './bytes.ts';
+import { sm3 } from './gm/sm3.ts';
 
 export interface RandomSource {
   /** `length` random octets in a Buffer of its own. Throws `E_SELF_TEST` when the generator is stuck. */
@@ -29,7 +30,7 @@ export function createRandomSource(fill: (target: Buffer) => void): RandomSource
   function draw(length: number): Buffer {
     const drawn = secretBuffer(Math.max(length, MINIMUM_DRAW));
     fill(drawn);
-    const digest = createHash('sm3').update(drawn).digest('base64');
+    const digest = sm3(drawn).toString('latin1');
     if (remembered.has(digest)) {
       throw new KmcError('E_SELF_TEST', 'The random generator repeated an output; stop and examine this machine.');
     }

@@ -112,20 +112,34 @@ export function keyIdentifierSha1(der: Buffer): Buffer {
   return createHash('sha1').update(parseSpki(der).keyBits).digest();
 }
 
-export interface ImportedPublicKey {
+/** A public key that was read and checked. */
+export class ImportedPublicKey {
   readonly info: SubjectPublicKeyInfo;
-  readonly keyObject: KeyObject;
+  #keyObject: KeyObject | undefined;
+
+  constructor(info: SubjectPublicKeyInfo) {
+    this.info = info;
+  }
+
+  /** The content of the BIT STRING: of an SM2 or P-256 key its point, 65 octets. */
+  get point(): Buffer {
+    return this.info.keyBits;
+  }
+
+  /** The key for node:crypto, imported at the first use. Throws `E_KEY`. */
+  get keyObject(): KeyObject {
+    return (this.#keyObject ??= importKeyObject(this.info));
+  }
 }
 
 // An import costs a third of a verification; a CA verifies under few keys again and again.
 const IMPORTED_KEYS = 1024;
 const imported = new Map<string, ImportedPublicKey>();
 
-function importChecked(der: Buffer): ImportedPublicKey {
-  const info = parseSpki(Buffer.from(der));
-  const key = sequence(KEY_ALGORITHM_IDENTIFIERS[info.algorithm], bitString(info.keyBits));
+function importKeyObject({ algorithm, keyBits }: SubjectPublicKeyInfo): KeyObject {
+  const key = sequence(KEY_ALGORITHM_IDENTIFIERS[algorithm], bitString(keyBits));
   try {
-    return { info, keyObject: createPublicKey({ key, format: 'der', type: 'spki' }) };
+    return createPublicKey({ key, format: 'der', type: 'spki' });
   } catch (cause) {
     throw new KmcError('E_KEY', 'The public key cannot be used.', { cause });
   }
@@ -134,7 +148,7 @@ function importChecked(der: Buffer): ImportedPublicKey {
 /** The key of an SPKI, checked by {@link parseSpki} (and throwing as it does), from a bounded cache by its DER. */
 export function importPublicKey(der: Buffer): ImportedPublicKey {
   const name = der.toString('latin1');
-  const key = imported.get(name) ?? importChecked(der);
+  const key = imported.get(name) ?? new ImportedPublicKey(parseSpki(Buffer.from(der)));
   // Set again at each use, so that the first entry is the one longest unused.
   imported.delete(name);
   imported.set(name, key);

@@ -9,12 +9,12 @@ import { readEnvironment, type Environment, type SettingFlags } from '../config/
 import { decodePem } from '../crypto/asn1/pem.ts';
 import { wipe } from '../crypto/bytes.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
-import { createSoftwareEngine } from '../crypto/software-engine.ts';
 import { KmcError } from '../errors.ts';
 import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
 import { openCeremonySite } from '../keystore/ceremony-site.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { requireInstance } from './home-folder.ts';
+import { openEngine } from './open-engine.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 
 /** Options of the command line that are settings. */
@@ -88,7 +88,7 @@ async function openPersonalKey(
 /** The context of one command. `close` ends what it opened. */
 export function createContext(input: CommandInput, json: boolean, io: Io): ClosableContext {
   const environment: Environment = readEnvironment(flagsOf(input));
-  const engine = createSoftwareEngine();
+  const engine = openEngine(environment);
   let opened: Promise<OpenedInstance> | undefined;
   let personal: Promise<PersonalKey> | undefined;
   let site: CeremonySite | undefined;

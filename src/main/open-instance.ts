@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { environmentName, type Environment } from '../config/environment.ts';
 import { loadPolicies } from '../config/policies.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
-import { createSoftwareEngine } from '../crypto/software-engine.ts';
 import { policyDigest } from '../domain/policy.ts';
 import { KmcError } from '../errors.ts';
 import type { AuditLogPorts } from '../flows/audit/advance-audit-log.ts';
@@ -19,6 +18,7 @@ import { makePrivateDirectory } from '../keystore/durable-file.ts';
 import { openFileKeystore } from '../keystore/file-keystore.ts';
 import { openDatabase, type KmcDatabase } from '../store/database.ts';
 import { AUDIT_SIGNER_FOLDER, checkHome } from './home-folder.ts';
+import { openEngine } from './open-engine.ts';
 
 export interface OpenedInstance extends Instance {
   /** The database itself, for readiness checks. */
@@ -100,7 +100,7 @@ function auditOf(parts: AuditParts): InstanceAudit {
 export async function openInstance(environment: Environment): Promise<OpenedInstance> {
   checkHome(environment);
   const { set: policies } = loadPolicies(environment.policies, environment.environment);
-  const engine = createSoftwareEngine();
+  const engine = openEngine(environment);
   await engine.selfTest();
   makePrivateDirectory(environment.home);
   let keystore: ServiceKeystore | undefined;

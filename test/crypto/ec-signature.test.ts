@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { ecSignatureFromRaw, ecSignatureToRaw, readEcSignature } from '../../src/crypto/ec-signature.ts';
 import { fromBigInt, toBigInt } from '../../src/crypto/bytes.ts';
-import { SM2_CURVE } from '../../src/crypto/gm/sm2-point.ts';
+import { SM2_CURVE } from '../../src/crypto/gm/sm2-curve.ts';
 import { KmcError } from '../../src/errors.ts';
 import { refusal } from './refusal.ts';
 import { GM, hex } from './vectors.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { KEY_ALGORITHMS } from '../../src/crypto/algorithms.ts';
 import { encryptSm2 } from '../../src/crypto/gm/sm2-encrypt.ts';
 import { generateSm2Key, SM2_LARGEST_SCALAR } from '../../src/crypto/gm/sm2-key.ts';
-import { SM2_BASE_POINT } from '../../src/crypto/gm/sm2-point.ts';
+import { SM2_BASE_POINT } from '../../src/crypto/gm/sm2-curve.ts';
 import { generateP256Key } from '../../src/crypto/legacy/ecdsa.ts';
 import { createRandomSource, randomBytes } from '../../src/crypto/random.ts';
 import { refusal } from './refusal.ts';

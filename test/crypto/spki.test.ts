@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { bitString, nullValue, oid, sequence } from '../../src/crypto/asn1/der.ts';
 import { OID } from '../../src/crypto/asn1/oids.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
-import { SM2_BASE_POINT } from '../../src/crypto/gm/sm2-point.ts';
+import { SM2_BASE_POINT } from '../../src/crypto/gm/sm2-curve.ts';
 import { generateP256Key } from '../../src/crypto/legacy/ecdsa.ts';
 import {
   encodeP256Spki,

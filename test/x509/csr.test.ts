@@ -6,6 +6,7 @@ import type { KeyAlgorithmName } from '../../src/crypto/algorithms.ts';
 import { contextImplicit, integer, octetString, oid, sequence, set, utf8String } from '../../src/crypto/asn1/der.ts';
 import { OID } from '../../src/crypto/asn1/oids.ts';
 import { signSm2 } from '../../src/crypto/gm/sm2-sign.ts';
+import { sm2SigningKey } from '../../src/crypto/pkcs8.ts';
 import type { PrivateKey } from '../../src/crypto/private-key.ts';
 import { parseSpki } from '../../src/crypto/spki.ts';
 import { KmcError } from '../../src/errors.ts';
@@ -121,7 +122,6 @@ describe('a certification request', () => {
 
 describe('verifyProofOfPossession', () => {
   const info = encodeCertificationRequestInfo({ subject: SUBJECT_NAME, spki: SM2.spki });
-  const point = parseSpki(SM2.spki).keyBits;
 
   /** A key pair straight from generateKeyPairSync signs by ECDSA, whatever its curve. */
   function ecdsaOnSm2(): Buffer {
@@ -139,11 +139,11 @@ describe('verifyProofOfPossession', () => {
     ],
     [
       'an SM2 signature with an empty ID',
-      () => assembleCsr(info, 'SM2-SM3', signSm2(SM2.keyObject, point, info, Buffer.alloc(0))),
+      () => assembleCsr(info, 'SM2-SM3', signSm2(sm2SigningKey(SM2), info, Buffer.alloc(0))),
     ],
     [
       'an SM2 signature with another ID',
-      () => assembleCsr(info, 'SM2-SM3', signSm2(SM2.keyObject, point, info, Buffer.from('TLSv1.3+GM+Cipher+Suite'))),
+      () => assembleCsr(info, 'SM2-SM3', signSm2(sm2SigningKey(SM2), info, Buffer.from('TLSv1.3+GM+Cipher+Suite'))),
     ],
     ['ECDSA on the SM2 curve', ecdsaOnSm2],
     [

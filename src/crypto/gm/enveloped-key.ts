@@ -21,7 +21,8 @@ import { isAllZero, secretBuffer, wipe } from '../bytes.ts';
 import { randomBytes } from '../random.ts';
 import { decryptSm2, encryptSm2 } from './sm2-encrypt.ts';
 import { assertSm2KeyPair } from './sm2-key.ts';
-import { assertSm2Point, SM2_FIELD_LENGTH } from './sm2-point.ts';
+import { SM2_FIELD_LENGTH } from './sm2-curve.ts';
+import { assertSm2Point } from './sm2-point.ts';
 import { SM4_KEY_LENGTH, sm4EcbDecrypt, sm4EcbEncrypt } from './sm4.ts';
 
 /** An SM2 key pair in clear: d (32 octets), which its holder wipes, and the public point (65 octets). */

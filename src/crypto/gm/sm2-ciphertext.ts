@@ -15,7 +15,7 @@ import {
 } from '../asn1/der.ts';
 import { concat } from '../bytes.ts';
 import { SM3_LENGTH } from './sm3.ts';
-import { SM2_FIELD_LENGTH, SM2_POINT_LENGTH } from './sm2-point.ts';
+import { SM2_FIELD_LENGTH, SM2_POINT_LENGTH } from './sm2-curve.ts';
 
 export interface Sm2Ciphertext {
   /** 04 || x1 || y1, 65 octets; not yet checked to be on the curve when it was read. */

@@ -1,9 +1,11 @@
-/** SM2 key exchange (GB/T 32918.3) with key confirmation, on `@noble/curves`. */
+/** SM2 key exchange (GB/T 32918.3) with key confirmation. */
 import { KmcError } from '../../errors.ts';
-import { concat, fromBigInt, toBigInt, wipe } from '../bytes.ts';
-import { sm2Kdf } from './sm2-encrypt.ts';
+import { concat, wipe } from '../bytes.ts';
+import { SM2_FIELD_LENGTH } from './sm2-curve.ts';
+import { sm2Arithmetic } from './sm2-implementations.ts';
+import { sm2Kdf } from './sm2-kdf.ts';
 import { assertSm2Scalar, sm2PublicPoint } from './sm2-key.ts';
-import { SM2_CURVE, SM2_FIELD_LENGTH, sm2CurvePoint, sm2MultiplyBase } from './sm2-point.ts';
+import { assertSm2Point, sm2MultiplyBase } from './sm2-point.ts';
 import { computeZ, SM2_DEFAULT_ID } from './sm2-sign.ts';
 import { sm3 } from './sm3.ts';
 
@@ -30,24 +32,12 @@ export interface Sm2AgreedKey {
   readonly peerConfirmation: Buffer;
 }
 
-// w = ceil(ceil(log2 n) / 2) - 1 = 127.
-const HALF = 1n << 127n;
-
-function reducedX(point: Buffer): bigint {
-  return HALF + (toBigInt(point.subarray(1, 1 + SM2_FIELD_LENGTH)) & (HALF - 1n));
-}
-
-/** U = t (P_peer + x~ R_peer), as x || y. */
-function sharedPoint(agreement: Sm2KeyAgreement, ephemeralPoint: Buffer): { x: Buffer; y: Buffer } {
-  const t = (toBigInt(agreement.scalar) + reducedX(ephemeralPoint) * toBigInt(agreement.ephemeralScalar)) % SM2_CURVE.n;
-  const peer = sm2CurvePoint(agreement.peerPoint).add(
-    sm2CurvePoint(agreement.peerEphemeralPoint).multiply(reducedX(agreement.peerEphemeralPoint)),
-  );
-  if (t === 0n || peer.is0()) {
-    throw new KmcError('E_POINT', 'The SM2 key exchange gives no key with these points; begin it anew.');
-  }
-  const { x, y } = peer.multiply(t).toAffine();
-  return { x: fromBigInt(x, SM2_FIELD_LENGTH), y: fromBigInt(y, SM2_FIELD_LENGTH) };
+/** U = t (P_peer + x~ R_peer), as x || y, which the caller wipes. */
+function sharedPoint(agreement: Sm2KeyAgreement, ephemeralPoint: Buffer): Buffer {
+  assertSm2Point(agreement.peerEphemeralPoint);
+  const shared = sm2Arithmetic().sharedPoint({ ...agreement, ephemeralPoint });
+  if (shared !== undefined) return shared;
+  throw new KmcError('E_POINT', 'The SM2 key exchange gives no key with these points; begin it anew.');
 }
 
 /**
@@ -67,8 +57,9 @@ export function agreeSm2Key(agreement: Sm2KeyAgreement): Sm2AgreedKey {
     ephemeral: agreement.peerEphemeralPoint.subarray(1),
   };
   const [initiator, responder] = agreement.role === 'initiator' ? [own, peer] : [peer, own];
-  const { x, y } = sharedPoint(agreement, ephemeralPoint);
-  const seed = concat(x, y, initiator.z, responder.z);
+  const shared = sharedPoint(agreement, ephemeralPoint);
+  const [x, y] = [shared.subarray(0, SM2_FIELD_LENGTH), shared.subarray(SM2_FIELD_LENGTH)];
+  const seed = concat(shared, initiator.z, responder.z);
   try {
     const inner = sm3(x, initiator.z, responder.z, initiator.ephemeral, responder.ephemeral);
     const ofResponder = sm3(Buffer.from([2]), y, inner);
@@ -77,6 +68,6 @@ export function agreeSm2Key(agreement: Sm2KeyAgreement): Sm2AgreedKey {
       agreement.role === 'initiator' ? [ofInitiator, ofResponder] : [ofResponder, ofInitiator];
     return { key: sm2Kdf(seed, agreement.length), confirmation, peerConfirmation };
   } finally {
-    wipe(x, y, seed);
+    wipe(shared, seed);
   }
 }

@@ -3,7 +3,8 @@ import { KmcError } from '../../errors.ts';
 import { equalConstantTime, fromBigInt, isAllZero } from '../bytes.ts';
 import { systemRandom } from '../random.ts';
 import type { RandomSource } from '../random.ts';
-import { SM2_CURVE, SM2_FIELD_LENGTH, sm2MultiplyBase } from './sm2-point.ts';
+import { SM2_CURVE, SM2_FIELD_LENGTH } from './sm2-curve.ts';
+import { sm2BaseMultiples, sm2MultiplyBase } from './sm2-point.ts';
 
 /** n - 2: the largest private key, for 1 + d must have an inverse modulo n (GB/T 32918.1 6.1). */
 export const SM2_LARGEST_SCALAR: Buffer = fromBigInt(SM2_CURVE.n - 2n, SM2_FIELD_LENGTH);
@@ -35,4 +36,17 @@ export function assertSm2KeyPair(scalar: Buffer, point: Buffer): void {
 export function generateSm2Key(random: RandomSource = systemRandom): { scalar: Buffer; point: Buffer } {
   const scalar = random.scalar(SM2_LARGEST_SCALAR);
   return { scalar, point: sm2MultiplyBase(scalar) };
+}
+
+/**
+ * `count` new private keys with their public points, which share their costly step. The caller wipes the scalars.
+ * Throws `E_SELF_TEST` for a stuck generator.
+ */
+export function generateSm2Keys(
+  count: number,
+  random: RandomSource = systemRandom,
+): { readonly scalar: Buffer; readonly point: Buffer }[] {
+  const scalars = Array.from({ length: count }, () => random.scalar(SM2_LARGEST_SCALAR));
+  const points = sm2BaseMultiples(scalars);
+  return scalars.map((scalar, at) => ({ scalar, point: points[at] ?? Buffer.alloc(0) }));
 }

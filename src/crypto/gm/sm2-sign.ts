@@ -1,16 +1,16 @@
-/**
- * SM2 signatures (GB/T 32918.2) over messages with the signer's identity hash Z. OpenSSL signs and verifies by the one
- * route that is genuine SM2 in Node: an imported key, and Z fed before the message. A second verification stands on
- * `@noble/curves` and uses nothing of OpenSSL.
- */
-import { createSign, createVerify } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+/** SM2 signatures (GB/T 32918.2) over messages with the signer's identity hash Z. */
 import { KmcError } from '../../errors.ts';
-import { concat, fromBigInt, toBigInt } from '../bytes.ts';
+import { concat, fromBigInt } from '../bytes.ts';
 import { readEcSignature } from '../ec-signature.ts';
-import { portableSm3 } from './sm3-portable.ts';
+import { systemRandom } from '../random.ts';
+import type { RandomSource } from '../random.ts';
+import type { Sm2SigningKey, Sm2VerificationKey } from './sm2-arithmetic.ts';
+import { SM2_BASE_POINT, SM2_CURVE, SM2_FIELD_LENGTH } from './sm2-curve.ts';
+import { sm2Arithmetic } from './sm2-implementations.ts';
+import { assertSm2Point } from './sm2-point.ts';
 import { sm3 } from './sm3.ts';
-import { assertSm2Point, SM2_BASE_POINT, SM2_CURVE, SM2_FIELD_LENGTH, sm2CurvePoint, Sm2Point } from './sm2-point.ts';
+
+export type { Sm2SigningKey, Sm2VerificationKey } from './sm2-arithmetic.ts';
 
 /** The user identity of certificates, CSRs, CRLs, OCSP and every other signature here (GM/T 0009 section 10). */
 export const SM2_DEFAULT_ID: Buffer = Buffer.from('1234567812345678', 'ascii');
@@ -43,20 +43,24 @@ export function computeZ(point: Buffer, id: Buffer = SM2_DEFAULT_ID): Buffer {
   return sm3(identityOctets(point, id));
 }
 
-function assertImported(key: KeyObject): void {
-  // A key straight from generateKeyPair has the type 'ec' and would make ECDSA on the SM2 curve; an imported one has not.
-  if (key.asymmetricKeyType === 'ec') {
-    throw new KmcError('E_USAGE', 'An SM2 key must be imported from PKCS#8 or SPKI before it is used.');
-  }
+/**
+ * Signs the whole messages with one key. Returns DER SEQUENCE { r, s } for each. Throws `E_USAGE` for a key that was not
+ * imported, `E_POINT`, `E_ID`, `E_SELF_TEST` for a stuck random generator.
+ */
+export function signSm2Many(
+  key: Sm2SigningKey,
+  messages: readonly Buffer[],
+  id: Buffer = SM2_DEFAULT_ID,
+  random: RandomSource = systemRandom,
+): Buffer[] {
+  return sm2Arithmetic().sign(key, computeZ(key.point, id), messages, random);
 }
 
-/**
- * Signs the whole `message` with an imported private key; `point` is its public key, 65 octets. Returns DER
- * SEQUENCE { r, s }. Throws `E_USAGE` for a key that was not imported, `E_POINT`, `E_ID`.
- */
-export function signSm2(key: KeyObject, point: Buffer, message: Buffer, id: Buffer = SM2_DEFAULT_ID): Buffer {
-  assertImported(key);
-  return createSign('sm3').update(computeZ(point, id)).update(message).sign(key);
+/** {@link signSm2Many} for one message. */
+export function signSm2(key: Sm2SigningKey, message: Buffer, id: Buffer = SM2_DEFAULT_ID): Buffer {
+  const [signature] = signSm2Many(key, [message], id);
+  if (signature === undefined) throw new RangeError('There is no signature.');
+  return signature;
 }
 
 /** True for strict DER, r and s in [1, n-1] and r + s != n: what every verification demands before arithmetic. */
@@ -66,38 +70,29 @@ function isWellFormed(signature: Buffer): boolean {
 }
 
 /**
- * Verifies a DER signature over `message` by OpenSSL. `key` is imported from the SPKI of `point` (65 octets). Never
- * throws for a bad signature. Throws `E_USAGE` for a key that was not imported, `E_POINT`, `E_ID`.
+ * Verifies a DER signature over `message`. Never throws for a bad signature. Throws `E_USAGE` for a key that was not
+ * imported, `E_POINT`, `E_ID`.
  */
 export function verifySm2(
-  key: KeyObject,
-  point: Buffer,
+  key: Sm2VerificationKey,
   message: Buffer,
   signature: Buffer,
   id: Buffer = SM2_DEFAULT_ID,
 ): boolean {
-  assertImported(key);
-  const z = computeZ(point, id);
-  return isWellFormed(signature) && createVerify('sm3').update(z).update(message).verify(key, signature);
+  const z = computeZ(key.point, id);
+  return isWellFormed(signature) && sm2Arithmetic().verify(key, z, message, signature);
 }
 
 /**
- * The same verdict as {@link verifySm2}, computed without OpenSSL (GB/T 32918.2 section 7). About ten times slower:
- * for the second check of CA signatures. Throws `E_POINT`, `E_ID`.
+ * The same verdict as {@link verifySm2} by code that shares nothing with what signs and verifies: OpenSSL's where the kernel
+ * is at work, `@noble/curves` otherwise. Slower: for signatures that must not leave with a fault. Throws `E_POINT`, `E_ID`.
  */
 export function verifySm2Independently(
-  point: Buffer,
+  key: Sm2VerificationKey,
   message: Buffer,
   signature: Buffer,
   id: Buffer = SM2_DEFAULT_ID,
 ): boolean {
-  const publicPoint = sm2CurvePoint(point);
-  const e = toBigInt(portableSm3(portableSm3(identityOctets(point, id)), message));
-  const value = readEcSignature(signature, SM2_CURVE.n);
-  if (value === undefined) return false;
-  const { r, s } = value;
-  const t = (r + s) % SM2_CURVE.n;
-  if (t === 0n) return false;
-  const sum = Sm2Point.BASE.multiplyUnsafe(s).add(publicPoint.multiplyUnsafe(t));
-  return !sum.is0() && (e + sum.toAffine().x) % SM2_CURVE.n === r;
+  const identity = identityOctets(key.point, id);
+  return isWellFormed(signature) && sm2Arithmetic().verifyIndependently(key, identity, message, signature);
 }

@@ -11,6 +11,7 @@ import { encodeEnvelopedKey, openEnvelopedKey } from '../../../src/crypto/gm/env
 import { encryptSm2 } from '../../../src/crypto/gm/sm2-encrypt.ts';
 import { generateSm2Key, sm2PublicPoint } from '../../../src/crypto/gm/sm2-key.ts';
 import { sm4EcbEncrypt } from '../../../src/crypto/gm/sm4.ts';
+import { describeForEachSm2Engine } from '../sm2-engines.ts';
 import { refusal } from '../refusal.ts';
 
 interface EnvelopedKeyVectors {
@@ -50,7 +51,7 @@ function forged(parts: {
   );
 }
 
-describe('SM2EnvelopedKey', () => {
+describeForEachSm2Engine('SM2EnvelopedKey', () => {
   for (const { shape, der } of SHAPES) {
     it(`opens the shape "${shape}"`, () => {
       const { scalar, point } = openEnvelopedKey(RECIPIENT, der);

@@ -12,11 +12,15 @@ import {
   SM2_LONGEST_MESSAGE,
 } from '../../../src/crypto/gm/sm2-ciphertext.ts';
 import type { Sm2Ciphertext, Sm2CiphertextForm } from '../../../src/crypto/gm/sm2-ciphertext.ts';
-import { decryptSm2, encryptSm2, encryptSm2WithNonce, sm2Kdf } from '../../../src/crypto/gm/sm2-encrypt.ts';
+import { decryptSm2, encryptSm2, encryptSm2WithNonce } from '../../../src/crypto/gm/sm2-encrypt.ts';
 import { generateSm2Key } from '../../../src/crypto/gm/sm2-key.ts';
-import { SM2_BASE_POINT, Sm2Point, sm2MultiplyBase } from '../../../src/crypto/gm/sm2-point.ts';
+import { SM2_BASE_POINT } from '../../../src/crypto/gm/sm2-curve.ts';
+import { sm2Kdf } from '../../../src/crypto/gm/sm2-kdf.ts';
+import { Sm2Point } from '../../../src/crypto/gm/sm2-noble.ts';
+import { sm2MultiplyBase } from '../../../src/crypto/gm/sm2-point.ts';
 import { createRandomSource, randomBytes } from '../../../src/crypto/random.ts';
 import { withOpenssl } from '../openssl.ts';
+import { describeForEachSm2Engine } from '../sm2-engines.ts';
 import { refusal } from '../refusal.ts';
 import { GM, hex, SM2_BAD } from '../vectors.ts';
 
@@ -45,7 +49,7 @@ function noncesOfShortPoints(count: number): Buffer[] {
   return found;
 }
 
-describe('sm2 encryption', () => {
+describeForEachSm2Engine('sm2 encryption', () => {
   it('derives the published keys', () => {
     const vector = GM.sm2_encrypt.find(({ kdf_only: kdfOnly }) => kdfOnly === true);
     expect(sm2Kdf(hex(vector!.z), vector!.len).toString('hex')).to.equal(vector!.out);
@@ -143,7 +147,7 @@ describe('sm2 encryption', () => {
   });
 });
 
-describe('sm2 decryption', () => {
+describeForEachSm2Engine('sm2 decryption', () => {
   it('gives one error for every fault, and no part of the message (B9)', async () => {
     const { scalar, parts } = sample(randomBytes(48));
     const changed = (octets: Buffer): Buffer => {
@@ -198,7 +202,7 @@ describe('sm2 decryption', () => {
   });
 });
 
-describe('sm2 ciphertext forms', () => {
+describeForEachSm2Engine('sm2 ciphertext forms', () => {
   it('are written as they were read, or refused with a KmcError', async () => {
     const { parts } = sample(randomBytes(20));
     const good = encodeSm2Ciphertext(parts);

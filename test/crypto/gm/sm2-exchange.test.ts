@@ -2,11 +2,12 @@ import { expect } from 'chai';
 import { agreeSm2Key } from '../../../src/crypto/gm/sm2-exchange.ts';
 import { fromBigInt, toBigInt } from '../../../src/crypto/bytes.ts';
 import { generateSm2Key } from '../../../src/crypto/gm/sm2-key.ts';
-import { SM2_CURVE } from '../../../src/crypto/gm/sm2-point.ts';
+import { SM2_CURVE } from '../../../src/crypto/gm/sm2-curve.ts';
+import { describeForEachSm2Engine } from '../sm2-engines.ts';
 import { refusal } from '../refusal.ts';
 import { GM, hex, SM2_BAD } from '../vectors.ts';
 
-describe('sm2 key exchange', () => {
+describeForEachSm2Engine('sm2 key exchange', () => {
   for (const [index, vector] of GM.sm2_key_exchange.entries()) {
     it(`gives both sides the key and the confirmations of vector ${index + 1}: ${vector.source}`, () => {
       const [idA, idB] = [Buffer.from(vector.idA), Buffer.from(vector.idB)];

@@ -7,10 +7,11 @@ import {
   sm2PublicPoint,
 } from '../../../src/crypto/gm/sm2-key.ts';
 import { isSm2Point } from '../../../src/crypto/gm/sm2-point.ts';
+import { describeForEachSm2Engine } from '../sm2-engines.ts';
 import { refusal } from '../refusal.ts';
 import { GM, hex, SM2_BAD } from '../vectors.ts';
 
-describe('sm2 private keys', () => {
+describeForEachSm2Engine('sm2 private keys', () => {
   it('have the public points of the standard', () => {
     for (const { d, P, source } of GM.sm2_sign) expect(sm2PublicPoint(hex(d)).toString('hex'), source).to.equal(P);
   });
