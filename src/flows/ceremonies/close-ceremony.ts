@@ -78,9 +78,7 @@ function closingBefore(files: ReadonlyMap<string, Buffer>, file: CeremonyFile): 
   const closing = readClosing(bytes);
   const signatures = [...files].flatMap(([name, content]) => (isSignature(name) ? [readSeatSignature(content)] : []));
   const needed = neededAtClose(file.quorum);
-  const hasAll = SEAT_NAMES.every(
-    (seat) => signatures.filter(({ body }) => body.seat === seat).length >= needed[seat],
-  );
+  const hasAll = SEAT_NAMES.every((seat) => signatures.filter(({ body }) => body.seat === seat).length >= needed[seat]);
   const isWhole = signatures.every((one) => signatureFiles(one).every(({ name }) => files.has(name)));
   if (hasAll && isWhole) throw new KmcError('E_EXISTS', 'This ceremony is closed already.');
   return { closing, signatures };

@@ -190,7 +190,11 @@ export class KeyRing {
 }
 
 /** The check value of a key-encryption key, as manifests and ceremonies show it. */
-export function kekCheckValue({ purpose, version, keyCheckValue }: Pick<SealedKek, 'purpose' | 'version' | 'keyCheckValue'>): CheckValue {
+export function kekCheckValue({
+  purpose,
+  version,
+  keyCheckValue,
+}: Pick<SealedKek, 'purpose' | 'version' | 'keyCheckValue'>): CheckValue {
   return { key: context.kekName(purpose, version), value: keyCheckValue.toString('hex') };
 }
 

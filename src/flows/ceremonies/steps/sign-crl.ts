@@ -31,8 +31,7 @@ export const signCrl: StepAct = {
     const algorithm = certificateIssuerOf(stepText(step, 'issuer'), issuer).signatureAlgorithm;
     const name = stepText(step, 'out');
     const linted = lintTbsCertList(tbs, { issuer });
-    const crl =
-      run.leftover(step, name) ?? (await signCertificateList({ engine: run.engine, key, algorithm }, linted));
+    const crl = run.leftover(step, name) ?? (await signCertificateList({ engine: run.engine, key, algorithm }, linted));
     const { tbs: signed, ...list } = parseCertificateList(crl);
     if (!signed.equals(tbs) || !verifySignedBy({ tbs: signed, ...list }, issuer)) {
       throw new KmcError('E_INTEGRITY', 'The CRL that was just signed does not hold. Stop the ceremony.');
