@@ -16,7 +16,7 @@ import { readAlternativeNames } from '../../src/domain/device.ts';
 import { tokenMacInput } from '../../src/domain/enrolment.ts';
 import { issueToken } from '../../src/flows/devices/issue-token.ts';
 import { registerDevice } from '../../src/flows/devices/register-device.ts';
-import { ceremonySiteOf } from '../../src/main/command-context.ts';
+import { ceremonySiteOf } from '../../src/main/ceremony-place.ts';
 import { makeDevelopmentInstance } from '../../src/main/development/make-instance.ts';
 import { DevelopmentStage } from '../../src/main/development/stage.ts';
 import { openInstance, type OpenedInstance } from '../../src/main/open-instance.ts';

@@ -15,7 +15,7 @@ import { verifyCeremony } from '../../src/flows/ceremonies/verify-ceremony.ts';
 import { checkInstance } from '../../src/flows/check/check-instance.ts';
 import { developmentCast } from '../../src/main/development/cast.ts';
 import { DevelopmentStage } from '../../src/main/development/stage.ts';
-import { ceremonySiteOf } from '../../src/main/command-context.ts';
+import { ceremonySiteOf } from '../../src/main/ceremony-place.ts';
 import { openInstance, type OpenedInstance } from '../../src/main/open-instance.ts';
 import { serve, type RunningService } from '../../src/main/serve.ts';
 import { parseCertificate } from '../../src/x509/certificate.ts';

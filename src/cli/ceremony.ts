@@ -1,4 +1,5 @@
 /** `kmc ceremony …` */
+import { deviateCommand } from './ceremony/deviate.ts';
 import { closeCommand } from './ceremony/close.ts';
 import { lintCommand } from './ceremony/lint.ts';
 import { planCommand } from './ceremony/plan.ts';
@@ -6,6 +7,8 @@ import { approveCommand } from './ceremony/approve.ts';
 import { prepareCommand } from './ceremony/prepare.ts';
 import { resumeCommand } from './ceremony/resume.ts';
 import { runCommandOfCeremony } from './ceremony/run.ts';
+import { rehearseCommand } from './ceremony/rehearse.ts';
+import { printCommand } from './ceremony/print.ts';
 import { verifyCommand } from './ceremony/verify.ts';
 import { importCommand } from './ceremony/import.ts';
 import type { Command } from './command.ts';
@@ -14,9 +17,12 @@ export const commands: readonly Command[] = [
   prepareCommand,
   lintCommand,
   planCommand,
+  rehearseCommand,
+  printCommand,
   approveCommand,
   runCommandOfCeremony,
   resumeCommand,
+  deviateCommand,
   closeCommand,
   verifyCommand,
   importCommand,

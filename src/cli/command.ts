@@ -3,6 +3,7 @@ import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
 import type { KmcClient } from '../agent/signed-client.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Instance } from '../flows/instance.ts';
+import type { RehearsalPlace } from '../flows/ceremonies/rehearse-ceremony.ts';
 import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
 
 export interface OptionSpec {
@@ -54,6 +55,8 @@ export interface CommandContext {
   openInstance(mayBeNew?: 'may be new'): Promise<Instance>;
   /** The place of ceremonies: their folders, and the ceremony keystore below `--home`. */
   ceremonySite(): CeremonySite;
+  /** A new development instance in an empty temporary folder, under the policies of this one; `remove` throws it away. */
+  rehearsal(): Promise<RehearsalPlace & { remove(): Promise<void> }>;
   /** The service at `--url`; signed when `--key` and `--cert` are given. */
   client(): Promise<KmcClient>;
   /** The caller's key from `--key`, opened once, and the certificate (DER) of `--cert`. Destroyed when the command ends. */

@@ -1,5 +1,5 @@
 /** Files that a person names on the command line. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { KmcError } from '../errors.ts';
 
 /** Reads a file. @throws KmcError E_NOT_FOUND with the name as it was typed. */
@@ -18,6 +18,16 @@ export function writeNewFile(path: string, content: string | Buffer): void {
   } catch (cause) {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
     if (exists) throw new KmcError('E_EXISTS', `There is a file of that name already: ${path}`, { cause });
+    throw new KmcError('E_STORAGE', `The file cannot be written: ${path}`, { cause });
+  }
+}
+
+/** Puts a content in the place of a file, in one step. @throws KmcError E_STORAGE. */
+export function replaceNamedFile(path: string, content: Buffer): void {
+  try {
+    writeFileSync(`${path}.new`, content, { mode: 0o600, flush: true });
+    renameSync(`${path}.new`, path);
+  } catch (cause) {
     throw new KmcError('E_STORAGE', `The file cannot be written: ${path}`, { cause });
   }
 }

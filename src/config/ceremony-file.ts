@@ -100,12 +100,43 @@ export function lintCeremonyFile(bytes: Uint8Array, facts: LintFacts): CeremonyF
 export function loadCeremonyFile(bytes: Uint8Array, facts: LintFacts): CeremonyFile {
   const findings = lintCeremonyFile(bytes, facts);
   const { file } = readCeremonyFile(bytes);
+  if (findings.length === 0 && file !== undefined) return file;
+  throw unreadable(findings);
+}
+
+function unreadable(findings: readonly CeremonyFileFinding[]): KmcError {
   const [first] = findings;
-  if (first === undefined && file !== undefined) return file;
   const where = first === undefined ? '' : ` First: line ${first.line}: ${first.message} (${first.rule}).`;
-  throw new KmcError('E_LINT', `The ceremony file has ${findings.length} faults; nothing was done.${where}`, {
+  return new KmcError('E_LINT', `The ceremony file has ${findings.length} faults; nothing was done.${where}`, {
     pointers: findings.map(({ line, rule, message }) => ({ pointer: `/line:${line}`, detail: `${rule}: ${message}` })),
   });
+}
+
+/**
+ * The file with the digests of the tool in it, as `software`, in the place of others that may stand there; everything else
+ * stays as it is, octet by octet.
+ * @throws KmcError E_LINT when it does not read.
+ */
+export function pinSoftware(bytes: Uint8Array, software: Readonly<Record<'bundle' | 'node' | 'lock', string>>): Buffer {
+  const parsed = parseCeremonyFile(bytes);
+  if (parsed.findings !== undefined) throw unreadable(parsed.findings);
+  const text = Buffer.from(bytes).toString('utf8');
+  const lines = text.split('\n');
+  const first = lines.findIndex((line) => line.startsWith('software:'));
+  const rest = first === -1 ? -1 : lines.slice(first + 1).findIndex((line) => /^[^\s#]/.test(line));
+  const { bundle, node, lock } = software;
+  const pinned = `software: {bundle: "${bundle}", node: "${node}", lock: "${lock}"}`;
+  if (first === -1)
+    lines.splice(
+      lines.findIndex((line) => line.startsWith('quorum:')),
+      0,
+      pinned,
+    );
+  else lines.splice(first, rest === -1 ? 1 : rest + 1, pinned);
+  const result = Buffer.from(lines.join('\n'), 'utf8');
+  const { file } = readCeremonyFile(result);
+  if (file?.software?.bundle === bundle && file.software.node === node && file.software.lock === lock) return result;
+  throw new KmcError('E_LINT', 'The file has no line that begins with quorum: write it as the templates are written.');
 }
 
 type Parsed =

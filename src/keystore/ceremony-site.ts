@@ -5,6 +5,7 @@ import type { ToolIdentity } from '../domain/ceremony/plan.ts';
 import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
 import { openCeremonyFolder, openCeremonyInputs } from './ceremony-folder.ts';
 import { openFileKeystore } from './file-keystore.ts';
+import { connections } from './network.ts';
 import { measureTool } from './tool-identity.ts';
 
 export interface CeremonySiteOptions {
@@ -35,6 +36,7 @@ export function openCeremonySite(options: CeremonySiteOptions): CeremonySite {
       mkdirSync(dirname(options.keystore), { recursive: true, mode: 0o700 });
       return openFileKeystore(options.keystore, 'ceremony');
     },
+    network: () => connections(),
     tool: () => toolOf(options),
   };
 }

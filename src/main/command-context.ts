@@ -1,6 +1,4 @@
 /** What a command may ask for, made when it asks. */
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createClient } from '../agent/signed-client.ts';
 import { askSecret } from '../cli/ask-secret.ts';
 import type { CommandContext, CommandInput, Io, PersonalKey } from '../cli/command.ts';
@@ -11,10 +9,11 @@ import { wipe } from '../crypto/bytes.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
 import { KmcError } from '../errors.ts';
 import type { CeremonySite } from '../flows/ports/ceremony-site.ts';
-import { openCeremonySite } from '../keystore/ceremony-site.ts';
 import { parseCertificate } from '../x509/certificate.ts';
+import { ceremonySiteOf } from './ceremony-place.ts';
 import { requireInstance } from './home-folder.ts';
 import { openEngine } from './open-engine.ts';
+import { openRehearsal } from './rehearsal.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 
 /** Options of the command line that are settings. */
@@ -55,16 +54,6 @@ function needed(value: string | undefined, option: string): string {
   return value;
 }
 
-/** Ceremonies of the instance; the tool measures the folder it runs from (`dist` or `src`). */
-export function ceremonySiteOf({ home }: Environment, engine: CryptoEngine): CeremonySite {
-  return openCeremonySite({
-    keystore: join(home, 'ceremony'),
-    program: fileURLToPath(new URL('..', import.meta.url)),
-    lockFile: fileURLToPath(new URL('../../package-lock.json', import.meta.url)),
-    engine: engine.name,
-  });
-}
-
 /** @throws KmcError E_USAGE, E_NOT_FOUND, E_PASSPHRASE, E_KEY when key and certificate do not belong together. */
 async function openPersonalKey(
   { keyFile, certificateFile }: Environment,
@@ -102,6 +91,7 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
       return await (opened ??= openInstance(environment));
     },
     ceremonySite: () => (site ??= ceremonySiteOf(environment, engine)),
+    rehearsal: () => openRehearsal(environment),
     async client() {
       const anchor = input.text('tls-anchor');
       const personalKey = environment.keyFile === undefined ? undefined : await context.personalKey();

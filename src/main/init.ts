@@ -5,7 +5,7 @@ import type { Command, CommandContext } from '../cli/command.ts';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { makePrivateDirectory } from '../keystore/durable-file.ts';
-import { ceremonySiteOf } from './command-context.ts';
+import { ceremonySiteOf } from './ceremony-place.ts';
 import { makeAside } from './development/make-aside.ts';
 import { makeDevelopmentInstance } from './development/make-instance.ts';
 import { DevelopmentStage } from './development/stage.ts';

@@ -6,7 +6,7 @@ import type { Command, CommandContext } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
-import { ceremonySiteOf } from './command-context.ts';
+import { ceremonySiteOf } from './ceremony-place.ts';
 import { DevelopmentStage } from './development/stage.ts';
 import { holdsInstance, requireKeystoreBesideDatabase, STAGE_FOLDER, takeHome } from './home-folder.ts';
 import { initInstance } from './init.ts';

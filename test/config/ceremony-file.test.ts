@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { lintCeremonyFile, loadCeremonyFile, readCeremonyFile } from '../../src/config/ceremony-file.ts';
+import { lintCeremonyFile, loadCeremonyFile, pinSoftware, readCeremonyFile } from '../../src/config/ceremony-file.ts';
 import { loadPolicies } from '../../src/config/policies.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
 import { ceremonyFileBody } from '../../src/domain/ceremony/ceremony-file.ts';
@@ -228,5 +228,18 @@ describe('config/ceremony-file', () => {
     };
     expect(body(text.replace('id: sm2-root\n', 'id:   "sm2-root"   # the id\n'))).to.equal(body(text));
     expect(body(text.replace('generation: G2', 'generation: G3'))).not.to.equal(body(text));
+  });
+
+  it('pinning writes the digests of the tool, and leaves everything else as it is', () => {
+    const text = filled('ca-root');
+    const software = { bundle: digestOf('b'), node: digestOf('n'), lock: digestOf('l') };
+    const pinned = pinSoftware(Buffer.from(text), software).toString('utf8');
+    expect(readCeremonyFile(Buffer.from(pinned)).file?.software).to.deep.equal(software);
+    const line = pinned.split('\n').find((one) => one.startsWith('software:')) ?? '';
+    expect(pinned.replace(`${line}\n`, '')).to.equal(text);
+    // Written again, over several lines, by another tool.
+    const spread = pinned.replace(line, `software:\n  bundle: ${digestOf('x')}\n  node: ${digestOf('y')}`);
+    expect(pinSoftware(Buffer.from(spread), software).toString('utf8')).to.equal(pinned);
+    expect(refusalOf(() => pinSoftware(Buffer.from('a: [b'), software))?.code).to.equal('E_LINT');
   });
 });

@@ -77,7 +77,7 @@ export function inputsBeside(file: string): string {
 }
 
 /** Inputs in that folder; what is missing is said with the folder and the option. */
-function inputsIn(context: CommandContext, folder: string): CeremonyInputs {
+export function inputsIn(context: CommandContext, folder: string): CeremonyInputs {
   const inputs = context.ceremonySite().inputs(folder);
   return {
     read(name) {
@@ -105,7 +105,10 @@ export function makePlan(
 ): PlannedCeremony {
   const site = context.ceremonySite();
   const previousFolder = input.text('previous');
-  const previous = previousFolder === undefined ? undefined : requireVerifiedCeremony(site.folder(previousFolder));
+  const previous =
+    previousFolder === undefined
+      ? undefined
+      : requireVerifiedCeremony(site.folder(previousFolder), { allowDeviations: true });
   const inputs = inputsIn(context, input.text('inputs') ?? defaultInputs);
   return planCeremony(ceremonySetting(context), {
     file,

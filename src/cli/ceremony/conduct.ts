@@ -5,16 +5,22 @@ import { KmcError } from '../../errors.ts';
 import { requireApprovedPlan } from '../../flows/ceremonies/approve-ceremony.ts';
 import type { CeremonyRunPorts } from '../../flows/ceremonies/ceremony-run.ts';
 import type { CeremonyOutcome, ConductInput } from '../../flows/ceremonies/conduct-ceremony.ts';
+import type { Instance } from '../../flows/instance.ts';
 import type { Command, CommandContext, CommandInput, Outcome } from '../command.ts';
 import { readPassphrase } from '../participants.ts';
 import { INPUTS_OPTION, makePlan, namedValue, PARTICIPANT_OPTION } from './ceremony-input.ts';
 import { participantsOf, PREVIOUS_OPTION, readApproved, serviceOf } from './ceremony-input.ts';
 
-/** Options of a command that conducts a ceremony. */
-export const CONDUCT_OPTIONS: NonNullable<Command['options']> = {
+/** Options of a command that goes on with a ceremony that was approved. */
+export const APPROVED_OPTIONS: NonNullable<Command['options']> = {
   inputs: { ...INPUTS_OPTION, help: 'folder of the inputs that the file names (default: inputs in DIR)' },
   previous: PREVIOUS_OPTION,
   participant: PARTICIPANT_OPTION,
+};
+
+/** Options of a command that conducts a ceremony. */
+export const CONDUCT_OPTIONS: NonNullable<Command['options']> = {
+  ...APPROVED_OPTIONS,
   'witness-time': { type: 'string', value: 'TIME', help: 'what the witness reads from the clock on the wall' },
   'input-passphrase': {
     type: 'string',
@@ -24,6 +30,19 @@ export const CONDUCT_OPTIONS: NonNullable<Command['options']> = {
   },
 };
 
+/** The place where the ceremony in DIR is held; with the service where its type writes into it. */
+export function ceremonyPorts(context: CommandContext, dir: string, service: Instance | undefined): CeremonyRunPorts {
+  const site = context.ceremonySite();
+  return {
+    engine: service?.engine ?? context.engine,
+    clock: { now: () => new Date() },
+    folder: site.folder(dir),
+    openKeystoreFiles: () => site.openKeystoreFiles(),
+    network: () => site.network(),
+    ...(service === undefined ? {} : { service }),
+  };
+}
+
 /** Conducts the ceremony in DIR with the flow of the command. */
 export async function conduct(
   input: CommandInput,
@@ -32,20 +51,10 @@ export async function conduct(
 ): Promise<Outcome> {
   const [dir = ''] = input.positionals;
   const read = readApproved(context, dir);
-  const site = context.ceremonySite();
-  const folder = site.folder(dir);
-  requireApprovedPlan(folder, read.file);
+  requireApprovedPlan(context.ceremonySite().folder(dir), read.file);
   const planned = makePlan(context, input, read, join(dir, 'inputs'));
-  const service = await serviceOf(context, read.file);
-  const engine = service?.engine ?? context.engine;
-  const ports = {
-    engine,
-    clock: { now: () => new Date() },
-    folder,
-    openKeystoreFiles: () => site.openKeystoreFiles(),
-    ...(service === undefined ? {} : { service }),
-  };
-  const participants = await participantsOf(context, input, engine);
+  const ports = ceremonyPorts(context, dir, await serviceOf(context, read.file));
+  const participants = await participantsOf(context, input, ports.engine);
   const typed = input.text('witness-time');
   const outcome = await flow(ports, {
     planned,

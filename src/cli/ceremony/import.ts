@@ -9,13 +9,20 @@ export const importCommand: Command = {
   summary: 'Takes a closed bundle into the service: verifies it, and puts what it made into service.',
   example: 'kmc ceremony import ceremonies/sm2-root --participant custodian-1=people/c1 ...',
   positionals: ['DIR'],
-  options: { participant: PARTICIPANT_OPTION },
+  options: {
+    participant: PARTICIPANT_OPTION,
+    'allow-deviations': { type: 'boolean', help: 'takes a ceremony with deviations too' },
+  },
   async run(input, context) {
     const [dir = ''] = input.positionals;
     const instance = await context.openInstance();
     await unsealForCommand(context, instance, input.list('participant'));
     const folder = context.ceremonySite().folder(dir);
-    const imported = await importCeremony({ ...instance, folder }, { type: 'system', id: 'kmc' });
+    const imported = await importCeremony(
+      { ...instance, folder },
+      { type: 'system', id: 'kmc' },
+      { allowDeviations: input.flag('allow-deviations') },
+    );
     return { json: imported, text: textOf(imported) };
   },
 };

@@ -65,6 +65,14 @@ const ANCHORED: Readonly<Record<Anchored, string>> = {
 };
 
 function accepted({ plan, closing, digest, seats, transcript }: VerifiedBundle, anchored: Anchored): Outcome {
+  const deviations = transcript.records
+    .filter(({ kind }) => kind === 'deviation')
+    .map(({ n, step, at, text }) => ({
+      record: n,
+      step,
+      at,
+      text,
+    }));
   const people = seats.map(({ seat, certificate }) => `${seat}: ${certificate.subject.text}`);
   return {
     json: {
@@ -75,12 +83,14 @@ function accepted({ plan, closing, digest, seats, transcript }: VerifiedBundle, 
       records: transcript.records.length,
       closedAt: closing.closedAt,
       signedBy: people,
+      deviations,
       anchored,
     },
     text: [
       `verified: ${plan.ceremony} (${plan.type}), closed ${closing.closedAt}, ${transcript.records.length} records`,
       `bundle ${digest}`,
       digestWords(digest).join(' '),
+      ...deviations.map(({ step, at, text }) => `deviation at step ${step}, ${at}: ${text}`),
       ...people,
       ANCHORED[anchored],
     ].join('\n'),

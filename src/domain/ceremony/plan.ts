@@ -17,6 +17,10 @@ export interface ToolIdentity {
   readonly node: string;
   readonly nodeSm3: string;
   readonly openssl: string;
+  /** Name of the system image. */
+  readonly os: string;
+  /** Commit of the sources, 40 hex digits; `none` where they did not come with their history. */
+  readonly commit: string;
   readonly lockSm3: string;
   readonly engine: string;
 }

@@ -20,6 +20,10 @@ import {
 export const RECORD_KINDS = ['open', 'intent', 'result', 'initials', 'resume', 'deviation', 'end'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
+/** Rules of the ceremony that a deviation can lift: the window may have ended, the machine may be connected (C15, C17). */
+export const DEVIATION_RULES = ['window', 'network'] as const;
+export type DeviationRule = (typeof DEVIATION_RULES)[number];
+
 export interface TranscriptFile {
   /** Relative name in the bundle. */
   readonly name: string;

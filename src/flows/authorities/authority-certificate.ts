@@ -1,3 +1,4 @@
+import { isRehearsed } from '../../domain/ceremony/rehearsal.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, type Certificate } from '../../x509/certificate.ts';
 import { verifySignedBy } from '../../x509/path/issuer-signature.ts';
@@ -18,6 +19,9 @@ export interface StatedAuthority {
 export function requireAuthorityCertificate(certificate: Certificate, stated: StatedAuthority, now: Date): void {
   const isRoot = stated.kind === 'root';
   const selfSigned = certificate.issuer.der.equals(certificate.subject.der);
+  if (isRehearsed(certificate.subject) || isRehearsed(certificate.issuer)) {
+    throw new KmcError('E_CERT', 'The certificate comes from a rehearsal: it is never put into service.');
+  }
   if (certificate.basicConstraints?.ca !== true) throw new KmcError('E_CERT', 'The certificate is not that of a CA.');
   if (certificate.notAfter <= now) throw new KmcError('E_CERT', 'The certificate of the authority has ended.');
   if (isRoot !== selfSigned || isRoot !== (stated.issuerId === undefined)) {

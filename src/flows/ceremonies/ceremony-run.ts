@@ -26,6 +26,8 @@ export interface CeremonyRunPorts {
   readonly folder: CeremonyFolder;
   /** Opens the files of the ceremony keystore. */
   readonly openKeystoreFiles: () => KeystoreFiles;
+  /** What connects this machine to others, for people; empty when nothing does (C15). */
+  readonly network: () => readonly string[];
   /** Of a type that writes into the service. */
   readonly service?: Instance;
 }
@@ -33,6 +35,8 @@ export interface CeremonyRunPorts {
 export interface CeremonyRunFacts extends Planning {
   readonly plan: CeremonyPlan;
   readonly seated: readonly SeatedParticipant[];
+  /** What connects the machine, in words; `none` when nothing does. */
+  readonly network: string;
   /** Passphrases of inputs that hold private keys, by the name of the input. */
   readonly secrets: ReadonlyMap<string, Buffer>;
 }
@@ -96,6 +100,12 @@ export class CeremonyRun {
   get pendingChange(): string | undefined {
     const step = this.facts.file.steps.find((one) => this.isRepeated(one));
     return step && this.changeId(step);
+  }
+
+  /** Who attends in which seat, and what connects the machine, as a record tells it. */
+  circumstances(): Record<string, string> {
+    const { seated, network } = this.facts;
+    return { network, ...Object.fromEntries(seated.map((one) => [`seat.${one.person}`, one.seat])) };
   }
 
   people(seat: SeatName): SeatedParticipant[] {

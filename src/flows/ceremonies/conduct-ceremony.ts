@@ -6,7 +6,8 @@ import { ceremonyTypeRule } from '../../domain/ceremony/ceremony-types.ts';
 import { ceremonyProgress, type CeremonyProgress } from '../../domain/ceremony/progress.ts';
 import type { SeatName } from '../../domain/ceremony/seats.ts';
 import { stepKindRule } from '../../domain/ceremony/step-kinds.ts';
-import { readOpenTranscript, type OpenTranscript } from '../../domain/ceremony/transcript.ts';
+import { readOpenTranscript, type DeviationRule, type OpenTranscript } from '../../domain/ceremony/transcript.ts';
+import type { ReadRecord } from '../../domain/ceremony/transcript.ts';
 import { readSignedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { requireApprovals, requirePlanned } from './approve-ceremony.ts';
@@ -64,14 +65,16 @@ export async function conductCeremony(
       check(begun);
       return { head: begun.transcript.head, steps: file.steps.length };
     }
-    requireTime(ports.clock.now(), input);
+    const { records } = begun.transcript;
+    requireTime(ports.clock.now(), input, records);
     check(begun);
     const seated = requireAttendance(file, input.participants);
     if (ceremonyTypeRule(file.type)?.service === true && ports.service === undefined) {
       throw new KmcError('E_STATE', 'This ceremony writes into the service: run it where the instance lies.');
     }
+    const network = requireIsolation(ports, file, records);
     const secrets = input.secrets ?? new Map<string, Buffer>();
-    const run = new CeremonyRun(ports, { ...planned.planning, plan: planned.plan, seated, secrets });
+    const run = new CeremonyRun(ports, { ...planned.planning, plan: planned.plan, seated, secrets, network });
     return await conductSteps(run, begun, input.progress);
   } finally {
     for (const secret of input.secrets?.values() ?? []) wipe(secret);
@@ -102,7 +105,8 @@ async function conductSteps(
   }
 }
 
-function readBegun({ folder }: CeremonyRunPorts, { plan, hash }: PlannedCeremony): Begun {
+/** What stands of a ceremony. @throws KmcError E_INTEGRITY when its transcript was altered. */
+export function readBegun({ folder }: CeremonyRunPorts, { plan, hash }: PlannedCeremony): Begun {
   const transcript = readOpenTranscript(folder.read(BUNDLE.transcript) ?? Buffer.alloc(0), hash);
   const { fault, records } = transcript;
   if (fault !== undefined) {
@@ -121,11 +125,28 @@ function requireAttendance(file: CeremonyFile, participants: readonly Participan
   return seated;
 }
 
-function requireTime(now: Date, { planned, witnessTime }: ConductInput): void {
+/** @throws KmcError E_FORBIDDEN in production, when the machine is connected and no deviation allows it (C15). */
+function requireIsolation({ network }: CeremonyRunPorts, file: CeremonyFile, records: readonly ReadRecord[]): string {
+  const found = network();
+  const isAllowed = file.environment === 'development' || allows(records, 'network');
+  if (found.length === 0) return 'none';
+  if (isAllowed) return found.join('; ');
+  throw new KmcError(
+    'E_FORBIDDEN',
+    `This machine is connected: ${found.join('; ')}. Take it off the network, or record a deviation that allows it.`,
+  );
+}
+
+function allows(records: readonly ReadRecord[], rule: DeviationRule): boolean {
+  return records.some(({ kind, facts }) => kind === 'deviation' && facts['allows'] === rule);
+}
+
+function requireTime(now: Date, { planned, witnessTime }: ConductInput, records: readonly ReadRecord[]): void {
   const { file } = planned.planning;
   const from = readSignedTime(file.window.from);
   const to = readSignedTime(file.window.to);
-  if (from === undefined || to === undefined || now < from || now > to) {
+  const isLate = to === undefined || (now > to && !allows(records, 'window'));
+  if (from === undefined || isLate || now < from) {
     throw new KmcError('E_TIME', `The ceremony has its window from ${file.window.from} to ${file.window.to}.`);
   }
   if (witnessTime === undefined) {

@@ -7,7 +7,7 @@ import { approveCeremony } from './approve-ceremony.ts';
 import type { CeremonyRunPorts } from './ceremony-run.ts';
 import { closeCeremony } from './close-ceremony.ts';
 import type { Participant } from './participant.ts';
-import { planCeremony } from './plan-ceremony.ts';
+import { planCeremony, type PreviousCeremony } from './plan-ceremony.ts';
 import { runCeremony } from './run-ceremony.ts';
 import type { CeremonySetting } from './step-act.ts';
 import { requireVerifiedCeremony } from './verify-ceremony.ts';
@@ -18,7 +18,7 @@ export interface HeldCeremony {
   /** The octets of the file. */
   readonly bytes: Buffer;
   readonly inputs: CeremonyInputs;
-  readonly previous?: VerifiedBundle;
+  readonly previous?: PreviousCeremony;
   /** Everybody at hand; those without a seat in this ceremony stay out of it. */
   readonly people: readonly Participant[];
   readonly secrets?: ReadonlyMap<string, Buffer>;

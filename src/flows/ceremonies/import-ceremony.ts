@@ -15,7 +15,7 @@ import type { Instance } from '../instance.ts';
 import type { CeremonyFolder } from '../ports/ceremony-folder.ts';
 import type { Reader } from '../ports/database.ts';
 import { STEP_IMPORTS, type BundleImport } from './step-imports.ts';
-import { requireVerifiedCeremony } from './verify-ceremony.ts';
+import { requireVerifiedCeremony, type VerifyCeremonyOptions } from './verify-ceremony.ts';
 
 export type ImportCeremonyPorts = Pick<
   Instance,
@@ -41,8 +41,12 @@ export interface ImportedCeremony {
  * @throws KmcError E_SIGNATURE (the bundle does not verify), E_POLICY (made under another policy), E_FORBIDDEN (a seat
  * without the role), E_LINT (of another instance), E_CONFLICT (imported already), E_CERT, E_NOT_FOUND.
  */
-export async function importCeremony(ports: ImportCeremonyPorts, caller: Caller): Promise<ImportedCeremony> {
-  const bundle = requireVerifiedCeremony(ports.folder);
+export async function importCeremony(
+  ports: ImportCeremonyPorts,
+  caller: Caller,
+  options: Pick<VerifyCeremonyOptions, 'allowDeviations'> = {},
+): Promise<ImportedCeremony> {
+  const bundle = requireVerifiedCeremony(ports.folder, options);
   const { plan, closing, digest } = bundle;
   if (plan.instance !== ports.id || plan.environment !== ports.environment) {
     throw new KmcError('E_LINT', 'The bundle was made for another instance.');

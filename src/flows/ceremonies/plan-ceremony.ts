@@ -4,7 +4,7 @@ import { personInputName } from '../../domain/ceremony/people.ts';
 import { ceremonyPlan, FIRST_REGISTER, planHash, type CeremonyPlan } from '../../domain/ceremony/plan.ts';
 import type { ToolIdentity } from '../../domain/ceremony/plan.ts';
 import { isStepKind, outputsOf, stepKindRule } from '../../domain/ceremony/step-kinds.ts';
-import type { VerifiedBundle } from '../../domain/ceremony/verify-bundle.ts';
+import type { Closing } from '../../domain/ceremony/closing.ts';
 import { KmcError } from '../../errors.ts';
 import type { CeremonyInputs } from '../ports/ceremony-folder.ts';
 import { STEP_ACTS } from './step-acts.ts';
@@ -17,7 +17,14 @@ export interface PlanRequest {
   readonly bytes: Buffer;
   readonly inputs: CeremonyInputs;
   /** The bundle of the last ceremony, verified; absent for the first. */
-  readonly previous?: VerifiedBundle;
+  readonly previous?: PreviousCeremony;
+}
+
+/** What a ceremony takes over from the one before it. */
+export interface PreviousCeremony {
+  readonly digest: string;
+  readonly plan: Pick<CeremonyPlan, 'instance'>;
+  readonly closing: Pick<Closing, 'after'>;
 }
 
 export interface PlannedCeremony {
@@ -104,7 +111,11 @@ function checkTool({ tool }: CeremonySetting, { software = {} }: CeremonyFile): 
   throw new KmcError('E_LINT', `This tool is not the one that the file states: ${differing.join(', ')} differ.`);
 }
 
-function checkPrevious({ instance }: CeremonySetting, file: CeremonyFile, previous: VerifiedBundle | undefined): void {
+function checkPrevious(
+  { instance }: CeremonySetting,
+  file: CeremonyFile,
+  previous: PreviousCeremony | undefined,
+): void {
   if ((previous?.digest ?? 'none') !== file.previous) {
     throw new KmcError('E_LINT', 'The bundle of the last ceremony is not the one that the file states as previous.');
   }

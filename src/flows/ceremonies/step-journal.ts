@@ -58,7 +58,7 @@ export class StepJournal {
       text: `opened ${file.id} (${file.type}, ${file.environment}): ${file.policy}`,
       outcome: 'success',
       files,
-      facts: Object.fromEntries(seated.map((one) => [one.person, one.seat])),
+      facts: this.#run.circumstances(),
     });
   }
 

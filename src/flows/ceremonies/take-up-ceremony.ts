@@ -34,7 +34,7 @@ export async function takeUpCeremony(
     const texts: string[] = [];
     for (const keystore of open) texts.push((await openKeystoreOf(run, keystore)).text);
     const where = next === undefined ? 'after its last step' : `${isBegun ? 'in' : 'before'} step ${next.id}`;
-    return { text: [`resumed ${where}`, ...texts].join('; '), files: [], facts: attendance(run) };
+    return { text: [`resumed ${where}`, ...texts].join('; '), files: [], facts: run.circumstances() };
   });
   const record = journal.write({ ...about, outcome: 'success', ...result });
   await journal.initial(record);
@@ -59,8 +59,4 @@ function openKeystores(done: readonly CeremonyStep[], left: readonly CeremonySte
     if (step.do === 'close-keystore') open.delete(keystoreOf(step));
   }
   return [...open];
-}
-
-function attendance(run: CeremonyRun): Record<string, string> {
-  return Object.fromEntries(run.facts.seated.map((one) => [one.person, one.seat]));
 }

@@ -9,6 +9,11 @@ export interface CeremonySite {
   inputs(path: string): CeremonyInputs;
   /** Opens the files of the ceremony keystore, for one process at a time; the caller closes them. @throws KmcError E_CONFLICT. */
   openKeystoreFiles(): KeystoreFiles;
+  /**
+   * What connects this machine to others: each interface that is up and each route, besides loopback, in words. Empty on
+   * a machine that is alone.
+   */
+  network(): readonly string[];
   /** Measured once in a process. */
   tool(): ToolIdentity;
 }

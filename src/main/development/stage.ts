@@ -141,6 +141,7 @@ export class DevelopmentStage {
         clock: SYSTEM_CLOCK,
         folder: site.folder(this.bundleOf(file.id)),
         openKeystoreFiles: () => site.openKeystoreFiles(),
+        network: () => site.network(),
         service: instance,
       },
       {

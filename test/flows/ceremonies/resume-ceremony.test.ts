@@ -55,9 +55,7 @@ describe('flows/ceremonies/resume-ceremony', function resumeTests() {
     const text = readFileSync(transcriptOf('altered'), 'utf8');
     writeFileSync(transcriptOf('altered'), text.replace('"kind":"intent"', '"kind":"result"'));
     const altered = readFileSync(transcriptOf('altered'));
-    const refusal = await refusalFrom(
-      resumeCeremony(ports('altered'), { planned, participants: named(EVERYBODY) }),
-    );
+    const refusal = await refusalFrom(resumeCeremony(ports('altered'), { planned, participants: named(EVERYBODY) }));
     expect(refusal?.code).to.equal('E_INTEGRITY');
     expect(refusal?.message).to.include('record 1');
     expect(readFileSync(transcriptOf('altered')).equals(altered)).to.equal(true);
@@ -67,7 +65,10 @@ describe('flows/ceremonies/resume-ceremony', function resumeTests() {
     const planned = await stopped('refused');
     const resume = (people: readonly string[], now = new Date(), plan = planned) =>
       refusalFrom(
-        resumeCeremony({ ...ports('refused'), clock: { now: () => now } }, { planned: plan, participants: named(people) }),
+        resumeCeremony(
+          { ...ports('refused'), clock: { now: () => now } },
+          { planned: plan, participants: named(people) },
+        ),
       );
     expect((await resume(EVERYBODY, new Date(Date.now() + 9 * 3_600_000)))?.code).to.equal('E_TIME');
     expect((await resume(EVERYBODY.slice(0, -1)))?.code).to.equal('E_FORBIDDEN');

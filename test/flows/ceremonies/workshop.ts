@@ -29,6 +29,8 @@ export const TOOL: ToolIdentity = {
   node: process.version,
   nodeSm3: `sm3:${zeros(64)}`,
   openssl: process.versions.openssl,
+  os: 'test',
+  commit: 'none',
   lockSm3: `sm3:${zeros(64)}`,
   engine: 'software',
 };
@@ -78,6 +80,7 @@ export class Workshop {
       clock: this.instance.clock,
       folder: openCeremonyFolder(this.folder(name)),
       openKeystoreFiles: () => openFileKeystore(join(this.root, 'home', 'ceremony'), 'ceremony'),
+      network: () => [],
       ...(withService ? { service: this.instance } : {}),
     };
   }

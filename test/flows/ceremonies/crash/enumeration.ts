@@ -215,7 +215,13 @@ async function withStage<T>(root: string, work: (stage: CeremonyStage) => Promis
 function loseLastIntent(file: string): void {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
   if (lines.at(-1)?.includes('"kind":"intent"') === true) {
-    writeFileSync(file, lines.slice(0, -1).map((line) => `${line}\n`).join(''));
+    writeFileSync(
+      file,
+      lines
+        .slice(0, -1)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
   }
 }
 

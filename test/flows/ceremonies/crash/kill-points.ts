@@ -38,7 +38,11 @@ export class KillPoints {
 
   #install(): void {
     const calls = fs as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
-    const replace = (name: string, before: (first: unknown) => void, after?: (result: unknown, first: unknown) => void) => {
+    const replace = (
+      name: string,
+      before: (first: unknown) => void,
+      after?: (result: unknown, first: unknown) => void,
+    ) => {
       const original = calls[name]!;
       calls[name] = (...args) => {
         before(args[0]);

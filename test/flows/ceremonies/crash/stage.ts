@@ -62,7 +62,10 @@ export async function makeStage(root: string): Promise<void> {
 function keyFile(): string {
   const plain = execFileSync('openssl', ['genpkey', '-algorithm', 'SM2'], { encoding: 'utf8' });
   const shape = ['-topk8', '-v2', 'aes-256-cbc', '-v2prf', 'hmacWithSHA256', '-iter', '1'];
-  return execFileSync('openssl', ['pkcs8', ...shape, '-passout', `pass:${PASSPHRASE}`], { input: plain, encoding: 'utf8' });
+  return execFileSync('openssl', ['pkcs8', ...shape, '-passout', `pass:${PASSPHRASE}`], {
+    input: plain,
+    encoding: 'utf8',
+  });
 }
 
 /** The process that is killed runs from another folder, and is told where the policies are. */
@@ -156,6 +159,7 @@ export class CeremonyStage {
       clock,
       folder: openCeremonyFolder(this.folder),
       openKeystoreFiles: () => openFileKeystore(join(this.root, 'home', 'ceremony'), 'ceremony'),
+      network: () => [],
       service: this.instance,
     };
   }
