@@ -12,6 +12,7 @@ import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
+import { recoveryRoutes } from './recoveries.ts';
 import { requestRoutes } from './requests.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -26,6 +27,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   deviceRoutes,
   enrolmentRoutes,
   poolRoutes,
+  recoveryRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */
