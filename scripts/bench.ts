@@ -11,6 +11,7 @@ import { crlBenchmarks } from './bench/crl.ts';
 import { closePlaces } from './bench/database-place.ts';
 import { enrolmentBenchmarks } from './bench/enrolment.ts';
 import { machine, type Benchmark, type Measurement } from './bench/harness.ts';
+import { poolBenchmarks } from './bench/pools.ts';
 import { sm2Benchmarks } from './bench/sm2.ts';
 import { startBenchmarks } from './bench/start.ts';
 
@@ -23,6 +24,7 @@ const ALL: readonly Benchmark[] = [
   ...certificateBenchmarks,
   ...crlBenchmarks,
   ...enrolmentBenchmarks,
+  ...poolBenchmarks,
   ...approvalBenchmarks,
   ...auditBenchmarks,
   ...startBenchmarks,
@@ -30,7 +32,6 @@ const ALL: readonly Benchmark[] = [
 /** What they measure is not there yet. */
 const ABSENT: readonly string[] = [
   'enrol.est',
-  'pool.fill',
   'kmc.apply',
   'crypto.encrypt.1k',
   'ocsp.answer',

@@ -16,6 +16,8 @@ import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
 import { suspendPerson } from './people/suspend-person.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
+import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
+import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
 interface HandledAct {
   /** The parameters, for people: a question mark marks an optional one. */
@@ -63,6 +65,11 @@ const HANDLED = {
     params: 'digest, version, policy, changes, as kmc policy propose writes them; the target is policy-set',
     handler: changePolicyHandler,
   },
+  'recovery.judicial': {
+    params: 'caseNumber, legalBasis, legalDocument (sm3:...), applicant, key, evidenceCertificate (base64 of DER)',
+    handler: judicialRecovery,
+  },
+  'recovery.user': { params: 'recipient (base64 of a SubjectPublicKeyInfo)', handler: approvedUserRecovery },
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

@@ -70,13 +70,7 @@ export function encodeEnvelopedKey({ scalar, point }: Sm2KeyPair, recipientPoint
  * layout), E_KEY (dG is not sm2PublicKey).
  */
 export function openEnvelopedKey(recipientScalar: Buffer, envelopedKey: Buffer): Sm2KeyPair {
-  const fields = decodeSequence(envelopedKey, 'SM2EnvelopedKey', { maxBytes: LONGEST_DER });
-  checkSymmetricAlgorithm(fields.next(TAG.sequence, 'symAlgID'));
-  const symEncryptedKey = fields.next(TAG.sequence, 'symEncryptedKey').encoded;
-  const point = Buffer.from(wholeOctets(fields.next(TAG.bitString, 'sm2PublicKey')));
-  const encryptedScalar = wholeOctets(fields.next(TAG.bitString, 'sm2EncryptedPrivateKey'));
-  fields.end('SM2EnvelopedKey');
-  assertSm2Point(point);
+  const { symEncryptedKey, point, encryptedScalar } = readEnvelopedKey(envelopedKey);
   const layout = SCALAR_LAYOUTS.get(encryptedScalar.length);
   if (layout === undefined) throw notOpened();
   const key = decryptSm2(recipientScalar, symEncryptedKey);
@@ -95,6 +89,33 @@ export function openEnvelopedKey(recipientScalar: Buffer, envelopedKey: Buffer):
   } finally {
     wipe(key, plain);
   }
+}
+
+/**
+ * The public key (65 octets) of the pair in an SM2EnvelopedKey, as the envelope states it: whoever opens it finds out
+ * whether dG is that key.
+ * @throws KmcError E_DER, E_SIZE, E_POINT.
+ */
+export function envelopedPublicPoint(envelopedKey: Buffer): Buffer {
+  return readEnvelopedKey(envelopedKey).point;
+}
+
+interface EnvelopedKeyFields {
+  /** SM2Cipher, DER. */
+  readonly symEncryptedKey: Buffer;
+  readonly point: Buffer;
+  readonly encryptedScalar: Buffer;
+}
+
+function readEnvelopedKey(envelopedKey: Buffer): EnvelopedKeyFields {
+  const fields = decodeSequence(envelopedKey, 'SM2EnvelopedKey', { maxBytes: LONGEST_DER });
+  checkSymmetricAlgorithm(fields.next(TAG.sequence, 'symAlgID'));
+  const symEncryptedKey = fields.next(TAG.sequence, 'symEncryptedKey').encoded;
+  const point = Buffer.from(wholeOctets(fields.next(TAG.bitString, 'sm2PublicKey')));
+  const encryptedScalar = wholeOctets(fields.next(TAG.bitString, 'sm2EncryptedPrivateKey'));
+  fields.end('SM2EnvelopedKey');
+  assertSm2Point(point);
+  return { symEncryptedKey, point, encryptedScalar };
 }
 
 function checkSymmetricAlgorithm(element: DerElement): void {

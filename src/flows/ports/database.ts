@@ -20,8 +20,10 @@ import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
+import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
+import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
 
 /** The readers of all nouns. */
 export interface Reader {
@@ -43,6 +45,8 @@ export interface Reader {
   readonly trustBundles: TrustBundleReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
+  readonly recoveries: RecoveryReader;
+  readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
 }
 
@@ -67,6 +71,8 @@ export interface Transaction extends Reader {
   readonly trustBundles: TrustBundleWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
+  readonly recoveries: RecoveryWriter;
+  readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
 }
 

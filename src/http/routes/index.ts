@@ -15,6 +15,7 @@ import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
+import { recoveryRoutes } from './recoveries.ts';
 import { requestRoutes } from './requests.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 
@@ -34,6 +35,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   poolRoutes,
   challengeRoutes,
   estRoutes,
+  recoveryRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */
