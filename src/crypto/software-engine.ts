@@ -1,5 +1,6 @@
 import type { CryptoEngine } from './engine.ts';
 import { runSelfTest } from './self-test.ts';
+import { envelopeOperations } from './software-engine/envelopes.ts';
 import { createEngineState } from './software-engine/handles.ts';
 import { keyOperations } from './software-engine/keys.ts';
 import { sealingOperations } from './software-engine/sealing.ts';
@@ -21,6 +22,7 @@ export function createSoftwareEngine({ now = () => new Date() }: SoftwareEngineO
     name: 'software',
     selfTest: () => runSelfTest(),
     ...keyOperations(state),
+    ...envelopeOperations(state),
     ...secretOperations(state),
     ...sealingOperations(state, now),
     ...shareOperations(state),
