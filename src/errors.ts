@@ -18,6 +18,7 @@ export const ERROR_CODES = [
   'E_JSON', // JSON refused before any schema
   'E_KEY', // a private key is out of range or does not match its public key
   'E_KEY_BLOCKED', // a public key that may not be certified
+  'E_KEY_TAKEN', // another caller took the key that was chosen: choose again
   'E_LINT', // a certificate, policy or ceremony file breaks a rule
   'E_METHOD', // method not allowed on this path
   'E_NOT_FOUND', // absent, or not for this caller
@@ -26,6 +27,7 @@ export const ERROR_CODES = [
   'E_PERIOD', // outside the key's crypto-period
   'E_POINT', // a public point is not acceptable
   'E_POLICY', // policy forbids it, or the policy files are not those in force
+  'E_POOL_EMPTY', // no key made ahead is left, and policy lets none be made on demand
   'E_POP', // proof of possession fails
   'E_QUORUM', // not enough distinct eligible persons
   'E_RATE', // too many requests

@@ -36,6 +36,8 @@ export interface Environment {
   readonly policies: string;
   /** Whether this process signs checkpoints: exactly one of those that share a database does. */
   readonly auditSigner: boolean;
+  /** Whether this process fills the key pools in the background. */
+  readonly poolFill: boolean;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Address of the service that the command line talks to. */
   readonly server: string | undefined;
@@ -72,6 +74,7 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   authorities: { variable: 'KMC_AUTHORITIES', key: 'authorities' },
   policies: { variable: 'KMC_POLICIES', key: 'policies' },
   auditSigner: { variable: 'KMC_AUDIT_SIGNER', key: 'audit-signer' },
+  poolFill: { variable: 'KMC_POOL_FILL', key: 'pool-fill' },
   logLevel: { variable: 'KMC_LOG_LEVEL', key: 'log-level' },
   server: { variable: 'KMC_URL', key: 'url' },
   keyFile: { variable: 'KMC_KEY', key: 'key' },
@@ -122,6 +125,10 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
   authorities: authorityList.prefault(''),
   policies: path.optional(),
   auditSigner: z
+    .enum(['yes', 'no'])
+    .default('yes')
+    .transform((word) => word === 'yes'),
+  poolFill: z
     .enum(['yes', 'no'])
     .default('yes')
     .transform((word) => word === 'yes'),

@@ -89,6 +89,14 @@ export interface KeyPackageSigner {
   readonly certificates: readonly Buffer[];
 }
 
+/** A key pair whose private half never stood outside of the engine but sealed. */
+export interface SealedKeyPair {
+  /** subjectPublicKeyInfo, DER. */
+  readonly spki: Buffer;
+  /** What `sealKey` would have made of the private key under the pair's context. */
+  readonly sealedKey: Buffer;
+}
+
 /** Every operation refuses, with E_KEY, a handle that was destroyed, copied or made by another engine. */
 export interface CryptoEngine {
   /** `software` for the built-in engine; shown in transcripts and in the status page. */
@@ -149,6 +157,13 @@ export interface CryptoEngine {
   sealKey(kek: KeyEncryptionKey, context: BlobContext, key: KeyHandle): Promise<Buffer>;
   /** @throws KmcError E_SUITE (suite octet is not 1), E_SIZE; E_BLOB_AUTH for every other failure, with one text. */
   openKey(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<KeyHandle>;
+  /**
+   * Makes one SM2 pair for each context, checks each pairwise (encryption and signature) and seals it under its context:
+   * bulk generation for key pools, in worker threads or a device where the engine has them. All or none; the result has
+   * the order of `contexts`. It leaves the event loop free between pairs.
+   * @throws KmcError E_SELF_TEST (a pair that does not fit, the random generator), E_ID.
+   */
+  generateSealedPairs(kek: KeyEncryptionKey, contexts: readonly BlobContext[]): Promise<readonly SealedKeyPair[]>;
   sealSecret(kek: KeyEncryptionKey, context: BlobContext, secret: SecretHandle): Promise<Buffer>;
   openSecret(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<SecretHandle>;
 

@@ -1,5 +1,6 @@
 import type { CryptoEngine } from './engine.ts';
 import { runSelfTest } from './self-test.ts';
+import { batchOperations } from './software-engine/batches.ts';
 import { envelopeOperations } from './software-engine/envelopes.ts';
 import { createEngineState } from './software-engine/handles.ts';
 import { keyOperations } from './software-engine/keys.ts';
@@ -18,13 +19,16 @@ export interface SoftwareEngineOptions {
  */
 export function createSoftwareEngine({ now = () => new Date() }: SoftwareEngineOptions = {}): CryptoEngine {
   const state = createEngineState();
+  const keys = keyOperations(state);
+  const sealing = sealingOperations(state, now);
   return Object.freeze({
     name: 'software',
     selfTest: () => runSelfTest(),
-    ...keyOperations(state),
+    ...keys,
     ...envelopeOperations(state),
     ...secretOperations(state),
-    ...sealingOperations(state, now),
+    ...sealing,
+    ...batchOperations({ ...keys, ...sealing }),
     ...shareOperations(state),
   });
 }

@@ -4,6 +4,7 @@ import { sm3 } from '../crypto/gm/sm3.ts';
 import { KmcError } from '../errors.ts';
 import type { QuorumPolicy } from './approval/evaluation.ts';
 import type { CryptoPeriods } from './crypto-period.ts';
+import type { PoolRules } from './key-pool.ts';
 import type { CertificateProfile, PublicationPolicy, RequiredProfile } from './profile.ts';
 import type { QuorumRules } from './quorum.ts';
 import type { Region, RegistrationAuthority } from './region.ts';
@@ -42,9 +43,7 @@ export interface RevocationLimits {
 export interface KeyLimits {
   /** Time between the approval to destroy a key and its destruction; 7 to 30 days. */
   readonly destroyWindowSeconds: number;
-  readonly poolLowWatermark: number;
-  readonly poolHighWatermark: number;
-  readonly poolBatch: number;
+  readonly pools: PoolRules;
 }
 
 /** Figures of the estate: certificates in all, and for each provincial registration authority in service. */

@@ -1,5 +1,6 @@
 /** What the service counts of itself, for Prometheus. Names begin with kmc_; labels never hold ids of people or devices. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { PoolStatus } from '../flows/pools/list-pools.ts';
 
 const PREFIX = 'kmc_';
 /** Seconds. */
@@ -11,6 +12,9 @@ export interface ServiceFigures {
   readonly ready: boolean;
   readonly auditEvents: number;
   readonly auditPending: number;
+  readonly pools: readonly PoolStatus[];
+  /** Escrowed keys that do not open. */
+  readonly keyFaults: number;
 }
 
 export class Metrics {
@@ -39,6 +43,11 @@ export class Metrics {
   readonly #auditEvents = this.#gauge('audit_events', 'Audit events with a place in the tree');
   readonly #auditPending = this.#gauge('audit_pending_events', 'Audit events that wait for a place in the tree');
 
+  readonly #poolKeys = this.#gauge('pool_keys', 'Keys in a pool by state', ['pool', 'state']);
+  readonly #poolMarks = this.#gauge('pool_mark', 'Marks of a pool that policy states', ['pool', 'mark']);
+  readonly #poolLow = this.#gauge('pool_below_low', '1 while a pool is below its low mark', ['pool']);
+  readonly #keyFaults = this.#gauge('escrowed_key_faults', 'Escrowed keys that do not open');
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
   }
@@ -63,10 +72,18 @@ export class Metrics {
     this.#ready.set(figures.ready ? 1 : 0);
     this.#auditEvents.set(figures.auditEvents);
     this.#auditPending.set(figures.auditPending);
+    this.#keyFaults.set(figures.keyFaults);
+    for (const { name: pool, rule, spare, generated, belowLow } of figures.pools) {
+      this.#poolKeys.set({ pool, state: 'spare' }, spare);
+      this.#poolKeys.set({ pool, state: 'generated' }, generated);
+      this.#poolMarks.set({ pool, mark: 'low' }, rule.low);
+      this.#poolMarks.set({ pool, mark: 'high' }, rule.high);
+      this.#poolLow.set({ pool }, belowLow ? 1 : 0);
+    }
     return await this.#registry.metrics();
   }
 
-  #gauge(name: string, help: string): Gauge {
-    return new Gauge({ name: `${PREFIX}${name}`, help, registers: [this.#registry] });
+  #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
+    return new Gauge({ name: `${PREFIX}${name}`, help, labelNames, registers: [this.#registry] });
   }
 }

@@ -7,6 +7,7 @@ import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
 import { issueServiceTls } from '../flows/certificates/issue-service-tls.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
+import { keepPools } from '../flows/pools/keep-pools.ts';
 import { Metrics } from '../http/metrics.ts';
 import { DEFAULT_RATE_LIMITS } from '../http/rate-limit.ts';
 import { allRoutes } from '../http/routes/index.ts';
@@ -32,6 +33,8 @@ export interface ServiceLog {
 }
 
 const HOUSEKEEPING_MS = 30_000;
+/** Between two looks at the key pools. */
+const POOLS_MS = 5_000;
 const UNSEAL_POLL_MS = 250;
 /** A TLS certificate is replaced when this part of its life is over. */
 const TLS_RENEWAL = 0.5;
@@ -106,6 +109,19 @@ async function keepLog(instance: OpenedInstance, state: LogState, signal: AbortS
   });
 }
 
+/** The key pools, with a line in the log when one falls below its low mark and when it is above it again. */
+async function fillPools(instance: OpenedInstance, signal: AbortSignal, log: ServiceLog): Promise<void> {
+  await keepPools(instance, {
+    pauseMs: POOLS_MS,
+    signal,
+    alarm(pool, isLow, { spare }) {
+      if (isLow) log.fault(`the key pool ${pool} is below its low mark: ${spare} keys are left`, undefined);
+      else log.info(`the key pool ${pool} is above its low mark again`);
+    },
+    trouble: (error) => log.fault('the key pools wait', error),
+  });
+}
+
 function servedInstance(instance: OpenedInstance, state: LogState): ServedInstance {
   return {
     ...instance,
@@ -156,7 +172,11 @@ export async function serve(
   const houseRound = async () => {
     for (const { job, cause } of await keepHouse(served)) log.fault(job, cause);
   };
-  const background = [repeat(UNSEAL_POLL_MS, stop.signal, tlsRound), repeat(HOUSEKEEPING_MS, stop.signal, houseRound)];
+  const background = [
+    repeat(UNSEAL_POLL_MS, stop.signal, tlsRound),
+    repeat(HOUSEKEEPING_MS, stop.signal, houseRound),
+    ...(environment.poolFill ? [fillPools(instance, stop.signal, log)] : []),
+  ];
   const ended = keepLog(instance, state, stop.signal, log).catch((error: unknown) => {
     instance.keystore.seal();
     throw error instanceof KmcError ? error : new KmcError('E_INTERNAL', 'The audit log stopped.', { cause: error });

@@ -4,14 +4,13 @@ import type {
   EscrowedKeyCount,
   EscrowedKeyFilter,
   EscrowedKeyRow,
-  EscrowedKeyState,
   EscrowedKeyWriter,
   KeyOwner,
-  KeyStore,
   KeyTransition,
 } from '../flows/ports/escrowed-keys.ts';
+import { storeOf, type KeyState, type KeyStore } from '../domain/key-state.ts';
 import { listPage, pageLimit, type FilterColumns } from './list.ts';
-import type { Sql, SqlRecord } from './sql.ts';
+import type { Sql } from './sql.ts';
 import { blob, decodeRecord, integer, optional, Table, text, time, won, word, type Columns } from './table.ts';
 
 type FlatKey = Omit<EscrowedKeyRow, 'owner'> & {
@@ -25,7 +24,7 @@ type FlatKey = Omit<EscrowedKeyRow, 'owner'> & {
 const KEYS = new Table<FlatKey>('escrowed_keys', {
   id: text,
   algorithm: word<KeyAlgorithmName>(),
-  state: word<EscrowedKeyState>(),
+  state: word<KeyState>(),
   store: word<KeyStore>(),
   version: integer,
   spki: blob,
@@ -42,13 +41,14 @@ const KEYS = new Table<FlatKey>('escrowed_keys', {
   createdAt: time,
   activatedAt: optional(time),
   changedAt: time,
+  compromisedAt: optional(time),
   destroyAfter: optional(time),
   lastAuditEvent: text,
 });
 
 const COUNT: Columns<EscrowedKeyCount> = {
   algorithm: word<KeyAlgorithmName>(),
-  state: word<EscrowedKeyState>(),
+  state: word<KeyState>(),
   count: integer,
 };
 
@@ -58,19 +58,6 @@ const FILTER: FilterColumns<EscrowedKeyFilter> = {
   algorithm: 'algorithm',
   deviceId: 'device_id',
   authorityId: 'authority_id',
-};
-
-/** The store that each state lies in (security-and-faults 3.1). */
-const STORE_OF: Readonly<Record<EscrowedKeyState, KeyStore>> = {
-  generated: 'standby',
-  spare: 'standby',
-  active: 'in-use',
-  suspended: 'in-use',
-  deactivated: 'history',
-  compromised: 'history',
-  'destroy-pending': 'history',
-  destroyed: 'tombstone',
-  'destroyed-compromised': 'tombstone',
 };
 
 export class StoredEscrowedKeys implements EscrowedKeyWriter {
@@ -118,43 +105,59 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     return KEYS.insertAll(this.#sql, rows.map(flatten));
   }
 
-  async takeSpare(
-    algorithm: KeyAlgorithmName,
-    owner: KeyOwner,
-    at: Date,
-    auditEvent: string,
-  ): Promise<EscrowedKeyRow | undefined> {
-    const [record] = await this.#sql.all(
-      `update escrowed_keys set state = 'active', store = 'in-use', version = version + 1, authority_id = ?,
-         certificate_serial = ?, subject = ?, recipient_spki_sm3 = ?, device_id = ?, activated_at = ?, changed_at = ?,
-         last_audit_event = ?
-       where id = (select id from escrowed_keys where state = 'spare' and algorithm = ?
-                   order by id limit 1${this.#sql.dialect.forUpdateSkipLocked})
-       returning ${KEYS.columns.join(', ')}`,
-      owner.authorityId,
-      owner.certificateSerial,
-      owner.subject,
-      owner.recipientSpkiSm3,
-      owner.deviceId ?? null,
-      time.encode(at),
-      time.encode(at),
-      auditEvent,
+  async count(algorithm: KeyAlgorithmName, state: KeyState): Promise<number> {
+    const [record = {}] = await this.#sql.all(
+      'select count(*) as count from escrowed_keys where state = ? and algorithm = ?',
+      state,
       algorithm,
     );
-    return decodeKey(record);
+    return integer.decode(record['count']);
+  }
+
+  async spare(algorithm: KeyAlgorithmName, from: string): Promise<EscrowedKeyRow | undefined> {
+    const sound = `where state = 'spare' and algorithm = ?
+      and not exists (select 1 from key_faults where key_faults.key_id = escrowed_keys.id)`;
+    return (
+      (await this.#one(`${sound} and spki_sm3 > ? order by spki_sm3 limit 1`, algorithm, from)) ??
+      (await this.#one(`${sound} order by spki_sm3 limit 1`, algorithm))
+    );
+  }
+
+  claim(key: EscrowedKeyRow & { readonly owner: KeyOwner }): Promise<boolean> {
+    const { owner } = key;
+    return won(
+      this.#sql.run(
+        `update escrowed_keys set state = 'active', store = 'in-use', version = version + 1, authority_id = ?,
+           certificate_serial = ?, subject = ?, recipient_spki_sm3 = ?, device_id = ?, activated_at = ?,
+           changed_at = ?, last_audit_event = ?
+         where id = ? and state = 'spare'`,
+        owner.authorityId,
+        owner.certificateSerial,
+        owner.subject,
+        owner.recipientSpkiSm3,
+        owner.deviceId ?? null,
+        optional(time).encode(key.activatedAt),
+        time.encode(key.changedAt),
+        key.lastAuditEvent,
+        key.id,
+      ),
+    );
   }
 
   transition({ id, from, to, at, destroyAfter, auditEvent }: KeyTransition): Promise<boolean> {
-    const store = STORE_OF[to];
+    const store = storeOf(to);
     return won(
       this.#sql.run(
         `update escrowed_keys set state = ?, store = ?, version = version + 1, changed_at = ?, destroy_after = ?,
+           compromised_at = case when ? = 'compromised' then coalesce(compromised_at, ?) else compromised_at end,
            sealed_key = case when ? = 'tombstone' then null else sealed_key end, last_audit_event = ?
          where id = ? and state = ? and version = ?`,
         to,
         store,
         time.encode(at),
         optional(time).encode(destroyAfter),
+        to,
+        time.encode(at),
         store,
         auditEvent,
         id,
@@ -188,10 +191,6 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     const flat = await KEYS.find(this.#sql, condition, ...bindings);
     return flat === undefined ? undefined : unflatten(flat);
   }
-}
-
-function decodeKey(record: SqlRecord | undefined): EscrowedKeyRow | undefined {
-  return record === undefined ? undefined : unflatten(KEYS.decode(record));
 }
 
 function flatten({ owner, ...key }: EscrowedKeyRow): FlatKey {

@@ -13,6 +13,8 @@ import { StoredEscrowedKeys } from './escrowed-keys.ts';
 import { StoredExecutions } from './executions.ts';
 import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
+import { StoredKeyBatches } from './key-batches.ts';
+import { StoredKeyFaults } from './key-faults.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
 import { StoredPeople } from './people.ts';
@@ -38,6 +40,8 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     crls: new StoredCrls(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
+    keyBatches: new StoredKeyBatches(sql),
+    keyFaults: new StoredKeyFaults(sql),
     audit: new StoredAudit(sql, audit),
   };
 }

@@ -80,7 +80,7 @@ describe('the policy files', () => {
     ['quorums.yaml', 'approvals: 3', 'approvals: 3\n    approvals: 4', 'yaml/duplicate-key'],
     ['roles.yaml', '  - [ca-operator, custodian]', '  - !!seq [ca-operator, custodian]', 'yaml/tag'],
     ['limits.yaml', 'token-tries: 5', '<<: {token-tries: 5}', 'yaml/merge-key'],
-    ['limits.yaml', 'pool-low: 1000', 'pool-low: 1000\n  pool-middle: 5', 'schema/unknown-key'],
+    ['limits.yaml', '{low: 500,', '{low: 500, middle: 5,', 'schema/unknown-key'],
     ['quorums.yaml', 'version: "1"', 'version: 1', 'schema/value'],
     ['quorums.yaml', 'approvals: 2', 'approvals: two', 'schema/value'],
     ['quorums.yaml', 'approvals: 2', 'approvals: 2.5', 'schema/value'],
@@ -155,7 +155,8 @@ describe('the policy files', () => {
     ['limits.yaml', 'crl-validity: 7d', 'crl-validity: 24h', 'limits/crl'],
     ['limits.yaml', 'destroy-window: 7d', 'destroy-window: 6d', 'limits/destroy-window'],
     ['limits.yaml', 'destroy-window: 7d', 'destroy-window: 31d', 'limits/destroy-window'],
-    ['limits.yaml', 'pool-low: 1000', 'pool-low: 10000', 'limits/pool'],
+    ['limits.yaml', 'low: 500', 'low: 2000', 'limits/pool'],
+    ['limits.yaml', 'needs-backup: false', 'needs-backup: true', 'limits/pool'],
     ['limits.yaml', 'retention: 400d', 'retention: 179d', 'limits/audit-retention'],
   ];
   /** The rules that speak about something absent point at the head of what lacks it. */

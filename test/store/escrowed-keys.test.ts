@@ -1,20 +1,10 @@
 import { expect } from 'chai';
-import type { EscrowedKeyRow, EscrowedKeyState, KeyStore } from '../../src/flows/ports/escrowed-keys.ts';
+import { KEY_STATE_NAMES, storeOf } from '../../src/domain/key-state.ts';
+import { ownedKey, takeKey } from '../../src/flows/keys/take-key.ts';
+import type { EscrowedKeyRow } from '../../src/flows/ports/escrowed-keys.ts';
 import { forEachDatabase } from './databases.ts';
 import { refusal, winners } from './race.ts';
 import { authority, device, escrowedKey, later, owner, recordEvent } from './rows.ts';
-
-const STORES: Readonly<Record<EscrowedKeyState, KeyStore>> = {
-  generated: 'standby',
-  spare: 'standby',
-  active: 'in-use',
-  suspended: 'in-use',
-  deactivated: 'history',
-  compromised: 'history',
-  'destroy-pending': 'history',
-  destroyed: 'tombstone',
-  'destroyed-compromised': 'tombstone',
-};
 
 forEachDatabase('escrowed keys', (fixture) => {
   let first = '';
@@ -28,10 +18,17 @@ forEachDatabase('escrowed keys', (fixture) => {
   });
   const fill = (rows: readonly EscrowedKeyRow[]): Promise<void> =>
     fixture.database.transaction((tx) => tx.escrowedKeys.insertAll(rows));
-  const take = (serial: string): Promise<EscrowedKeyRow | undefined> =>
-    fixture.database.transaction((tx) =>
-      tx.escrowedKeys.takeSpare('SM2', owner('ca-1', serial, { deviceId: 'd-1' }), later(5), second),
-    );
+  const ownedBy = (row: EscrowedKeyRow, serial: string) =>
+    ownedKey(row, owner('ca-1', serial, { deviceId: 'd-1' }), later(5), second);
+  /** Chooses like an enrolment, but from a fixed place on, so that racers collide as often as they can. */
+  const take = async (serial: string, from = ''): Promise<EscrowedKeyRow | undefined> => {
+    for (;;) {
+      const row = await fixture.database.read(({ escrowedKeys }) => escrowedKeys.spare('SM2', from));
+      if (row === undefined) return undefined;
+      const key = ownedBy(row, serial);
+      if (await fixture.database.transaction((tx) => tx.escrowedKeys.claim(key))) return key;
+    }
+  };
 
   it('come back as they were generated', async () => {
     const row = escrowedKey('k-1', first, { state: 'generated' });
@@ -40,6 +37,8 @@ forEachDatabase('escrowed keys', (fixture) => {
       expect(await escrowedKeys.find('k-1')).to.deep.equal(row);
       expect(await escrowedKeys.findByKey('sm3:spki-k-1')).to.deep.equal(row);
       expect(await escrowedKeys.counts()).to.deep.equal([{ algorithm: 'SM2', state: 'generated', count: 1 }]);
+      expect(await escrowedKeys.count('SM2', 'generated')).to.equal(1);
+      expect(await escrowedKeys.count('SM2', 'spare')).to.equal(0);
     });
   });
 
@@ -52,13 +51,13 @@ forEachDatabase('escrowed keys', (fixture) => {
     expect(await fixture.database.read(({ escrowedKeys }) => escrowedKeys.find('k-2'))).to.equal(undefined);
   });
 
-  it('are taken from the pool oldest first, with their owner', async () => {
+  it('are taken from the pool by name, from the place on that the caller chose, with their owner', async () => {
     await fill([
       escrowedKey('k-1', first),
       escrowedKey('k-0', first, { state: 'generated' }),
       escrowedKey('k-2', first),
     ]);
-    const taken = await take('01');
+    const taken = await take('01', 'sm3:spki-k-0');
     const expected = escrowedKey('k-1', second, {
       state: 'active',
       store: 'in-use',
@@ -72,6 +71,30 @@ forEachDatabase('escrowed keys', (fixture) => {
       expect(await escrowedKeys.findByCertificate('ca-1', '01')).to.deep.equal(expected);
       expect(await escrowedKeys.list({ deviceId: 'd-1', store: 'in-use' }, { limit: 9 })).to.deep.equal([expected]);
     });
+    // Round the pool: behind the last one the first follows.
+    expect((await take('02', 'sm3:spki-k-9'))?.id).to.equal('k-2');
+  });
+
+  it('with a recorded fault are not chosen', async () => {
+    await fill([escrowedKey('k-1', first), escrowedKey('k-2', first)]);
+    await fixture.database.transaction((tx) =>
+      tx.keyFaults.insert({ keyId: 'k-1', code: 'E_BLOB_AUTH', foundAt: later(1), auditEvent: second }),
+    );
+    expect((await take('01'))?.id).to.equal('k-2');
+    expect(await take('02')).to.equal(undefined);
+    await fixture.database.transaction((tx) => tx.keyFaults.clear('k-1'));
+    expect((await take('02'))?.id).to.equal('k-1');
+  });
+
+  it('that somebody else took are refused to the one who chose them', async () => {
+    await fill([escrowedKey('k-1', first)]);
+    const row = await fixture.database.read(({ escrowedKeys }) => escrowedKeys.spare('SM2', ''));
+    if (row === undefined) throw new Error('the pool is empty');
+    await fixture.database.transaction((tx) => takeKey(tx, ownedBy(row, '01')));
+    await refusal(
+      'E_KEY_TAKEN',
+      fixture.database.transaction((tx) => takeKey(tx, ownedBy(row, '02'))),
+    );
   });
 
   it('never go to two owners, and the pool ends for all but one of 16', async () => {
@@ -92,7 +115,8 @@ forEachDatabase('escrowed keys', (fixture) => {
   });
 
   it('change state by compare-and-set, and lie in the store of their state', async () => {
-    for (const [state, store] of Object.entries(STORES) as [EscrowedKeyState, KeyStore][]) {
+    for (const state of KEY_STATE_NAMES) {
+      const store = storeOf(state);
       await fill([escrowedKey(`k-${state}`, first, { owner: owner('ca-1', state) })]);
       const go = (): Promise<boolean> =>
         fixture.database.transaction((tx) =>
@@ -109,6 +133,7 @@ forEachDatabase('escrowed keys', (fixture) => {
       const key = await fixture.database.read(({ escrowedKeys }) => escrowedKeys.find(`k-${state}`));
       expect(key).to.deep.include({ state, store, version: 2, changedAt: later(7), lastAuditEvent: second });
       expect(key?.sealedKey === undefined, `${state} has a blob`).to.equal(store === 'tombstone');
+      expect(key?.compromisedAt, state).to.deep.equal(state === 'compromised' ? later(7) : undefined);
     }
   });
 

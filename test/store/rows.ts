@@ -234,6 +234,7 @@ export function escrowedKey(id: string, lastAuditEvent: string, given: Partial<E
     createdAt: AT,
     activatedAt: undefined,
     changedAt: AT,
+    compromisedAt: undefined,
     destroyAfter: undefined,
     lastAuditEvent,
     ...given,

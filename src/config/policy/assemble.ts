@@ -64,9 +64,7 @@ export function policySetOf(files: PolicyFiles): PolicySet {
     },
     keys: {
       destroyWindowSeconds: keys['destroy-window'],
-      poolLowWatermark: keys['pool-low'],
-      poolHighWatermark: keys['pool-high'],
-      poolBatch: keys['pool-batch'],
+      pools: keys.pools,
     },
     auditRetentionDays: Math.floor(audit.retention / DAY),
   };

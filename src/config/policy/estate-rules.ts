@@ -101,7 +101,14 @@ export const LIMIT_RULES: readonly PolicyRule[] = [
     ),
   ),
   rule('limits/pool', 'limits.yaml', ({ 'limits.yaml': { keys } }) =>
-    unless(keys['pool-low'] < keys['pool-high'], ['keys', 'pool-low'], 'must be below pool-high'),
+    Object.entries(keys.pools).flatMap(([name, pool]) => [
+      ...unless(pool.low < pool.high, ['keys', 'pools', name, 'low'], 'must be below high'),
+      ...unless(
+        !(pool.onDemand && pool.needsBackup),
+        ['keys', 'pools', name, 'on-demand'],
+        'a key that is made on demand is in no backup: one of the two, on-demand or needs-backup',
+      ),
+    ]),
   ),
   rule('limits/audit-retention', 'limits.yaml', ({ 'limits.yaml': { audit } }) =>
     unless(audit.retention >= 180 * DAY, ['audit', 'retention'], 'must be 180d or more'),

@@ -1,6 +1,7 @@
 /** The schemas of the policy files: strict, bounded, each value turned into what the domain works with. */
 import { z } from 'zod';
 import { PERIOD_NAMES, type CryptoPeriod } from '../../domain/crypto-period.ts';
+import { POOL_NAMES, type PoolRule } from '../../domain/key-pool.ts';
 import type { DeviceProfile } from '../../domain/policy.ts';
 import { KEY_PURPOSES, PROFILE_EXTENSIONS, type CertificateProfile } from '../../domain/profile.ts';
 import { APPROVAL_CLASSES, type QuorumRule } from '../../domain/quorum.ts';
@@ -116,6 +117,22 @@ const period = z
     ...(yaml['most-blobs'] === undefined ? {} : { mostBlobs: yaml['most-blobs'] }),
   }));
 
+const pool = z
+  .strictObject({
+    low: count,
+    high: count,
+    batch: z.int().min(1).max(1000),
+    'on-demand': z.boolean(),
+    'needs-backup': z.boolean(),
+  })
+  .transform((yaml): PoolRule => ({
+    low: yaml.low,
+    high: yaml.high,
+    batch: yaml.batch,
+    onDemand: yaml['on-demand'],
+    needsBackup: yaml['needs-backup'],
+  }));
+
 const region = z
   .strictObject({
     code: regionCode,
@@ -193,9 +210,7 @@ const POLICY_SCHEMAS = {
     }),
     keys: z.strictObject({
       'destroy-window': duration,
-      'pool-low': count,
-      'pool-high': count,
-      'pool-batch': count,
+      pools: z.record(z.enum(POOL_NAMES), pool),
     }),
     audit: z.strictObject({ retention: duration }),
   }),

@@ -35,11 +35,15 @@ export const CERTIFICATE_FIELDS: DetailFields = {
 };
 export const KEY_FIELDS: DetailFields = {
   algorithm: 'name',
+  backup: 'id',
+  batch: 'id',
   bits: 'count',
+  code: 'code',
   count: 'count',
   digest: 'digest',
   evidence: 'digest',
   from: 'name',
+  generator: 'name',
   kek: 'name',
   kekVersion: 'count',
   keyCheckValue: 'hex',
@@ -49,10 +53,28 @@ export const KEY_FIELDS: DetailFields = {
   pool: 'id',
   purpose: 'name',
   recipient: 'digest',
+  recovery: 'id',
   request: 'id',
   to: 'name',
   version: 'count',
   ...REASON,
+};
+/** Judicial recovery (司法恢复): a class of its own, so that it is found and guarded apart. */
+export const RECOVERY_FIELDS: DetailFields = {
+  algorithm: 'name',
+  applicant: 'text',
+  authority: 'id',
+  case: 'text',
+  envelope: 'digest',
+  evidenceCertificate: 'digest',
+  keys: 'count',
+  kid: 'digest',
+  legalBasis: 'text',
+  notAfter: 'time',
+  recovery: 'id',
+  request: 'id',
+  serial: 'hex',
+  state: 'name',
 };
 export const PERSON_FIELDS: DetailFields = {
   certificate: 'digest',

@@ -2,6 +2,7 @@ import { KmcError, type ErrorCode } from '../../errors.ts';
 import { checkSignedTree } from './check-signed-tree.ts';
 import { advanceAuditLog, type AuditLogPorts, type AuditLogProgress } from './advance-audit-log.ts';
 import type { LogSigner } from './sign-checkpoint.ts';
+import { pause } from '../pause.ts';
 
 export interface AuditLogKeeper {
   /** The log's key while the keystore is open; asked for before each round. */
@@ -35,19 +36,7 @@ export async function keepAuditLog(ports: AuditLogPorts, keeper: AuditLogKeeper)
       if (!(error instanceof KmcError) || error.fatal || !PASSING.includes(error.code)) throw error;
       keeper.trouble(error);
     }
-    await pause(keeper.signal);
+    await pause(PAUSE_MS, keeper.signal);
   }
 }
 
-async function pause(signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, PAUSE_MS);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
-}

@@ -1,8 +1,8 @@
 import { parseCertificateList } from '../../x509/crl.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
-import { escrowedKeyContext } from '../../domain/keystore/blob-context.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
+import { openBlob } from '../keys/open-blob.ts';
 import { inspectKeystore } from '../keystore/inspect-keystore.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 import type { Reader } from '../ports/database.ts';
@@ -64,17 +64,10 @@ function certificatesOf(reader: Reader, profile?: string): AsyncGenerator<Certif
 
 /** Opens the blob of an escrowed key and compares its public key. */
 async function blobFault(ports: CheckPorts, key: EscrowedKeyRow): Promise<string | undefined> {
-  if (key.sealedKey === undefined) return `key ${key.id} has no blob`;
-  try {
-    const kek = await ports.keystore.kek('escrow-store', key.kekVersion);
-    const handle = await ports.engine.openKey(kek, escrowedKeyContext(key.id, key.objectVersion), key.sealedKey);
-    const same = handle.spki.equals(key.spki);
-    ports.engine.destroyKey(handle);
-    return same ? undefined : `key ${key.id} is another key than its row says`;
-  } catch (error) {
-    if (error instanceof KmcError) return `key ${key.id} does not open: ${error.code}`;
-    throw error;
-  }
+  const opened = await openBlob(ports, key);
+  if (typeof opened === 'string') return `key ${key.id} does not open: ${opened}`;
+  ports.engine.destroyKey(opened);
+  return undefined;
 }
 
 /** I1: every encryption certificate has one escrowed key that opens and matches. I9 is the part that opens. */
@@ -95,7 +88,7 @@ async function checkEscrow(ports: CheckPorts, reader: Reader): Promise<Invariant
   }
   if (open) {
     for await (const key of pagesOf((page) => reader.escrowedKeys.list({}, page))) {
-      if (key.state === 'destroyed' || key.state === 'destroyed-compromised') continue;
+      if (key.store === 'tombstone') continue;
       blobs.checked += 1;
       const fault = await blobFault(ports, key);
       if (fault !== undefined) blobs.add(fault);

@@ -9,6 +9,7 @@ import { parseCsr, verifyProofOfPossession, type CertificationRequest } from '..
 import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import { waitsForApproval } from '../devices/register-marked-device.ts';
 import type { Instance } from '../instance.ts';
+import { retryTaken } from '../keys/retry-taken.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import { findDeviceAuthority, openDeviceAuthority } from './device-authority.ts';
 import { enrolmentAnswer, type EnrolmentAnswer } from './enrolment-answer.ts';
@@ -103,13 +104,16 @@ async function issue(
   });
   const authority = await openDeviceAuthority(ports, found);
   const plan = { device, profile, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
-  const pair = await issuePair(ports, plan);
   const answerUntil = new Date(at.getTime() + ports.policies.enrolment.redeliverySeconds * 1000);
-  const row = issuedRow(waiting ?? newRow(ports, scene), pair, answerUntil);
-  const counts =
-    waiting === undefined
-      ? (await recordPair(ports.database, scene, row, pair, answerUntil)).id === row.id
-      : await recordWaitingPair(ports.database, scene, waiting, row, pair);
+  const { pair, counts } = await retryTaken(async () => {
+    const issued = await issuePair(ports, plan);
+    const row = issuedRow(waiting ?? newRow(ports, scene), issued, answerUntil);
+    const stands =
+      waiting === undefined
+        ? (await recordPair(ports.database, scene, row, issued, answerUntil)).id === row.id
+        : await recordWaitingPair(ports.database, scene, waiting, row, issued);
+    return { pair: issued, counts: stands };
+  });
   if (!counts) return await redeliver(ports, scene);
   const { sign, enc, envelopedKey } = pair;
   const parts = {
@@ -150,7 +154,7 @@ async function requireRegistered(ports: EnrolDevicePorts, scene: EnrolmentScene)
  * answer, octet by octet, for 72 hours; with any other key it is refused. The device's signing key is made by the device:
  * only its public half ever comes here.
  * @throws KmcError E_DER, E_SIZE, E_CSR, E_POINT, E_KEY, E_POP (the request); E_TOKEN (one text for every reason); E_POLICY
- * (other names than registered, or no pair in the profile); E_KEY_BLOCKED; E_STATE; E_SEALED; E_CONFLICT.
+ * (other names than registered, or no pair in the profile); E_KEY_BLOCKED; E_STATE; E_SEALED; E_CONFLICT; E_POOL_EMPTY.
  */
 export async function enrolDevice(ports: EnrolDevicePorts, input: EnrolDeviceInput): Promise<EnrolmentOutcome> {
   const request = readRequest(input.csr);

@@ -1,8 +1,8 @@
-/** The slow part of an enrolment, before its transaction: the encryption key pair, its envelope, both certificates. */
+/** The slow part of an enrolment, before its transaction: an encryption key of the pool, its envelope, both certificates. */
+import type { KeyHandle } from '../../crypto/engine.ts';
 import { spkiSm3 } from '../../crypto/spki.ts';
 import { readAlternativeNames } from '../../domain/device.ts';
 import { newId } from '../../domain/id.ts';
-import { escrowedKeyContext } from '../../domain/keystore/blob-context.ts';
 import type { DeviceProfile } from '../../domain/policy.ts';
 import { newSerialNumber } from '../../domain/serial-number.ts';
 import { lintPair } from '../../x509/lint/lint-pair.ts';
@@ -10,12 +10,12 @@ import type { IssuingAuthority } from '../authorities/issuing-authority.ts';
 import { issuedCertificateRow } from '../certificates/certificate-row.ts';
 import { prepareCertificate } from '../certificates/prepare-certificate.ts';
 import { signCertificate } from '../certificates/sign-certificate.ts';
-import type { Instance } from '../instance.ts';
+import { chooseKey, type ChooseKeyPorts } from '../keys/choose-key.ts';
+import { ownedKey, type OwnedKeyRow } from '../keys/take-key.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 import type { DeviceRow } from '../ports/devices.ts';
-import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
 
-export type IssuePairPorts = Pick<Instance, 'engine' | 'keystore' | 'policies'>;
+export type IssuePairPorts = ChooseKeyPorts;
 
 export interface PairPlan {
   readonly device: DeviceRow;
@@ -37,29 +37,8 @@ export interface IssuedPair {
   readonly enc: SignedRow;
   /** SM2EnvelopedKey of the encryption key to the signing key, DER. */
   readonly envelopedKey: Buffer;
-  readonly escrowedKey: EscrowedKeyRow;
-}
-
-interface EncryptionKey {
-  /** subjectPublicKeyInfo, DER. */
-  readonly spki: Buffer;
-  readonly sealedKey: Buffer;
-  readonly kekVersion: number;
-  readonly envelopedKey: Buffer;
-}
-
-/** Makes the encryption key pair, seals it for escrow, envelopes it to the device; the plain key ends here. */
-async function makeEncryptionKey(ports: IssuePairPorts, keyId: string, recipientSpki: Buffer): Promise<EncryptionKey> {
-  const { engine, keystore } = ports;
-  const kek = keystore.currentKek('escrow-store');
-  const key = await engine.generateKeyPair('SM2');
-  try {
-    const sealedKey = await engine.sealKey(kek, escrowedKeyContext(keyId, 1), key);
-    const envelopedKey = await engine.envelopeKey(key, recipientSpki);
-    return { spki: key.spki, sealedKey, kekVersion: kek.version, envelopedKey };
-  } finally {
-    engine.destroyKey(key);
-  }
+  /** As it stands once `takeKey` has taken it. */
+  readonly escrowedKey: OwnedKeyRow;
 }
 
 async function signPair(ports: IssuePairPorts, plan: PairPlan, encSpki: Buffer): Promise<[SignedRow, SignedRow]> {
@@ -99,43 +78,30 @@ async function signPair(ports: IssuePairPorts, plan: PairPlan, encSpki: Buffer):
 }
 
 /**
- * Makes the encryption key and both certificates of a device: twins in all but key and use. The signing key is the
- * device's own; only its public half comes here.
- * @throws KmcError E_SEALED, E_POLICY, E_LINT, E_POINT.
+ * Chooses an encryption key of the pool and makes both certificates of a device: twins in all but key and use. The
+ * signing key is the device's own; only its public half comes here.
+ * @throws KmcError E_POOL_EMPTY, E_SEALED, E_POLICY, E_LINT, E_POINT.
  */
 export async function issuePair(ports: IssuePairPorts, plan: PairPlan): Promise<IssuedPair> {
   const { device, at, auditEvent } = plan;
-  const keyId = newId('key', at);
-  const key = await makeEncryptionKey(ports, keyId, plan.signSpki);
-  const [sign, enc] = await signPair(ports, plan, key.spki);
-  return {
-    sign,
-    enc,
-    envelopedKey: key.envelopedKey,
-    escrowedKey: {
-      id: keyId,
-      algorithm: 'SM2',
-      state: 'active',
-      store: 'in-use',
-      version: 1,
-      spki: key.spki,
-      spkiSm3: enc.spkiSm3,
-      sealedKey: key.sealedKey,
-      kekVersion: key.kekVersion,
-      objectVersion: 1,
-      batchId: 'on-demand',
-      owner: {
-        authorityId: enc.authorityId,
-        certificateSerial: enc.serialNumber,
-        subject: device.subject,
-        recipientSpkiSm3: spkiSm3(plan.signSpki),
-        deviceId: device.id,
-      },
-      createdAt: at,
-      activatedAt: at,
-      changedAt: at,
-      destroyAfter: undefined,
-      lastAuditEvent: auditEvent,
-    },
+  const { row, handle } = await chooseKey(ports, 'sm2-encryption');
+  const envelopedKey = await enveloped(ports, handle, plan.signSpki);
+  const [sign, enc] = await signPair(ports, plan, row.spki);
+  const owner = {
+    authorityId: enc.authorityId,
+    certificateSerial: enc.serialNumber,
+    subject: device.subject,
+    recipientSpkiSm3: spkiSm3(plan.signSpki),
+    deviceId: device.id,
   };
+  return { sign, enc, envelopedKey, escrowedKey: ownedKey(row, owner, at, auditEvent) };
+}
+
+/** Envelopes the private key to the device; the opened key ends here. */
+async function enveloped({ engine }: IssuePairPorts, key: KeyHandle, recipientSpki: Buffer): Promise<Buffer> {
+  try {
+    return await engine.envelopeKey(key, recipientSpki);
+  } finally {
+    engine.destroyKey(key);
+  }
 }

@@ -3,6 +3,7 @@ import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { KmcError } from '../../errors.ts';
 import { requireCertifiable } from '../certificates/require-certifiable.ts';
+import { takeKey } from '../keys/take-key.ts';
 import type { Database, Transaction } from '../ports/database.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
@@ -96,7 +97,7 @@ async function writePair(tx: Transaction, scene: EnrolmentScene, row: EnrolmentR
   // Somebody else may have come with this key in the meantime.
   await requireCertifiable(tx, scene.spkiSm3, { deviceId: device.id });
   await tx.certificates.insertAll([pair.sign, pair.enc]);
-  await tx.escrowedKeys.insertAll([pair.escrowedKey]);
+  await takeKey(tx, pair.escrowedKey);
   if (!(await tx.devices.bindKey(device.id, device.version, pair.sign.spkiSm3, at))) {
     throw new KmcError('E_CONFLICT', 'The device was changed at the same time. Send the same request again.');
   }
@@ -108,7 +109,7 @@ async function writePair(tx: Transaction, scene: EnrolmentScene, row: EnrolmentR
  * audit event.
  * @param row what is to be inserted; or the row that waited, which is moved on.
  * @returns the enrolment that stands. It is `row` when this pair counts, an earlier one when it does not.
- * @throws KmcError E_TOKEN, E_CONFLICT.
+ * @throws KmcError E_TOKEN, E_CONFLICT; E_KEY_TAKEN when somebody else got the encryption key.
  */
 export async function recordPair(
   database: Database,

@@ -15,6 +15,8 @@ import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
 import type { ExecutionReader, ExecutionWriter } from './executions.ts';
 import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
+import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
+import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
@@ -37,6 +39,8 @@ export interface Reader {
   readonly crls: CrlReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly keyBatches: KeyBatchReader;
+  readonly keyFaults: KeyFaultReader;
   readonly audit: AuditReader;
 }
 
@@ -58,6 +62,8 @@ export interface Transaction extends Reader {
   readonly crls: CrlWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly keyBatches: KeyBatchWriter;
+  readonly keyFaults: KeyFaultWriter;
   readonly audit: AuditAppender;
 }
 

@@ -3,26 +3,13 @@
  * table holds the usage `encryption` and nothing else.
  */
 import type { KeyAlgorithmName } from '../../crypto/algorithm-names.ts';
+import type { KeyState, KeyStore } from '../../domain/key-state.ts';
 import type { Page } from './database.ts';
-
-/** The three stores of GM/T 0034 (备用库, 在用库, 历史库), and the tombstones of destroyed keys. The state decides. */
-export type KeyStore = 'standby' | 'in-use' | 'history' | 'tombstone';
-
-export type EscrowedKeyState =
-  | 'generated'
-  | 'spare'
-  | 'active'
-  | 'suspended'
-  | 'deactivated'
-  | 'compromised'
-  | 'destroy-pending'
-  | 'destroyed'
-  | 'destroyed-compromised';
 
 export interface EscrowedKeyRow {
   readonly id: string;
   readonly algorithm: KeyAlgorithmName;
-  readonly state: EscrowedKeyState;
+  readonly state: KeyState;
   readonly store: KeyStore;
   /** Rises by one with every change of the row, but for a resealing. */
   readonly version: number;
@@ -33,13 +20,15 @@ export interface EscrowedKeyRow {
   readonly sealedKey: Buffer | undefined;
   readonly kekVersion: number;
   readonly objectVersion: number;
-  /** The generation run it came from. */
+  /** The generation run it came from; `on-demand` for one that was made for its owner. */
   readonly batchId: string;
   readonly owner: KeyOwner | undefined;
   readonly createdAt: Date;
   readonly activatedAt: Date | undefined;
   /** When it came to its present state. */
   readonly changedAt: Date;
+  /** When it was marked compromised; it stays, whatever becomes of the key. */
+  readonly compromisedAt: Date | undefined;
   /** End of the destruction window. */
   readonly destroyAfter: Date | undefined;
   readonly lastAuditEvent: string;
@@ -51,22 +40,22 @@ export interface KeyOwner {
   readonly certificateSerial: string;
   /** Name, DER. */
   readonly subject: Buffer;
-  /** `sm3:<hex>` of the signing key that the private key was first enveloped to. */
+  /** `sm3:<hex>` of the signing key that the private key was first enveloped to; of an imported key, its own. */
   readonly recipientSpkiSm3: string;
   readonly deviceId: string | undefined;
 }
 
 export interface KeyTransition {
   readonly id: string;
-  readonly from: { readonly state: EscrowedKeyState; readonly version: number };
-  readonly to: EscrowedKeyState;
+  readonly from: { readonly state: KeyState; readonly version: number };
+  readonly to: KeyState;
   readonly at: Date;
   readonly destroyAfter?: Date;
   readonly auditEvent: string;
 }
 
 export interface EscrowedKeyFilter {
-  readonly state?: EscrowedKeyState;
+  readonly state?: KeyState;
   readonly store?: KeyStore;
   readonly algorithm?: KeyAlgorithmName;
   readonly deviceId?: string;
@@ -75,7 +64,7 @@ export interface EscrowedKeyFilter {
 
 export interface EscrowedKeyCount {
   readonly algorithm: KeyAlgorithmName;
-  readonly state: EscrowedKeyState;
+  readonly state: KeyState;
   readonly count: number;
 }
 
@@ -86,6 +75,13 @@ export interface EscrowedKeyReader {
   list(filter: EscrowedKeyFilter, page: Page): Promise<EscrowedKeyRow[]>;
   /** One row for each algorithm and state that occurs. */
   counts(): Promise<EscrowedKeyCount[]>;
+  /** How many keys of the algorithm stand in that state. */
+  count(algorithm: KeyAlgorithmName, state: KeyState): Promise<number>;
+  /**
+   * A spare key of the algorithm: the first whose `spkiSm3` follows `from`, round the whole pool; no key with a recorded
+   * fault. Public keys are spread evenly, so that callers with random starts rarely choose the same one.
+   */
+  spare(algorithm: KeyAlgorithmName, from: string): Promise<EscrowedKeyRow | undefined>;
   /** Keys that are sealed under that version of the `escrow-store` key, in the order of ids: the cursor of a rewrap. */
   sealedUnder(kekVersion: number, page: Page): Promise<EscrowedKeyRow[]>;
 }
@@ -94,16 +90,12 @@ export interface EscrowedKeyWriter extends EscrowedKeyReader {
   /** All or nothing. @throws KmcError E_CONFLICT when an id or a public key stands there already. */
   insertAll(rows: readonly EscrowedKeyRow[]): Promise<void>;
   /**
-   * Takes the oldest spare key of the algorithm for the owner and makes it active. Of two callers that race for the last
-   * one, one gets it and the other gets nothing.
+   * Takes the spare key `key.id` for the owner that `key` names, and makes it active. Of any number of callers that chose
+   * the same key, one gets it.
+   * @returns false when it is spare no longer.
    * @throws KmcError E_CONFLICT when the owner's serial has a key already.
    */
-  takeSpare(
-    algorithm: KeyAlgorithmName,
-    owner: KeyOwner,
-    at: Date,
-    auditEvent: string,
-  ): Promise<EscrowedKeyRow | undefined>;
+  claim(key: EscrowedKeyRow & { readonly owner: KeyOwner }): Promise<boolean>;
   /** Compare-and-set on state and version; the store follows the state, and a destroyed key loses its blob. */
   transition(transition: KeyTransition): Promise<boolean>;
   /** Puts a blob sealed under another key in the place of object version `from`. */

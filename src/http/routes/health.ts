@@ -1,6 +1,7 @@
 /** Liveness, readiness and figures: for load balancers and monitoring, without secrets. */
 import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
+import { listPools, type PoolStatus } from '../../flows/pools/list-pools.ts';
 import { route, type Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 
@@ -8,25 +9,29 @@ const REASON = z.enum(['sealed', 'audit-blocked', 'database']);
 type Reason = z.infer<typeof REASON>;
 const READINESS = z.object({ ready: z.boolean(), reasons: z.array(REASON) });
 
-interface AuditFigures {
+interface StoredFigures {
   readonly size: number;
   readonly pending: number;
+  readonly keyFaults: number;
+  readonly pools: readonly PoolStatus[];
 }
 
 /** Undefined when the database does not answer. */
-async function auditFigures(instance: ServedInstance): Promise<AuditFigures | undefined> {
+async function storedFigures(instance: ServedInstance): Promise<StoredFigures | undefined> {
   try {
-    return await instance.database.read(async ({ audit }) => ({
+    const counts = await instance.database.read(async ({ audit, keyFaults }) => ({
       size: await audit.size(),
       pending: await audit.pending(),
+      keyFaults: await keyFaults.count(),
     }));
+    return { ...counts, pools: await listPools(instance) };
   } catch (error) {
     if (error instanceof KmcError) return undefined;
     throw error;
   }
 }
 
-function reasonsOf(instance: ServedInstance, figures: AuditFigures | undefined): Reason[] {
+function reasonsOf(instance: ServedInstance, figures: StoredFigures | undefined): Reason[] {
   const checks: Readonly<Record<Reason, boolean>> = {
     sealed: instance.keystore.state !== 'UNSEALED',
     'audit-blocked': instance.isAuditBlocked(),
@@ -60,7 +65,7 @@ export function healthRoutes(instance: ServedInstance): Route[] {
         503: { description: 'not ready, with the reasons', schema: READINESS },
       },
       async handle() {
-        const reasons = reasonsOf(instance, await auditFigures(instance));
+        const reasons = reasonsOf(instance, await storedFigures(instance));
         const ready = reasons.length === 0;
         return { status: ready ? 200 : 503, json: { ready, reasons } };
       },
@@ -74,12 +79,14 @@ export function healthRoutes(instance: ServedInstance): Route[] {
       access: { public: true },
       answers: { 200: { description: 'text exposition format', type: 'text/plain' } },
       async handle() {
-        const figures = await auditFigures(instance);
+        const figures = await storedFigures(instance);
         const text = await instance.metrics.text({
           unsealed: instance.keystore.state === 'UNSEALED',
           ready: reasonsOf(instance, figures).length === 0,
           auditEvents: figures?.size ?? 0,
           auditPending: figures?.pending ?? 0,
+          pools: figures?.pools ?? [],
+          keyFaults: figures?.keyFaults ?? 0,
         });
         return { status: 200, bytes: { type: instance.metrics.contentType, body: Buffer.from(text, 'utf8') } };
       },

@@ -11,6 +11,7 @@ import { keystoreRoutes } from './keystore.ts';
 import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
+import { poolRoutes } from './pools.ts';
 import { requestRoutes } from './requests.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -24,6 +25,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   certificateRoutes,
   deviceRoutes,
   enrolmentRoutes,
+  poolRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */

@@ -2,6 +2,7 @@
 import { newId } from '../../../src/domain/id.ts';
 import { findDeviceAuthority, openDeviceAuthority } from '../../../src/flows/enrolments/device-authority.ts';
 import { issuePair, type IssuedPair } from '../../../src/flows/enrolments/issue-pair.ts';
+import { takeKey } from '../../../src/flows/keys/take-key.ts';
 import { encodeName } from '../../../src/x509/name.ts';
 import { recordEvent, device } from '../../store/rows.ts';
 import type { DatabaseFixture } from '../../store/databases.ts';
@@ -31,7 +32,7 @@ export async function storePair(test: TestInstance, fixture: DatabaseFixture, id
   await database.transaction(async (tx) => {
     await tx.devices.insert(row);
     await tx.certificates.insertAll([pair.sign, pair.enc]);
-    await tx.escrowedKeys.insertAll([pair.escrowedKey]);
+    await takeKey(tx, pair.escrowedKey);
   });
   return pair;
 }
