@@ -76,10 +76,13 @@ export const commands: readonly Command[] = [
   {
     noun: 'pool',
     verb: 'refill',
-    summary: 'Fills a pool now, up to its high mark (role ca-operator). The service does so by itself below the low mark.',
+    summary:
+      'Fills a pool now, up to its high mark (role ca-operator). The service does so by itself below the low mark.',
     example: 'kmc pool refill sm2-encryption --count 500 --key ca.key.pem --cert ca.crt.pem',
     positionals: ['POOL'],
-    options: { count: { type: 'string', value: 'N', help: 'at least so many more keys (default: up to the high mark)' } },
+    options: {
+      count: { type: 'string', value: 'N', help: 'at least so many more keys (default: up to the high mark)' },
+    },
     run: refill,
   },
   {

@@ -39,6 +39,14 @@ function securityOf(route: Route): Json {
   return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
 }
 
+function requestBodyOf({ media, body }: Route): Json {
+  if (media !== undefined) {
+    return { requestBody: { required: true, content: { [media.type]: { schema: { type: 'string' } } } } };
+  }
+  if (body === undefined) return {};
+  return { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input') } } } };
+}
+
 function operationOf(route: Route): Json {
   const answers = Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)] as const);
   return {
@@ -50,11 +58,7 @@ function operationOf(route: Route): Json {
       ...parametersOf('query', route.query),
       ...(route.idempotent === true ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ],
-    ...(route.body === undefined
-      ? {}
-      : {
-          requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
-        }),
+    ...requestBodyOf(route),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
     ...securityOf(route),
     ...(route.tlsOnly === true ? { 'x-kmc-https-only': true } : {}),

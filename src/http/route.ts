@@ -17,6 +17,8 @@ export interface RequestContext<Params, Query, Body> {
   readonly requestId: string;
   /** Transport address of the peer. */
   readonly source: string;
+  /** The body as received, of a route with a media type of its own; empty otherwise. */
+  readonly raw: Buffer;
   /** Value of a request header, if present once. */
   header(name: string): string | undefined;
 }
@@ -52,6 +54,8 @@ export interface Route {
   readonly params: z.ZodType;
   readonly query: z.ZodType;
   readonly body: z.ZodType | undefined;
+  /** The body is of this media type and not JSON; `maxBytes` is its longest accepted form. */
+  readonly media?: { readonly type: string; readonly maxBytes: number };
   readonly answers: Readonly<Record<number, AnswerSpec>>;
   handle(context: RequestContext<unknown, unknown, unknown>): Promise<Reply>;
 }

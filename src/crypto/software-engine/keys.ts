@@ -12,13 +12,7 @@ import { issueKey, issueSecret, type EngineState } from './handles.ts';
 
 type KeyOperations = Pick<
   CryptoEngine,
-  | 'generateKeyPair'
-  | 'sign'
-  | 'decryptSecret'
-  | 'destroyKey'
-  | 'importPkcs8'
-  | 'exportPkcs8'
-  | 'importPkcs12'
+  'generateKeyPair' | 'sign' | 'decryptSecret' | 'destroyKey' | 'importPkcs8' | 'exportPkcs8' | 'importPkcs12'
 >;
 
 /** The scalar of an SM2 key, a view that its destruction wipes. @throws KmcError E_USAGE for another kind of key. */

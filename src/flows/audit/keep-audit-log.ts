@@ -39,4 +39,3 @@ export async function keepAuditLog(ports: AuditLogPorts, keeper: AuditLogKeeper)
     await pause(PAUSE_MS, keeper.signal);
   }
 }
-

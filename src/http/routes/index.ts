@@ -3,6 +3,7 @@ import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
+import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
@@ -25,6 +26,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   certificateRoutes,
   deviceRoutes,
   enrolmentRoutes,
+  caKmcRoutes,
   poolRoutes,
 ];
 

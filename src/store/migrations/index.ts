@@ -7,6 +7,7 @@ import { up as devices } from './004-devices.ts';
 import { up as certificates } from './005-certificates.ts';
 import { up as escrowedKeys } from './006-escrowed-keys.ts';
 import { up as keyLife } from './007-key-life.ts';
+import { up as caKmc } from './008-ca-kmc.ts';
 
 export interface Migration {
   readonly name: string;
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '005-certificates', up: certificates },
   { name: '006-escrowed-keys', up: escrowedKeys },
   { name: '007-key-life', up: keyLife },
+  { name: '008-ca-kmc', up: caKmc },
 ];
