@@ -10,6 +10,7 @@ import { certificateBenchmarks } from './bench/certificates.ts';
 import { closePlaces } from './bench/database-place.ts';
 import { enrolmentBenchmarks } from './bench/enrolment.ts';
 import { machine, type Benchmark, type Measurement } from './bench/harness.ts';
+import { poolBenchmarks } from './bench/pools.ts';
 import { sm2Benchmarks } from './bench/sm2.ts';
 import { startBenchmarks } from './bench/start.ts';
 
@@ -21,6 +22,7 @@ const ALL: readonly Benchmark[] = [
   ...sm2Benchmarks,
   ...certificateBenchmarks,
   ...enrolmentBenchmarks,
+  ...poolBenchmarks,
   ...approvalBenchmarks,
   ...auditBenchmarks,
   ...startBenchmarks,
@@ -28,7 +30,6 @@ const ALL: readonly Benchmark[] = [
 /** What they measure is not there yet. */
 const ABSENT: readonly string[] = [
   'enrol.est',
-  'pool.fill',
   'kmc.apply',
   'crypto.encrypt.1k',
   'ocsp.answer',

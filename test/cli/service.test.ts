@@ -49,6 +49,19 @@ forEachDatabase('kmc against a running service', (fixture) => {
     expect((await run(test().people.raOne, 'status')).out).to.contain('keystore: UNSEALED');
   });
 
+  it('shows the key pools with their alarm, and fills one by the batch', async () => {
+    const { caOperatorOne, raOne } = test().people;
+    const before = await run(caOperatorOne, 'pool', 'status');
+    expect(before.code, before.err).to.equal(0);
+    expect(before.out).to.contain('ALARM: sm2-encryption is below its low mark.');
+    const filled = await run(caOperatorOne, 'pool', 'refill', 'sm2-encryption', '--count', '150', '--json');
+    expect(filled.json(), filled.err).to.deep.equal({ pool: 'sm2-encryption', made: 200 });
+    const after = await run(caOperatorOne, 'pool', 'status', '--json');
+    expect((after.json() as { items: unknown[] }).items[0]).to.include({ spare: 200 });
+    expect((await run(raOne, 'pool', 'refill', 'sm2-encryption')).code).to.equal(6);
+    expect((await run(caOperatorOne, 'pool', 'refill', 'no-pool')).code).to.equal(1);
+  });
+
   it('seals, and custodians unseal again with their share files', async () => {
     const { securityOne, custodianOne, custodianTwo, raOne } = test().people;
     expect((await run(raOne, 'seal')).code).to.equal(6);

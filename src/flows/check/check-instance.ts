@@ -165,7 +165,7 @@ async function checkKeystore(ports: CheckPorts, reader: Reader): Promise<Invaria
   );
 }
 
-async function checkKeys(reader: Reader): Promise<InvariantResult> {
+async function checkKeys(reader: Reader): Promise<InvariantResult[]> {
   const found = new Findings();
   const seen = new Set<string>();
   for await (const key of pagesOf((page) => reader.escrowedKeys.list({}, page))) {
@@ -175,10 +175,23 @@ async function checkKeys(reader: Reader): Promise<InvariantResult> {
     const certificates = await reader.certificates.findByKey(key.spkiSm3);
     if (new Set(certificates.map((row) => row.deviceId)).size > 1) found.add(`${key.id} was given to two devices`);
   }
+  return [
+    found.result('I2', 'no key stands in two stores or was given to two users'),
+    await checkBalance(reader, found.checked),
+  ];
+}
+
+/** I8: generated = spare + in use + history + destroyed, in all and for each batch. */
+async function checkBalance(reader: Reader, keys: number): Promise<InvariantResult> {
+  const found = new Findings();
+  found.checked = keys;
   const counts = await reader.escrowedKeys.counts();
   const total = counts.reduce((sum, { count }) => sum + count, 0);
-  if (total !== found.checked) found.add(`the stores count ${total} keys, ${found.checked} were found`);
-  return found.result('I2', 'no key stands in two stores or was given to two users, and the counts add up');
+  if (total !== keys) found.add(`the stores count ${total} keys, ${keys} were found`);
+  for (const { batchId, made, found: standing } of await reader.keyBatches.unbalanced()) {
+    found.add(`batch ${batchId} was made of ${made} keys, ${standing} are there`);
+  }
+  return found.result('I8', 'every key that was made is in one of the stores, or has its tombstone');
 }
 
 /**
@@ -190,7 +203,7 @@ async function checkKeys(reader: Reader): Promise<InvariantResult> {
 export async function checkInstance(ports: CheckPorts): Promise<readonly InvariantResult[]> {
   return await ports.database.snapshot(async (reader) => [
     ...(await checkEscrow(ports, reader)),
-    await checkKeys(reader),
+    ...(await checkKeys(reader)),
     ...(await checkCertificates(reader)),
     await checkRequests(reader),
     await checkKeystore(ports, reader),

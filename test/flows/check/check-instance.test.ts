@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { publishCrl } from '../../../src/flows/certificates/publish-crl.ts';
+import { refillPool } from '../../../src/flows/pools/refill-pool.ts';
 import { revokeCertificate } from '../../../src/flows/certificates/revoke-certificate.ts';
 import { checkInstance } from '../../../src/flows/check/check-instance.ts';
 import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
@@ -29,10 +30,10 @@ forEachDatabase('checkInstance', (fixture) => {
     await revokeCertificate(test().instance, SYSTEM, { certificateId: sign.id, reason: 'superseded' });
     await publishCrl(test().instance, SYSTEM, 'sm2-issuing');
     const results = await checkInstance(test().instance);
-    expect(results.map(({ id }) => id)).to.deep.equal(['I1', 'I9', 'I2', 'I3', 'I10', 'I5', 'I6']);
+    expect(results.map(({ id }) => id)).to.deep.equal(['I1', 'I9', 'I2', 'I8', 'I3', 'I10', 'I5', 'I6']);
     expect(results.flatMap(({ violations }) => violations)).to.deep.equal([]);
     const checked = Object.fromEntries(results.map((result) => [result.id, result.checked]));
-    expect(checked).to.include({ I1: 1, I9: 1, I2: 1, I3: 2, I10: 1 });
+    expect(checked).to.include({ I1: 1, I9: 1, I2: 1, I8: 1, I3: 2, I10: 1 });
   });
 
   it('says that no blob was opened while the keystore is sealed', async () => {
@@ -82,6 +83,14 @@ forEachDatabase('checkInstance', (fixture) => {
     const second = await storePair(test(), fixture, 'gw-2');
     await alter('certificates', `spki_sm3 = '${first.enc.spkiSm3}'`, second.sign.id);
     expect(await broken()).to.deep.equal(['I2']);
+  });
+
+  it('sees a batch that is not as many keys as it was made of (I8)', async () => {
+    await refillPool(test().instance, SYSTEM, { pool: 'sm2-encryption' });
+    expect(await broken()).to.deep.equal([]);
+    const [key] = await test().database.read((reader) => reader.escrowedKeys.list({ state: 'spare' }, { limit: 1 }));
+    await alter('escrowed_keys', "batch_id = 'on-demand'", key?.id ?? '');
+    expect(await broken()).to.deep.equal(['I8']);
   });
 
   it('sees a CRL number that was altered, and a revoked certificate that the CRL lacks (I10)', async () => {

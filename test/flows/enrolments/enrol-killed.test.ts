@@ -13,7 +13,10 @@ const INVARIANTS: Readonly<Record<string, string>> = {
     where c.profile = 'gateway-enc' and (k.id is null or k.sealed_key is null)`,
   'every escrowed key has its certificate': `
     select k.id from escrowed_keys k left join certificates c on k.authority_id = c.authority_id
-      and k.certificate_serial = c.serial_number where c.id is null`,
+      and k.certificate_serial = c.serial_number where c.id is null and k.state <> 'spare'`,
+  'a spare key has no owner, and a batch has all its keys': `
+    select b.id from key_batches b left join escrowed_keys k on k.batch_id = b.id
+      and (k.state = 'active') = (k.certificate_serial is not null) group by b.id, b.count having count(k.id) <> b.count`,
   'a pair has two halves': `
     select pair_id from certificates where device_id is not null group by pair_id having count(*) <> 2`,
   'an enrolment has both serials, and its token is used for it': `
