@@ -32,6 +32,8 @@ export interface Environment {
   readonly database: string;
   readonly listen: ListenAddress;
   readonly tlsListen: ListenAddress;
+  /** Where certification authorities speak GM/T 0014 over plain TCP; undefined: nowhere. */
+  readonly caListen: ListenAddress | undefined;
   /** Names (`host` or `host:port`) under which callers reach the service besides its own addresses: of a front, of DNS. */
   readonly authorities: readonly string[];
   /** Folder of the policy files, absolute. */
@@ -75,6 +77,7 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   database: { variable: 'KMC_DB', key: 'database' },
   listen: { variable: 'KMC_LISTEN', key: 'listen' },
   tlsListen: { variable: 'KMC_TLS_LISTEN', key: 'tls-listen' },
+  caListen: { variable: 'KMC_CA_LISTEN', key: 'ca-listen' },
   authorities: { variable: 'KMC_AUTHORITIES', key: 'authorities' },
   policies: { variable: 'KMC_POLICIES', key: 'policies' },
   auditSigner: { variable: 'KMC_AUDIT_SIGNER', key: 'audit-signer' },
@@ -127,6 +130,7 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
   database: path.optional(),
   listen: listenAddress.prefault('127.0.0.1:8440'),
   tlsListen: listenAddress.prefault('127.0.0.1:8443'),
+  caListen: listenAddress.optional(),
   authorities: authorityList.prefault(''),
   policies: path.optional(),
   auditSigner: z
@@ -172,12 +176,14 @@ export function readEnvironment(
   }
   const parsed = ENVIRONMENT_SCHEMA.safeParse(given);
   if (!parsed.success) throw settingError(parsed.error);
-  const { origin, database, policies, server, keyFile, certificateFile, passphraseFile, ...rest } = parsed.data;
+  const { origin, database, policies, caListen, server, keyFile, certificateFile, passphraseFile, ...rest } =
+    parsed.data;
   return Object.freeze({
     ...rest,
     origin: origin ?? `localhost/${rest.instance}`,
     database: database ?? join(home, 'kmc.sqlite'),
     policies: policies === undefined ? SHIPPED_POLICIES : resolve(policies),
+    caListen,
     server,
     keyFile,
     certificateFile,

@@ -3,6 +3,11 @@
  * come out, so that worker threads, a faster kernel or a hardware module can take the place of the software engine.
  */
 import type { KeyAlgorithmName, SignatureAlgorithmName } from './algorithms.ts';
+import type { EnvelopePacking } from './gm/envelope-packings.ts';
+import type { ContentAlgorithm } from './gm/signed-enveloped.ts';
+
+export type { EnvelopePacking } from './gm/envelope-packings.ts';
+export type { ContentAlgorithm } from './gm/signed-enveloped.ts';
 
 /** A private key inside an engine. Only the engine that made it can use it. */
 export interface KeyHandle {
@@ -65,6 +70,23 @@ export interface ShareSetPublic {
   readonly count: number;
   /** commitments[i] is SM3("share" || setId || index || y) in hex, of the share with that index. */
   readonly commitments: readonly { readonly index: number; readonly commitment: string }[];
+}
+
+/** Whom a signed package with a private key goes to. */
+export interface KeyPackageRecipient {
+  /** subjectPublicKeyInfo, DER. */
+  readonly spki: Buffer;
+  /** IssuerAndSerialNumber, DER. */
+  readonly identifier: Buffer;
+}
+
+/** Who signs a package with a private key. */
+export interface KeyPackageSigner {
+  readonly key: KeyHandle;
+  /** IssuerAndSerialNumber of the signer's certificate, DER. */
+  readonly identifier: Buffer;
+  /** Certificates to go with it, DER each. */
+  readonly certificates: readonly Buffer[];
 }
 
 /** A key pair whose private half never stood outside of the engine but sealed. */
@@ -145,14 +167,31 @@ export interface CryptoEngine {
   sealSecret(kek: KeyEncryptionKey, context: BlobContext, secret: SecretHandle): Promise<Buffer>;
   openSecret(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<SecretHandle>;
 
-  // SM2EnvelopedKey (GM/T 0009)
-  /** Envelopes an SM2 private key to another SM2 public key: SM2EnvelopedKey DER. */
-  envelopeKey(key: KeyHandle, recipientSpki: Buffer): Promise<Buffer>;
+  // envelopes of SM2 private keys (GM/T 0009, 0010, 0016)
+  /** Envelopes an SM2 private key to another SM2 public key: SM2EnvelopedKey DER unless another packing is asked for. */
+  envelopeKey(key: KeyHandle, recipientSpki: Buffer, packing?: EnvelopePacking): Promise<Buffer>;
   /**
-   * Opens an SM2EnvelopedKey and checks that dG equals the public key in it.
+   * Opens an envelope of that packing (SM2EnvelopedKey unless told) and checks that dG equals the public key in it.
    * @throws KmcError E_DECRYPT, E_KEY, E_DER, E_POINT.
    */
-  openEnvelopedKey(recipient: KeyHandle, envelopedKey: Buffer): Promise<KeyHandle>;
+  openEnvelopedKey(recipient: KeyHandle, envelopedKey: Buffer, packing?: EnvelopePacking): Promise<KeyHandle>;
+  /**
+   * Envelopes an SM2 private key and signs it: bare SignedAndEnvelopedData (GM/T 0010), DER. `contentAlgorithm` is how
+   * SM4-ECB is named in it, the OID sm4 unless told.
+   * @throws KmcError E_USAGE (not SM2 keys), E_KEY, E_DER, E_POINT (recipient).
+   */
+  packageKey(
+    key: KeyHandle,
+    to: KeyPackageRecipient,
+    by: KeyPackageSigner,
+    contentAlgorithm?: ContentAlgorithm,
+  ): Promise<Buffer>;
+  /**
+   * Opens such a package, with or without ContentInfo; `spki` is the public key that belongs to it, `signerSpki` the
+   * signer's.
+   * @throws KmcError E_SIGNATURE, E_DECRYPT, E_KEY (another key than `spki`), E_DER, E_POINT.
+   */
+  openKeyPackage(recipient: KeyHandle, keyPackage: Buffer, spki: Buffer, signerSpki: Buffer): Promise<KeyHandle>;
 
   // shares
   /** Splits a 32-octet secret k of n, 2 <= k <= n <= 255. @throws KmcError E_USAGE. */

@@ -1,6 +1,7 @@
 import type { CryptoEngine } from './engine.ts';
 import { runSelfTest } from './self-test.ts';
 import { batchOperations } from './software-engine/batches.ts';
+import { envelopeOperations } from './software-engine/envelopes.ts';
 import { createEngineState } from './software-engine/handles.ts';
 import { keyOperations } from './software-engine/keys.ts';
 import { sealingOperations } from './software-engine/sealing.ts';
@@ -24,6 +25,7 @@ export function createSoftwareEngine({ now = () => new Date() }: SoftwareEngineO
     name: 'software',
     selfTest: () => runSelfTest(),
     ...keys,
+    ...envelopeOperations(state),
     ...secretOperations(state),
     ...sealing,
     ...batchOperations({ ...keys, ...sealing }),

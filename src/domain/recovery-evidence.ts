@@ -3,7 +3,7 @@
  * whose approvals, with its place in the audit log. It verifies offline with the certificates that are trusted anyway.
  */
 import { canonicalizeSigned, parseStrictJson } from '../crypto/jcs.ts';
-import { envelopedPublicPoint } from '../crypto/gm/enveloped-key.ts';
+import { parseEnvelopedKey } from '../crypto/gm/enveloped-key.ts';
 import { sm3 } from '../crypto/gm/sm3.ts';
 import { sm2PointFromSpki, spkiSm3 } from '../crypto/spki.ts';
 import { KmcError } from '../errors.ts';
@@ -167,7 +167,7 @@ function requireApprovedAct(evidence: RecoveryEvidence): void {
 
 function requireSameKey({ certificate, envelopedKey }: RecoveryEvidence): void {
   const { spki } = parseCertificate(der(certificate));
-  if (!envelopedPublicPoint(der(envelopedKey)).equals(sm2PointFromSpki(spki))) {
+  if (!parseEnvelopedKey(der(envelopedKey)).point.equals(sm2PointFromSpki(spki))) {
     throw new KmcError('E_KEY', 'The envelope holds the key of another certificate than the evidence names.');
   }
 }

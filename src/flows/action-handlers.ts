@@ -3,6 +3,7 @@ import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
 import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
+import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
 import { revokeCertificates } from './certificates/revoke-certificates.ts';
 import { decommissionDevice } from './devices/decommission-device.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
@@ -29,6 +30,10 @@ const PERSON = 'name, unit, organisation, region?, roles (list of {role, region?
 
 const HANDLED = {
   'authority.create-issuing': { params: 'commonName, organization', handler: createIssuingKey },
+  'authority.register-external': {
+    params: 'communicationCertificate, authorityCertificate? (base64 of DER; the second for one that is not known yet)',
+    handler: registerExternalAuthority,
+  },
   'authority.revoke': {
     params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
     handler: () => revokeAuthority(),

@@ -8,6 +8,7 @@ import { actionHandlers } from '../flows/action-handlers.ts';
 import { issueServiceTls } from '../flows/certificates/issue-service-tls.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
 import { keepPools } from '../flows/pools/keep-pools.ts';
+import { listenForCas } from '../http/ca-kmc-listener.ts';
 import { Metrics } from '../http/metrics.ts';
 import { DEFAULT_RATE_LIMITS } from '../http/rate-limit.ts';
 import { allRoutes } from '../http/routes/index.ts';
@@ -20,6 +21,8 @@ import { PRODUCT_VERSION } from './product-version.ts';
 export interface RunningService {
   /** Address of the plain listener. */
   readonly url: string;
+  /** Address at which CAs speak GM/T 0014 over TCP, where that is set. */
+  readonly caUrl: string | undefined;
   /** Address of the HTTPS listener, once the keystore was unsealed. */
   tlsUrl(): string | undefined;
   /** Resolves when the service has ended; rejects with the fault that ended it. */
@@ -163,6 +166,7 @@ export async function serve(
   });
   const plain = await listen(createApplication(routes, ports, false), environment.listen);
   warnOfAddress(environment, instance, plain.url, log);
+  const cas = environment.caListen === undefined ? undefined : await listenForCas(served, ports, environment.caListen);
   const tls = new TlsSide(instance, [environment.tlsListen.host, 'localhost'], async (identity) => {
     const listener = await listen(createApplication(routes, ports, true), environment.tlsListen, identity);
     log.info(`HTTPS on ${listener.url}`);
@@ -183,12 +187,13 @@ export async function serve(
   });
   return {
     url: plain.url,
+    caUrl: cas?.url,
     tlsUrl: () => tls.url,
     ended,
     async close() {
       stop.abort();
       await Promise.allSettled([...background, ended]);
-      await Promise.all([plain.close(), tls.close()]);
+      await Promise.all([plain.close(), tls.close(), cas?.close()]);
     },
   };
 }

@@ -73,6 +73,7 @@ async function attend(context: CommandContext, service: RunningService, stage?: 
   stopped.catch(() => undefined);
   await stage?.unseal();
   say(`listening on ${service.url}`);
+  if (service.caUrl !== undefined) say(`listening on ${service.caUrl} (GM/T 0014)`);
   const stop = new AbortController();
   const announced = announceTls(service, stop.signal, say);
   try {

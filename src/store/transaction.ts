@@ -4,7 +4,9 @@ import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
+import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
+import { StoredCommunicationCertificates } from './communication-certificates.ts';
 import { StoredCrls } from './crls.ts';
 import { StoredDevices } from './devices.ts';
 import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
@@ -40,6 +42,8 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     enrolments: new StoredEnrolments(sql),
     authorities: new StoredAuthorities(sql),
     certificates: new StoredCertificates(sql),
+    communicationCertificates: new StoredCommunicationCertificates(sql),
+    caKmcExchanges: new StoredCaKmcExchanges(sql),
     crls: new StoredCrls(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),

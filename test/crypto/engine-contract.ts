@@ -3,6 +3,7 @@
  * the same. It uses nothing but the port, and checks what comes out with the primitives of src/crypto.
  */
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
+import { describeEnvelopes } from './engine-contract/envelopes.ts';
 import { describeHandles } from './engine-contract/handles.ts';
 import { describeKeyFiles } from './engine-contract/key-files.ts';
 import { describeKeys } from './engine-contract/keys.ts';
@@ -24,6 +25,7 @@ export function describeEngineContract(name: string, open: OpenEngine): void {
 
     describeHandles(open);
     describeKeys(open);
+    describeEnvelopes(open);
     describeKeyFiles(open);
     describeSecrets(open);
     describeSealing(open);

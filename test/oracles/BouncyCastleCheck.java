@@ -4,17 +4,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.PublicKey;
 import java.security.Security;
+import java.security.Signature;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509CRL;
 import java.security.cert.X509Certificate;
 import java.util.Arrays;
 import org.bouncycastle.asn1.ASN1BitString;
 import org.bouncycastle.asn1.ASN1Integer;
+import org.bouncycastle.asn1.ASN1ObjectIdentifier;
 import org.bouncycastle.asn1.ASN1OctetString;
 import org.bouncycastle.asn1.ASN1Primitive;
 import org.bouncycastle.asn1.ASN1Sequence;
+import org.bouncycastle.asn1.ASN1Set;
 import org.bouncycastle.asn1.ASN1TaggedObject;
 import org.bouncycastle.asn1.gm.GMNamedCurves;
+import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
 import org.bouncycastle.asn1.x9.X9ECParameters;
 import org.bouncycastle.crypto.engines.SM2Engine;
 import org.bouncycastle.crypto.engines.SM4Engine;
@@ -31,6 +35,9 @@ import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
  *   chain FILE...                each certificate (DER) is signed by the next, the last by itself
  *   crl CRL ISSUER               the CRL (DER) is signed by the issuer's certificate (DER)
  *   csr CSR                      the PKCS#10 request (DER) verifies under its own key
+ *   package FILE D POINT SPKI    opens the SignedAndEnvelopedData with the scalar D, compares dG with POINT, and verifies the
+ *                                signature over the content under the key SPKI (DER)
+ *   skf FILE D POINT             opens the ENVELOPEDKEYBLOB, either convention, and compares dG with POINT
  *   envelope FILE D POINT        opens the SM2EnvelopedKey with the scalar D and compares dG with POINT (hex, 65 octets)
  */
 public class BouncyCastleCheck {
@@ -42,6 +49,8 @@ public class BouncyCastleCheck {
             case "crl": crl(rest); break;
             case "csr": csr(rest); break;
             case "envelope": envelope(rest); break;
+            case "package": keyPackage(rest); break;
+            case "skf": skf(rest); break;
             default: throw new IllegalArgumentException(args[0]);
         }
         System.out.println("ok");
@@ -97,20 +106,69 @@ public class BouncyCastleCheck {
         return out;
     }
 
-    static void envelope(String[] args) throws Exception {
-        ASN1Sequence envelope = ASN1Sequence.getInstance(ASN1Primitive.fromByteArray(Files.readAllBytes(Path.of(args[0]))));
+    static ECDomainParameters domain() {
         X9ECParameters curve = GMNamedCurves.getByName("sm2p256v1");
-        ECDomainParameters domain = new ECDomainParameters(curve.getCurve(), curve.getG(), curve.getN());
+        return new ECDomainParameters(curve.getCurve(), curve.getG(), curve.getN());
+    }
+
+    /** The SM4 key behind a raw C1 C3 C2. */
+    static byte[] unwrapped(byte[] cipher, String scalar) throws Exception {
         SM2Engine engine = new SM2Engine(SM2Engine.Mode.C1C3C2);
-        engine.init(false, new ECPrivateKeyParameters(new BigInteger(args[1], 16), domain));
-        byte[] cipher = raw(ASN1Sequence.getInstance(envelope.getObjectAt(1)));
-        byte[] key = engine.processBlock(cipher, 0, cipher.length);
-        byte[] wrapped = ASN1BitString.getInstance(envelope.getObjectAt(3)).getOctets();
+        engine.init(false, new ECPrivateKeyParameters(new BigInteger(scalar, 16), domain()));
+        return engine.processBlock(cipher, 0, cipher.length);
+    }
+
+    static byte[] sm4(byte[] key, byte[] encrypted) {
         SM4Engine sm4 = new SM4Engine();
         sm4.init(false, new KeyParameter(key));
-        byte[] d = new byte[wrapped.length];
-        for (int at = 0; at < wrapped.length; at += 16) sm4.processBlock(wrapped, at, d, at);
-        byte[] point = domain.getG().multiply(new BigInteger(1, d)).normalize().getEncoded(false);
-        if (!Arrays.equals(point, Hex.decode(args[2]))) throw new IllegalStateException("dG is another public key");
+        byte[] plain = new byte[encrypted.length];
+        for (int at = 0; at < encrypted.length; at += 16) sm4.processBlock(encrypted, at, plain, at);
+        return plain;
+    }
+
+    static void requirePoint(byte[] d, String expected) {
+        byte[] point = domain().getG().multiply(new BigInteger(1, d)).normalize().getEncoded(false);
+        if (!Arrays.equals(point, Hex.decode(expected))) throw new IllegalStateException("dG is another public key");
+    }
+
+    static void envelope(String[] args) throws Exception {
+        ASN1Sequence envelope = ASN1Sequence.getInstance(ASN1Primitive.fromByteArray(Files.readAllBytes(Path.of(args[0]))));
+        byte[] key = unwrapped(raw(ASN1Sequence.getInstance(envelope.getObjectAt(1))), args[1]);
+        requirePoint(sm4(key, ASN1BitString.getInstance(envelope.getObjectAt(3)).getOctets()), args[2]);
+    }
+
+    static void keyPackage(String[] args) throws Exception {
+        ASN1Sequence data = ASN1Sequence.getInstance(ASN1Primitive.fromByteArray(Files.readAllBytes(Path.of(args[0]))));
+        if (data.getObjectAt(0) instanceof ASN1ObjectIdentifier) {
+            data = ASN1Sequence.getInstance(ASN1TaggedObject.getInstance(data.getObjectAt(1)), true);
+        }
+        ASN1Sequence recipient = ASN1Sequence.getInstance(ASN1Set.getInstance(data.getObjectAt(1)).getObjectAt(0));
+        byte[] wrapped = ASN1OctetString.getInstance(recipient.getObjectAt(3)).getOctets();
+        byte[] key = unwrapped(raw(ASN1Sequence.getInstance(wrapped)), args[1]);
+        ASN1Sequence content = ASN1Sequence.getInstance(data.getObjectAt(3));
+        byte[] encrypted =
+            ASN1OctetString.getInstance(ASN1TaggedObject.getInstance(content.getObjectAt(2)), false).getOctets();
+        byte[] plain = sm4(key, encrypted);
+        requirePoint(Arrays.copyOfRange(plain, 32, 64), args[2]);
+        ASN1Sequence signer =
+            ASN1Sequence.getInstance(ASN1Set.getInstance(data.getObjectAt(data.size() - 1)).getObjectAt(0));
+        Signature verifier = Signature.getInstance("SM3withSM2", "BC");
+        verifier.initVerify(BouncyCastleProvider.getPublicKey(SubjectPublicKeyInfo.getInstance(Files.readAllBytes(Path.of(args[3])))));
+        verifier.update(plain);
+        if (!verifier.verify(ASN1OctetString.getInstance(signer.getObjectAt(4)).getOctets())) {
+            throw new IllegalStateException("the package is signed by somebody else");
+        }
+    }
+
+    static void skf(String[] args) throws Exception {
+        byte[] blob = Files.readAllBytes(Path.of(args[0]));
+        byte[] cipher = new byte[65 + 32 + 16];
+        cipher[0] = 4;
+        System.arraycopy(blob, 240, cipher, 1, 32);
+        System.arraycopy(blob, 304, cipher, 33, 32);
+        System.arraycopy(blob, 336, cipher, 65, 32);
+        System.arraycopy(blob, 372, cipher, 97, 16);
+        byte[] key = unwrapped(cipher, args[1]);
+        requirePoint(sm4(key, Arrays.copyOfRange(blob, 44, 76)), args[2]);
     }
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { createSoftwareEngine } from '../../src/crypto/software-engine.ts';
 import { encodeSm2Spki, sm2PointFromSpki } from '../../src/crypto/spki.ts';
 import { enrolDevice } from '../../src/flows/enrolments/enrol-device.ts';
 import { publishCrl } from '../../src/flows/certificates/publish-crl.ts';
@@ -74,14 +75,64 @@ forEachDatabase('BouncyCastle', (fixture) => {
     altered[altered.length - 1] = (altered[altered.length - 1] ?? 0) ^ 1;
     expect(accepts('csr', file('altered.csr', altered))).to.equal(false);
   });
+});
+
+describe('BouncyCastle over envelopes', () => {
+  const engine = createSoftwareEngine();
+  let folder: string;
+
+  before(function needed() {
+    if (!isThere) this.skip();
+    folder = mkdtempSync(join(tmpdir(), 'kmc-bc-envelopes-'));
+  });
+
+  after(() => {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const file = (name: string, bytes: Buffer): string => {
+    const path = join(folder, name);
+    writeFileSync(path, bytes);
+    return path;
+  };
 
   it('opens an enveloped key and finds the public key that belongs to it', async function () {
     this.timeout(60_000);
-    const { engine } = test().instance;
     const key = await engine.generateKeyPair('SM2');
     const recipient = encodeSm2Spki(Buffer.from(SM2_BAD.key.publicKeyHex, 'hex'));
     const envelope = file('enveloped-key.der', await engine.envelopeKey(key, recipient));
     const point = sm2PointFromSpki(key.spki).toString('hex');
     expect(accepts('envelope', envelope, SM2_BAD.key.privateKeyHex, point)).to.equal(true);
+  });
+
+  it('opens the blobs of GM/T 0016 in both conventions', async function () {
+    this.timeout(60_000);
+    const key = await engine.generateKeyPair('SM2');
+    const recipient = encodeSm2Spki(Buffer.from(SM2_BAD.key.publicKeyHex, 'hex'));
+    const point = sm2PointFromSpki(key.spki).toString('hex');
+    for (const packing of ['gmt-0016-a', 'gmt-0016-b'] as const) {
+      const blob = file(`${packing}.bin`, await engine.envelopeKey(key, recipient, packing));
+      expect(accepts('skf', blob, SM2_BAD.key.privateKeyHex, point), packing).to.equal(true);
+    }
+  });
+
+  it('opens a signed package of GM/T 0010 and verifies it under the key of its signer alone', async function () {
+    this.timeout(60_000);
+    const [key, signer, other] = [
+      await engine.generateKeyPair('SM2'),
+      await engine.generateKeyPair('SM2'),
+      await engine.generateKeyPair('SM2'),
+    ];
+    const identifier = Buffer.from('30053000020105', 'hex');
+    const spki = encodeSm2Spki(Buffer.from(SM2_BAD.key.publicKeyHex, 'hex'));
+    const keyPackage = await engine.packageKey(
+      key,
+      { spki, identifier },
+      { key: signer, identifier, certificates: [] },
+    );
+    const point = sm2PointFromSpki(key.spki).toString('hex');
+    const args = ['package', file('package.der', keyPackage), SM2_BAD.key.privateKeyHex, point];
+    expect(accepts(...args, file('signer.spki', signer.spki))).to.equal(true);
+    expect(accepts(...args, file('other.spki', other.spki))).to.equal(false);
   });
 });

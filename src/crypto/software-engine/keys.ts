@@ -3,26 +3,16 @@ import { KmcError } from '../../errors.ts';
 import { KEY_ALGORITHMS, signMessage } from '../algorithms.ts';
 import { concat, wipe } from '../bytes.ts';
 import type { CryptoEngine, KeyHandle } from '../engine.ts';
-import { encodeEnvelopedKey, openEnvelopedKey } from '../gm/enveloped-key.ts';
 import { decryptSm2 } from '../gm/sm2-encrypt.ts';
 import { readPkcs12 } from '../legacy/pkcs12.ts';
-import { decryptPkcs8, ecScalar, encodeSm2Pkcs8, encryptPkcs8, parsePkcs8 } from '../pkcs8.ts';
+import { decryptPkcs8, ecScalar, encryptPkcs8, parsePkcs8 } from '../pkcs8.ts';
 import type { PrivateKey } from '../private-key.ts';
 import { assertPairwiseConsistent } from '../self-test.ts';
-import { sm2PointFromSpki } from '../spki.ts';
 import { issueKey, issueSecret, type EngineState } from './handles.ts';
 
 type KeyOperations = Pick<
   CryptoEngine,
-  | 'generateKeyPair'
-  | 'sign'
-  | 'decryptSecret'
-  | 'destroyKey'
-  | 'importPkcs8'
-  | 'exportPkcs8'
-  | 'importPkcs12'
-  | 'envelopeKey'
-  | 'openEnvelopedKey'
+  'generateKeyPair' | 'sign' | 'decryptSecret' | 'destroyKey' | 'importPkcs8' | 'exportPkcs8' | 'importPkcs12'
 >;
 
 /** The scalar of an SM2 key, a view that its destruction wipes. @throws KmcError E_USAGE for another kind of key. */
@@ -33,7 +23,7 @@ export function sm2ScalarOf(key: PrivateKey): Buffer {
 }
 
 /** A handle for a plain PKCS#8, which is checked and then wiped. */
-function admitKey(state: EngineState, pkcs8: Buffer): KeyHandle {
+export function admitKey(state: EngineState, pkcs8: Buffer): KeyHandle {
   try {
     return issueKey(state, parsePkcs8(pkcs8));
   } finally {
@@ -80,19 +70,6 @@ export function keyOperations(state: EngineState): KeyOperations {
     async importPkcs12(pfx, passphrase) {
       const { pkcs8, certificates } = await readPkcs12(pfx, passphrase);
       return { key: admitKey(state, pkcs8), certificates };
-    },
-    async envelopeKey(key, recipientSpki) {
-      const privateKey = keys.stateOf(key);
-      const pair = { scalar: sm2ScalarOf(privateKey), point: sm2PointFromSpki(privateKey.spki) };
-      return encodeEnvelopedKey(pair, sm2PointFromSpki(recipientSpki));
-    },
-    async openEnvelopedKey(recipient, envelopedKey) {
-      const { scalar, point } = openEnvelopedKey(sm2ScalarOf(keys.stateOf(recipient)), envelopedKey);
-      try {
-        return admitKey(state, encodeSm2Pkcs8(scalar, point));
-      } finally {
-        wipe(scalar);
-      }
     },
   };
 }

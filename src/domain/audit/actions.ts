@@ -81,6 +81,7 @@ export const AUDIT_ACTIONS = {
   'request.execute': act('request', REQUEST_FIELDS),
   'authority.create': act('authority', CERTIFICATE_FIELDS),
   'authority.import': act('authority', CERTIFICATE_FIELDS),
+  'authority.register': act('authority', CERTIFICATE_FIELDS),
   'authority.activate': act('authority', CERTIFICATE_FIELDS),
   'authority.retire': act('authority', CERTIFICATE_FIELDS),
   'authority.revoke': act('authority', CERTIFICATE_FIELDS),

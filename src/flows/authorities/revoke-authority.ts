@@ -15,6 +15,8 @@ const REASONS = [
   'affiliationChanged',
 ] as const satisfies readonly RevocationReason[];
 
+const OUTSTANDING = 'Its certificate stands until its issuer revokes it: sign a CRL of the issuer in a ceremony.';
+
 interface RevocationParameters {
   readonly reason: (typeof REASONS)[number];
 }
@@ -27,15 +29,16 @@ function reasonOf(params: SignedObject): RevocationParameters['reason'] {
 async function revocable(reader: Reader, id: string): Promise<AuthorityRow> {
   const row = await reader.authorities.find(id);
   if (row === undefined) throw new KmcError('E_NOT_FOUND', 'There is no certification authority of that id.');
-  if (row.kind !== 'issuing' || row.keyId === undefined) {
-    throw new KmcError('E_USAGE', 'Only an issuing authority of this service is revoked here.');
+  const isOurs = row.kind === 'issuing' && row.keyId !== undefined;
+  if (!isOurs && row.kind !== 'external') {
+    throw new KmcError('E_USAGE', 'Only an issuing authority of this service, or a registered one, is revoked here.');
   }
   if (row.state === 'revoked') throw new KmcError('E_STATE', 'The certification authority is revoked already.');
   return row;
 }
 
 /**
- * The act `authority.revoke`: an issuing authority of this service issues nothing from now on, and requests signed under
+ * The act `authority.revoke`: a registered external authority is not heard over GM/T 0014 any more; an issuing authority of this service issues nothing from now on, and requests signed under
  * its certificates are refused; its CRLs go on until its last certificate ends (C.2). Target `authority/<id>`; parameter
  * `reason`. Verifiers elsewhere learn of it from its issuer's CRL, which is made in a ceremony: the result says so.
  */
@@ -55,7 +58,7 @@ export function revokeAuthority(): DatabaseHandler {
       const id = act.request.target.split('/')[1] ?? '';
       const event = newId('ev', act.at);
       return async (tx) => {
-        const { state, version, issuerId, certificate: der } = await revocable(tx, id);
+        const { kind, state, version, issuerId, certificate: der } = await revocable(tx, id);
         if (!(await tx.authorities.move(id, { state, version }, 'revoked'))) {
           throw new KmcError('E_STALE', 'The authority changed at the same time. Make a new request.');
         }
@@ -87,7 +90,7 @@ export function revokeAuthority(): DatabaseHandler {
           reason,
           serialNumber: serial,
           ...(issuerId === undefined ? {} : { issuer: issuerId }),
-          outstanding: 'Its certificate stands until its issuer revokes it: sign a CRL of the issuer in a ceremony.',
+          ...(kind === 'external' ? {} : { outstanding: OUTSTANDING }),
         };
       };
     },

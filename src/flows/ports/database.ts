@@ -6,7 +6,9 @@ import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
+import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchanges.ts';
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
+import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
@@ -39,6 +41,8 @@ export interface Reader {
   readonly enrolments: EnrolmentReader;
   readonly authorities: AuthorityReader;
   readonly certificates: CertificateReader;
+  readonly communicationCertificates: CommunicationCertificateReader;
+  readonly caKmcExchanges: CaKmcExchangeReader;
   readonly crls: CrlReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly escrowedKeys: EscrowedKeyReader;
@@ -65,6 +69,8 @@ export interface Transaction extends Reader {
   readonly enrolments: EnrolmentWriter;
   readonly authorities: AuthorityWriter;
   readonly certificates: CertificateWriter;
+  readonly communicationCertificates: CommunicationCertificateWriter;
+  readonly caKmcExchanges: CaKmcExchangeWriter;
   readonly crls: CrlWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly escrowedKeys: EscrowedKeyWriter;

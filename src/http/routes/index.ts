@@ -3,6 +3,7 @@ import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
+import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
@@ -32,6 +33,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   deviceRoutes,
   enrolmentRoutes,
   trustBundleRoutes,
+  caKmcRoutes,
   poolRoutes,
   challengeRoutes,
   estRoutes,

@@ -11,6 +11,7 @@ import { up as keyLife } from './007-key-life.ts';
 import { up as separationOfDuty } from './007-separation-of-duty.ts';
 import { up as status } from './007-status.ts';
 import { up as deviceAccess } from './007-device-access.ts';
+import { up as caKmc } from './008-ca-kmc.ts';
 
 export interface Migration {
   readonly name: string;
@@ -29,4 +30,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '007-separation-of-duty', up: separationOfDuty },
   { name: '007-status', up: status },
   { name: '007-device-access', up: deviceAccess },
+  { name: '008-ca-kmc', up: caKmc },
 ];

@@ -143,6 +143,8 @@ function destroy(engine: CryptoEngine, handle: KeyHandle | SecretHandle): void {
   else engine.destroySecret(handle);
 }
 
+const UNNAMED = { identifier: Buffer.from('3000', 'hex'), certificates: [] };
+
 async function expectRefused(engine: CryptoEngine, key: KeyHandle, secret: SecretHandle): Promise<void> {
   const message = Buffer.from('message');
   const [goodKek, good] = [await newKek(engine), await engine.generateKeyPair('SM2')];
@@ -156,6 +158,9 @@ async function expectRefused(engine: CryptoEngine, key: KeyHandle, secret: Secre
     () => engine.exportPkcs8(key, PASSPHRASE, 'gmssl'),
     () => engine.envelopeKey(key, good.spki),
     () => engine.openEnvelopedKey(key, message),
+    () => engine.packageKey(key, { spki: good.spki, identifier: message }, { key: good, ...UNNAMED }),
+    () => engine.packageKey(good, { spki: good.spki, identifier: message }, { key, ...UNNAMED }),
+    () => engine.openKeyPackage(key, message, good.spki, good.spki),
     () => engine.sealKey(goodKek, CONTEXT, key),
     () => engine.sealKey(badKek, CONTEXT, good),
     () => engine.openKey(badKek, CONTEXT, message),

@@ -1,14 +1,12 @@
 import { expect } from 'chai';
 import { SIGNATURE_ALGORITHMS, verifyIndependently, verifySignature } from '../../../src/crypto/algorithms.ts';
 import type { KeyAlgorithmName, SignatureAlgorithmName } from '../../../src/crypto/algorithms.ts';
-import { bitString, children, decodeDer, sequence } from '../../../src/crypto/asn1/der.ts';
 import type { CryptoEngine, KeyHandle } from '../../../src/crypto/engine.ts';
-import { encodeEnvelopedKey, openEnvelopedKey } from '../../../src/crypto/gm/enveloped-key.ts';
 import { encryptSm2 } from '../../../src/crypto/gm/sm2-encrypt.ts';
 import { parseSpki, sm2PointFromSpki } from '../../../src/crypto/spki.ts';
 import type { OpenEngine } from '../engine-contract.ts';
 import { refusal } from '../refusal.ts';
-import { knownKey, octetsOf, outsideKey } from './known.ts';
+import { octetsOf, outsideKey } from './known.ts';
 
 const MESSAGE = Buffer.from('a message that is signed as a whole');
 
@@ -85,40 +83,10 @@ export function describeKeys(open: OpenEngine): void {
       expect(texts.size).to.equal(1);
     });
 
-    it('of other kinds neither decrypt nor go into or open envelopes: E_USAGE', async () => {
+    it('of other kinds do not decrypt: E_USAGE', async () => {
       for (const kind of ['EC-P256', 'RSA'] as const) {
         await refusal('E_USAGE', () => engine.decryptSecret(keys[kind], Buffer.alloc(100)));
-        await refusal('E_USAGE', () => engine.envelopeKey(keys[kind], keys.SM2.spki));
-        await refusal('E_USAGE', () => engine.openEnvelopedKey(keys[kind], Buffer.alloc(100)));
-        await refusal('E_KEY', () => engine.envelopeKey(keys.SM2, keys[kind].spki));
       }
-    });
-
-    it('leave in an SM2EnvelopedKey that its recipient opens', async () => {
-      const { key, scalar } = await knownKey(engine);
-      const recipient = outsideKey();
-      const opened = openEnvelopedKey(recipient.scalar, await engine.envelopeKey(key, recipient.spki));
-      expect(opened.scalar.equals(scalar)).to.equal(true);
-      expect(opened.point.equals(sm2PointFromSpki(key.spki))).to.equal(true);
-    });
-
-    it('come in through an SM2EnvelopedKey and work', async () => {
-      const pair = outsideKey();
-      const envelope = encodeEnvelopedKey(pair, sm2PointFromSpki(keys.SM2.spki));
-      const key = await engine.openEnvelopedKey(keys.SM2, envelope);
-      expect(key.spki.equals(pair.spki)).to.equal(true);
-      expect(verifySignature('SM2-SM3', pair.spki, MESSAGE, await engine.sign(key, 'SM2-SM3', MESSAGE))).to.equal(true);
-    });
-
-    it('do not come in through an envelope for another recipient, with another public key, or that is none', async () => {
-      const pair = outsideKey();
-      const envelope = encodeEnvelopedKey(pair, sm2PointFromSpki(keys.SM2.spki));
-      const [algorithm, wrapped, , sealed] = children(decodeDer(envelope)).map(({ encoded }) => encoded);
-      const mixed = sequence(algorithm!, wrapped!, bitString(outsideKey().point), sealed!);
-      const stranger = await engine.generateKeyPair('SM2');
-      await refusal('E_DECRYPT', () => engine.openEnvelopedKey(stranger, envelope));
-      await refusal('E_KEY', () => engine.openEnvelopedKey(keys.SM2, mixed));
-      await refusal('E_DER', () => engine.openEnvelopedKey(keys.SM2, envelope.subarray(1)));
     });
   });
 }
