@@ -193,7 +193,9 @@ async function revocations(scene: Scene, people: DemoPeople, log: StepLog): Prom
     opensslCrl(legacy, certificateDer(join(out, 'trust/legacy-issuing.pem'))),
     'openssl verifies the legacy CRL',
   );
-  log.check(parseCertificateList(legacy).crlNumber === 0x2bn, 'the number of the legacy CRL continues');
+  // The service may have made one by itself when it was due.
+  const number = parseCertificateList(legacy).crlNumber;
+  log.check(number >= 0x2bn && number <= 0x2dn, 'the number of the legacy CRL continues');
 }
 
 async function sealed(people: DemoPeople, log: StepLog): Promise<void> {
