@@ -87,7 +87,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
     if (route.whileSealed !== true && route.path.startsWith(API) && ports.isSealed()) {
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
-    await readBody(exchange);
+    await readBody(route, exchange);
     const identified = await identify(ports, exchange, route.access);
     const limited =
       identified.type === 'anonymous'
@@ -101,6 +101,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       params: request.params,
       query: request.query,
       body: parsedBody(route, exchange),
+      octets: route.octets === undefined ? undefined : bodyOf(request),
       caller: identified,
       requestId,
       source,
@@ -110,7 +111,8 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
   } catch (thrown) {
     const error = asKmcError(thrown);
     await reportProblem(ports, exchange, caller, error);
-    sendProblem(exchange, error);
+    if (route.refusal === undefined || exchange.response.headersSent) sendProblem(exchange, error);
+    else sendReply(exchange, route.refusal(error));
   }
 }
 

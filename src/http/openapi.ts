@@ -39,6 +39,16 @@ function securityOf(route: Route): Json {
   return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
 }
 
+function requestBodyOf({ body, octets }: Route): Json {
+  const content =
+    octets !== undefined
+      ? { [octets]: { schema: { type: 'string', format: 'binary' } } }
+      : body === undefined
+        ? undefined
+        : { 'application/json': { schema: schemaOf(body, 'input') } };
+  return content === undefined ? {} : { requestBody: { required: true, content } };
+}
+
 function operationOf(route: Route): Json {
   const answers = Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)] as const);
   return {
@@ -50,11 +60,7 @@ function operationOf(route: Route): Json {
       ...parametersOf('query', route.query),
       ...(route.idempotent === true ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ],
-    ...(route.body === undefined
-      ? {}
-      : {
-          requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
-        }),
+    ...requestBodyOf(route),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
     ...securityOf(route),
     ...(route.tlsOnly === true ? { 'x-kmc-https-only': true } : {}),

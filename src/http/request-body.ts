@@ -21,15 +21,16 @@ function bodyFault(error: unknown): KmcError {
 
 /**
  * Reads the body into the request.
- * @throws KmcError E_SIZE; E_TYPE for another media type than JSON, or one without a body; E_SCHEMA when it is cut short.
+ * @throws KmcError E_SIZE; E_TYPE for another media type than the route's (JSON unless told); E_SCHEMA when it is cut short.
  */
-export async function readBody({ request, response }: Exchange): Promise<void> {
+export async function readBody(route: Route, { request, response }: Exchange): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     readRaw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(bodyFault(error))));
   });
   const type = headerOf(request, 'content-type');
   if (bodyOf(request) === undefined) return;
-  if (type === undefined || !JSON_TYPE.test(type)) throw new KmcError('E_TYPE', 'send the body as application/json');
+  const fits = route.octets === undefined ? JSON_TYPE.test(type ?? '') : type?.toLowerCase() === route.octets;
+  if (!fits) throw new KmcError('E_TYPE', `send the body as ${route.octets ?? 'application/json'}`);
 }
 
 /**
@@ -39,7 +40,7 @@ export async function readBody({ request, response }: Exchange): Promise<void> {
 export function parsedBody(route: Route, { request }: Exchange): unknown {
   const body = bodyOf(request);
   if (route.body === undefined) {
-    if (body === undefined) return undefined;
+    if (body === undefined || route.octets !== undefined) return undefined;
     throw new KmcError('E_SCHEMA', 'this call takes no body');
   }
   if (body === undefined) throw new KmcError('E_SCHEMA', 'this call needs a JSON body');

@@ -13,6 +13,8 @@ export interface RequestContext<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** The body as it came, of a route that takes octets. */
+  readonly octets: Buffer | undefined;
   readonly caller: Caller;
   readonly requestId: string;
   /** Transport address of the peer. */
@@ -52,7 +54,11 @@ export interface Route {
   readonly params: z.ZodType;
   readonly query: z.ZodType;
   readonly body: z.ZodType | undefined;
+  /** Media type of a body that is no JSON: the route takes its octets. */
+  readonly octets?: string;
   readonly answers: Readonly<Record<number, AnswerSpec>>;
+  /** The answer to an error in the form of the route's own protocol; a problem document unless told. */
+  refusal?(error: unknown): Reply;
   handle(context: RequestContext<unknown, unknown, unknown>): Promise<Reply>;
 }
 

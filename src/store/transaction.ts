@@ -15,6 +15,7 @@ import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
+import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
@@ -36,6 +37,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     authorities: new StoredAuthorities(sql),
     certificates: new StoredCertificates(sql),
     crls: new StoredCrls(sql),
+    ocspAnswers: new StoredOcspAnswers(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     audit: new StoredAudit(sql, audit),

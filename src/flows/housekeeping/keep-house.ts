@@ -7,6 +7,8 @@ import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import type { Instance } from '../instance.ts';
+import { presignAnswers } from '../ocsp/presign-answers.ts';
+import { renewResponders } from '../ocsp/renew-responders.ts';
 
 /** Rows that one round forgets at the most. */
 const PURGE_LIMIT = 5_000;
@@ -37,11 +39,13 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
+  'renew-ocsp-responders': (ports, caller) => renewResponders(ports, caller),
+  'presign-ocsp-answers': (ports) => presignAnswers(ports),
 };
 
 /**
  * One round of the regular work: purge what is over, end requests whose time or policy is over and executions that a crash
- * left open, publish CRLs that are due. A job that fails does not keep the others from running.
+ * left open, publish CRLs that are due, renew OCSP responders and sign answers. A job that fails does not keep the others from running.
  * @returns the names of the jobs that failed, with what they threw.
  */
 export async function keepHouse(

@@ -17,6 +17,7 @@ import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
+import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 
@@ -35,6 +36,7 @@ export interface Reader {
   readonly authorities: AuthorityReader;
   readonly certificates: CertificateReader;
   readonly crls: CrlReader;
+  readonly ocspAnswers: OcspAnswerReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly audit: AuditReader;
@@ -56,6 +58,7 @@ export interface Transaction extends Reader {
   readonly authorities: AuthorityWriter;
   readonly certificates: CertificateWriter;
   readonly crls: CrlWriter;
+  readonly ocspAnswers: OcspAnswerWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly audit: AuditAppender;

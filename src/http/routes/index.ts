@@ -9,6 +9,7 @@ import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { healthRoutes } from './health.ts';
 import { keystoreRoutes } from './keystore.ts';
+import { ocspRoutes } from './ocsp.ts';
 import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
@@ -24,6 +25,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   authorityRoutes,
   certificateRoutes,
   crlRoutes,
+  ocspRoutes,
   deviceRoutes,
   enrolmentRoutes,
 ];
