@@ -11,6 +11,7 @@ import { crlBenchmarks } from './bench/crl.ts';
 import { closePlaces } from './bench/database-place.ts';
 import { enrolmentBenchmarks } from './bench/enrolment.ts';
 import { machine, type Benchmark, type Measurement } from './bench/harness.ts';
+import { ocspBenchmarks } from './bench/ocsp.ts';
 import { sm2Benchmarks } from './bench/sm2.ts';
 import { startBenchmarks } from './bench/start.ts';
 
@@ -22,6 +23,7 @@ const ALL: readonly Benchmark[] = [
   ...sm2Benchmarks,
   ...certificateBenchmarks,
   ...crlBenchmarks,
+  ...ocspBenchmarks,
   ...enrolmentBenchmarks,
   ...approvalBenchmarks,
   ...auditBenchmarks,
@@ -33,7 +35,6 @@ const ABSENT: readonly string[] = [
   'pool.fill',
   'kmc.apply',
   'crypto.encrypt.1k',
-  'ocsp.answer',
   'rootupgrade.reissue',
   'sm2.kernel.start',
 ];

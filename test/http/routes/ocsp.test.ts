@@ -83,7 +83,7 @@ forEachDatabase('OCSP over HTTP', (fixture) => {
       ['no media type', ocspRequest([id]), {}],
     ];
     for (const [what, body, headers] of bad) expect((await post(body, headers)).outer, what).to.equal(1);
-    for (const path of ['AAAA', '%2F%2F', 'MEow', `${'A'.repeat(1500)}`]) {
+    for (const path of ['AAAA', '%2F%2F', 'MEow', 'A'.repeat(1500)]) {
       const answer = await fetch(`${service.url}/ocsp/${path}`);
       expect(seen(await octetsOf(answer)).outer, path).to.equal(1);
     }

@@ -89,12 +89,12 @@ describe('parseOcspRequest', () => {
     expect(parseOcspRequest(sequence(sequence(name, list), signature)).certIds).to.have.length(1);
     expect(parseOcspRequest(sequence(sequence(version(0), list))).certIds).to.have.length(1);
     expect(code(sequence(sequence(version(1), list)))).to.equal('E_SCHEMA');
-    const other = (critical: boolean) =>
+    const unknown = (critical: boolean) =>
       sequence(sequence(oid('1.2.3.4'), ...(critical ? [boolean(true)] : []), octetString(utf8String('x'))));
-    expect(parseOcspRequest(ocspRequest([certId()], other(false))).nonce).to.equal(undefined);
-    expect(code(ocspRequest([certId()], other(true)))).to.equal('E_SCHEMA');
+    expect(parseOcspRequest(ocspRequest([certId()], unknown(false))).nonce).to.equal(undefined);
+    expect(code(ocspRequest([certId()], unknown(true)))).to.equal('E_SCHEMA');
     const single = (critical: boolean) =>
-      sequence(sequence(sequence(sequence(certId(), contextExplicit(0, other(critical))))));
+      sequence(sequence(sequence(sequence(certId(), contextExplicit(0, unknown(critical))))));
     expect(parseOcspRequest(single(false)).certIds).to.have.length(1);
     expect(code(single(true))).to.equal('E_SCHEMA');
     const twice = nonceExtension(Buffer.alloc(16)).subarray(2);
