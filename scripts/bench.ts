@@ -12,6 +12,7 @@ import { closePlaces } from './bench/database-place.ts';
 import { enrolmentBenchmarks } from './bench/enrolment.ts';
 import { machine, type Benchmark, type Measurement } from './bench/harness.ts';
 import { poolBenchmarks } from './bench/pools.ts';
+import { ocspBenchmarks } from './bench/ocsp.ts';
 import { sm2Benchmarks } from './bench/sm2.ts';
 import { startBenchmarks } from './bench/start.ts';
 
@@ -23,6 +24,7 @@ const ALL: readonly Benchmark[] = [
   ...sm2Benchmarks,
   ...certificateBenchmarks,
   ...crlBenchmarks,
+  ...ocspBenchmarks,
   ...enrolmentBenchmarks,
   ...poolBenchmarks,
   ...approvalBenchmarks,
@@ -34,7 +36,6 @@ const ABSENT: readonly string[] = [
   'enrol.est',
   'kmc.apply',
   'crypto.encrypt.1k',
-  'ocsp.answer',
   'rootupgrade.reissue',
   'sm2.kernel.start',
 ];

@@ -25,6 +25,7 @@ import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gat
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
 import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
 import { DemoPeople, textOf } from './people.ts';
+import { askStatus, type AskedGateway } from './status.ts';
 import type { Story, StepLog } from './story.ts';
 import { certificateDer, writePem } from './tree.ts';
 
@@ -188,6 +189,14 @@ async function revocations(scene: Scene, people: DemoPeople, log: StepLog): Prom
     writeFileSync(join(out, 'crl', `${ca}.crl`), crl);
     log.count(`${ca} entries`, parseCertificateList(crl).entries.length);
   }
+  const region = GATEWAYS[1]?.region ?? '';
+  mkdirSync(join(out, 'crl/sm2-issuing'), { recursive: true });
+  await client.json('POST', '/api/v1/authorities/sm2-issuing/crls', { scope: 'delta' });
+  for (const scope of [region, 'delta']) {
+    const crl = (await people.stranger().send('GET', `/crl/sm2-issuing/${scope}.crl`)).body;
+    writeFileSync(join(out, 'crl/sm2-issuing', `${scope}.crl`), crl);
+    log.count(`sm2-issuing ${scope} entries`, parseCertificateList(crl).entries.length);
+  }
   const legacy = readFileSync(join(out, 'crl/legacy-issuing.crl'));
   log.check(
     opensslCrl(legacy, certificateDer(join(out, 'trust/legacy-issuing.pem'))),
@@ -195,7 +204,7 @@ async function revocations(scene: Scene, people: DemoPeople, log: StepLog): Prom
   );
   // The service may have made one by itself when it was due.
   const number = parseCertificateList(legacy).crlNumber;
-  log.check(number >= 0x2bn && number <= 0x2dn, 'the number of the legacy CRL continues');
+  log.check(number !== undefined && number >= 0x2bn && number <= 0x2dn, 'the number of the legacy CRL continues');
 }
 
 async function sealed(people: DemoPeople, log: StepLog): Promise<void> {
@@ -284,6 +293,15 @@ function legacyGateways(estate: LegacyEstate, out: string): void {
   for (const { id } of GATEWAYS) copyFileSync(estate.certificateOf(id), join(out, 'gateways', id, 'legacy.crt.pem'));
 }
 
+/** After the revocations: the second gateway in the SM2 hierarchy, and who was revoked in the RSA estate before. */
+function statusOfGateways(): AskedGateway[] {
+  return GATEWAYS.map(({ id, legacyRevoked }, index) => ({
+    id,
+    sm2: index === 1 ? 'revoked' : 'good',
+    legacy: legacyRevoked ? 'revoked' : 'good',
+  }));
+}
+
 async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, service: RunningService): Promise<void> {
   const people = new DemoPeople(scene.stage, scene.instance.engine, service.url);
   await story.step('three of five custodians unseal the service', async (log) => {
@@ -301,9 +319,12 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
     checkGateways(scene, log),
   );
   await story.step('a gateway is revoked; CRLs of both hierarchies', (log) => revocations(scene, people, log));
+  legacyGateways(estate, scene.out);
+  await story.step('OCSP: what openssl reads and verifies in the answers of both hierarchies', (log) =>
+    askStatus(scene, people, statusOfGateways(), log),
+  );
   await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
-  legacyGateways(estate, scene.out);
 }
 
 /** Tells the whole story. @throws when a check does not hold. */

@@ -35,31 +35,44 @@ export function opensslLink(subject: Buffer, issuer: Buffer): boolean {
   });
 }
 
+/** True when openssl verifies an SM2 signature (DER) over octets under the key of `signer` (certificate, DER). */
+export function opensslSm2Octets(octets: Buffer, signature: Buffer, signer: Buffer): boolean {
+  return inScratch((folder) => {
+    const at = (name: string) => join(folder, name);
+    writeFileSync(at('tbs'), octets);
+    writeFileSync(at('sig'), signature);
+    writeFileSync(at('signer.pem'), encodePem('CERTIFICATE', signer));
+    writeFileSync(at('pub.pem'), execFileSync('openssl', ['x509', '-in', at('signer.pem'), '-noout', '-pubkey']));
+    const input = ['-inkey', at('pub.pem'), '-in', at('tbs'), '-sigfile', at('sig')];
+    return accepts(['pkeyutl', '-verify', '-pubin', ...input, '-rawin', '-digest', 'sm3', '-pkeyopt', SM2_ID]);
+  });
+}
+
 /** True when openssl verifies the SM2 signature over the TBSCertificate under the key of `issuer` (both DER). */
 export function opensslSm2Signature(subject: Buffer, issuer: Buffer): boolean {
+  const { tbs, signature } = parseCertificate(subject);
+  return opensslSm2Octets(tbs, signature, issuer);
+}
+
+/** What openssl reads in an OCSP answer; with an anchor (PEM) only after it verified answer, responder and issuer. */
+export function opensslOcsp(answer: {
+  readonly response: Buffer;
+  readonly certificate: Buffer;
+  readonly issuer: Buffer;
+  readonly anchor?: Buffer;
+}): string | undefined {
   return inScratch((folder) => {
-    const { tbs, signature } = parseCertificate(subject);
     const at = (name: string) => join(folder, name);
-    writeFileSync(at('tbs'), tbs);
-    writeFileSync(at('sig'), signature);
-    writeFileSync(at('issuer.pem'), encodePem('CERTIFICATE', issuer));
-    writeFileSync(at('pub.pem'), execFileSync('openssl', ['x509', '-in', at('issuer.pem'), '-noout', '-pubkey']));
-    return accepts([
-      'pkeyutl',
-      '-verify',
-      '-pubin',
-      '-inkey',
-      at('pub.pem'),
-      '-in',
-      at('tbs'),
-      '-sigfile',
-      at('sig'),
-      '-rawin',
-      '-digest',
-      'sm3',
-      '-pkeyopt',
-      SM2_ID,
-    ]);
+    writeFileSync(at('response'), answer.response);
+    writeFileSync(at('certificate.pem'), encodePem('CERTIFICATE', answer.certificate));
+    writeFileSync(at('issuer.pem'), encodePem('CERTIFICATE', answer.issuer));
+    if (answer.anchor !== undefined) writeFileSync(at('anchor.pem'), answer.anchor);
+    const trust =
+      answer.anchor === undefined ? ['-noverify'] : ['-CAfile', at('anchor.pem'), '-verify_other', at('issuer.pem')];
+    const input = ['-respin', at('response'), '-issuer', at('issuer.pem'), '-cert', at('certificate.pem')];
+    const { stdout, stderr, status } = spawnSync('openssl', ['ocsp', ...trust, ...input], { encoding: 'utf8' });
+    const holds = status === 0 && (answer.anchor === undefined || /Response verify OK/.test(stderr + stdout));
+    return holds ? stdout.match(/: (good|revoked|unknown)/)?.[1] : undefined;
   });
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { OID } from './asn1/oids.ts';
 import { sm3 } from './gm/sm3.ts';
 
 export interface NamedDigests {
@@ -19,4 +20,19 @@ export function createDigests(octets: Buffer): NamedDigests {
     sm3: `sm3:${sm3(octets).toString('hex')}`,
     sha256: `sha256:${sha256(octets).toString('hex')}`,
   };
+}
+
+/** The digests by which an OCSP CertID may name an issuer (RFC 6960 4.1.1): identifiers, not signatures. */
+export const IDENTIFIER_DIGESTS = {
+  sha1: { oid: OID.sha1, octets: 20, of: (octets: Buffer) => createHash('sha1').update(octets).digest() },
+  sha256: { oid: OID.sha256, octets: 32, of: sha256 },
+  sm3: { oid: OID.sm3, octets: 32, of: (octets: Buffer) => sm3(octets) },
+} as const;
+export type IdentifierDigestName = keyof typeof IDENTIFIER_DIGESTS;
+
+export const IDENTIFIER_DIGEST_NAMES: readonly IdentifierDigestName[] = ['sha1', 'sha256', 'sm3'];
+
+/** The digest of that OID. */
+export function identifierDigestOf(dotted: string): IdentifierDigestName | undefined {
+  return IDENTIFIER_DIGEST_NAMES.find((name) => IDENTIFIER_DIGESTS[name].oid === dotted);
 }

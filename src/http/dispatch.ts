@@ -127,7 +127,8 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
     const error = asKmcError(thrown);
     await reportProblem(ports, exchange, caller, error);
     await offerNonce(ports, route, exchange, error);
-    sendProblem(exchange, error);
+    if (route.refusal === undefined || exchange.response.headersSent) sendProblem(exchange, error);
+    else sendReply(exchange, route.refusal(error));
   }
 }
 

@@ -4,6 +4,8 @@ import { KmcError, type ErrorCode } from '../errors.ts';
 
 const VERSIONS = new Set(['1.0', '1.1']);
 const PATH = /^\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2}|\/)*$/;
+/** RFC 6960 A.1: base64 as the rest of the path, its + / = as they are or percent-encoded; nothing in it is a path. */
+const OCSP_PATH = /^\/ocsp\/(?:[A-Za-z0-9+/=]|%2[bBfF]|%3[dD])+$/;
 const FORBIDDEN_IN_PATH = /\/\/|\/\.{1,2}(?:\/|$)|%2[ef]|%5c|%00/i;
 
 interface Rule {
@@ -38,7 +40,7 @@ const RULES: readonly Rule[] = [
   { refuses: (r) => (r.url ?? '').length > 2048, why: 'the target is too long' },
   { refuses: (r) => !/^\/[!-~]*$/.test(r.url ?? ''), why: 'origin-form targets of ASCII characters only' },
   {
-    refuses: (r) => !PATH.test(pathOf(r)) || FORBIDDEN_IN_PATH.test(pathOf(r)),
+    refuses: (r) => !OCSP_PATH.test(pathOf(r)) && (!PATH.test(pathOf(r)) || FORBIDDEN_IN_PATH.test(pathOf(r))),
     why: 'the path has a form that is not allowed',
   },
   {

@@ -64,6 +64,8 @@ export interface Route {
   /** The body is of this media type and not JSON; `maxBytes` is its longest accepted form. */
   readonly media?: { readonly type: string; readonly maxBytes: number };
   readonly answers: Readonly<Record<number, AnswerSpec>>;
+  /** The answer to an error in the form of the route's own protocol; a problem document unless told. */
+  refusal?(error: unknown): Reply;
   handle(context: RequestContext<unknown, unknown, unknown>): Promise<Reply>;
 }
 

@@ -19,6 +19,7 @@ import { StoredKeyBatches } from './key-batches.ts';
 import { StoredKeyFaults } from './key-faults.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
+import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
 import { StoredRequests } from './requests.ts';
@@ -45,6 +46,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     communicationCertificates: new StoredCommunicationCertificates(sql),
     caKmcExchanges: new StoredCaKmcExchanges(sql),
     crls: new StoredCrls(sql),
+    ocspAnswers: new StoredOcspAnswers(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     trustBundles: new StoredTrustBundles(sql),

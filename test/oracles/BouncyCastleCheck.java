@@ -1,5 +1,8 @@
 import java.io.FileInputStream;
+import java.io.InputStream;
 import java.math.BigInteger;
+import java.net.HttpURLConnection;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.PublicKey;
@@ -17,9 +20,26 @@ import org.bouncycastle.asn1.ASN1Primitive;
 import org.bouncycastle.asn1.ASN1Sequence;
 import org.bouncycastle.asn1.ASN1Set;
 import org.bouncycastle.asn1.ASN1TaggedObject;
+import org.bouncycastle.asn1.DERNull;
+import org.bouncycastle.asn1.DEROctetString;
 import org.bouncycastle.asn1.gm.GMNamedCurves;
 import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
+import org.bouncycastle.asn1.ocsp.OCSPObjectIdentifiers;
+import org.bouncycastle.asn1.x509.AlgorithmIdentifier;
+import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.Extensions;
+import org.bouncycastle.asn1.x509.KeyPurposeId;
 import org.bouncycastle.asn1.x9.X9ECParameters;
+import org.bouncycastle.cert.X509CertificateHolder;
+import org.bouncycastle.cert.ocsp.BasicOCSPResp;
+import org.bouncycastle.cert.ocsp.CertificateID;
+import org.bouncycastle.cert.ocsp.CertificateStatus;
+import org.bouncycastle.cert.ocsp.OCSPReqBuilder;
+import org.bouncycastle.cert.ocsp.OCSPResp;
+import org.bouncycastle.cert.ocsp.RespID;
+import org.bouncycastle.cert.ocsp.RevokedStatus;
+import org.bouncycastle.cert.ocsp.SingleResp;
 import org.bouncycastle.crypto.engines.SM2Engine;
 import org.bouncycastle.crypto.engines.SM4Engine;
 import org.bouncycastle.crypto.params.ECDomainParameters;
@@ -28,7 +48,9 @@ import org.bouncycastle.crypto.params.KeyParameter;
 import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.bouncycastle.pkcs.PKCS10CertificationRequest;
 import org.bouncycastle.util.encoders.Hex;
+import org.bouncycastle.operator.DigestCalculator;
 import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
+import org.bouncycastle.operator.jcajce.JcaDigestCalculatorProviderBuilder;
 
 /**
  * BouncyCastle as a witness over what the product made. One check per line of arguments; prints `ok` or throws.
@@ -38,6 +60,7 @@ import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
  *   package FILE D POINT SPKI    opens the SignedAndEnvelopedData with the scalar D, compares dG with POINT, and verifies the
  *                                signature over the content under the key SPKI (DER)
  *   skf FILE D POINT             opens the ENVELOPEDKEYBLOB, either convention, and compares dG with POINT
+ *   ocsp URL ISSUER SERIAL=STATUS...   asks the responder under SHA-1, SHA-256 and SM3, with and without a nonce
  *   envelope FILE D POINT        opens the SM2EnvelopedKey with the scalar D and compares dG with POINT (hex, 65 octets)
  */
 public class BouncyCastleCheck {
@@ -51,6 +74,7 @@ public class BouncyCastleCheck {
             case "envelope": envelope(rest); break;
             case "package": keyPackage(rest); break;
             case "skf": skf(rest); break;
+            case "ocsp": ocsp(rest); break;
             default: throw new IllegalArgumentException(args[0]);
         }
         System.out.println("ok");
@@ -81,6 +105,62 @@ public class BouncyCastleCheck {
         boolean holds = request.isSignatureValid(
             new JcaContentVerifierProviderBuilder().setProvider("BC").build(request.getSubjectPublicKeyInfo()));
         if (!holds) throw new IllegalStateException("the request does not verify");
+    }
+
+    static byte[] post(String url, byte[] body) throws Exception {
+        HttpURLConnection connection = (HttpURLConnection) new URL(url).openConnection();
+        connection.setDoOutput(true);
+        connection.setRequestProperty("Content-Type", "application/ocsp-request");
+        connection.getOutputStream().write(body);
+        try (InputStream in = connection.getInputStream()) {
+            return in.readAllBytes();
+        }
+    }
+
+    static String statusOf(SingleResp single) {
+        if (single.getCertStatus() == CertificateStatus.GOOD) return "good";
+        return single.getCertStatus() instanceof RevokedStatus ? "revoked" : "unknown";
+    }
+
+    /** The responder stands under the issuer, for OCSP alone; its signature and the nonce hold; the status is as told. */
+    static void ask(String url, X509CertificateHolder issuer, String hash, byte[] nonce, String[] expected) throws Exception {
+        DigestCalculator digest = new JcaDigestCalculatorProviderBuilder().setProvider("BC").build()
+            .get(new AlgorithmIdentifier(new ASN1ObjectIdentifier(hash), DERNull.INSTANCE));
+        CertificateID id = new CertificateID(digest, issuer, new BigInteger(expected[0], 16));
+        OCSPReqBuilder builder = new OCSPReqBuilder().addRequest(id);
+        Extension extension = nonce == null ? null
+            : new Extension(OCSPObjectIdentifiers.id_pkix_ocsp_nonce, false, new DEROctetString(nonce).getEncoded());
+        if (extension != null) builder.setRequestExtensions(new Extensions(extension));
+        OCSPResp response = new OCSPResp(post(url, builder.build().getEncoded()));
+        if (response.getStatus() != OCSPResp.SUCCESSFUL) throw new IllegalStateException("status " + response.getStatus());
+        BasicOCSPResp basic = (BasicOCSPResp) response.getResponseObject();
+        X509CertificateHolder responder = basic.getCerts()[0];
+        JcaContentVerifierProviderBuilder verifier = new JcaContentVerifierProviderBuilder().setProvider("BC");
+        if (!responder.isSignatureValid(verifier.build(issuer))) throw new IllegalStateException("the responder is not the issuer's");
+        if (!basic.isSignatureValid(verifier.build(responder))) throw new IllegalStateException("the answer does not verify");
+        if (!ExtendedKeyUsage.fromExtensions(responder.getExtensions()).hasKeyPurposeId(KeyPurposeId.id_kp_OCSPSigning)) {
+            throw new IllegalStateException("the responder may not sign OCSP answers");
+        }
+        RespID named = new RespID(responder.getSubjectPublicKeyInfo(), new JcaDigestCalculatorProviderBuilder()
+            .setProvider("BC").build().get(RespID.HASH_SHA1));
+        if (!named.equals(basic.getResponderId())) throw new IllegalStateException("another responder is named");
+        Extension echoed = basic.getExtension(OCSPObjectIdentifiers.id_pkix_ocsp_nonce);
+        if (nonce == null ? echoed != null : !extension.equals(echoed)) throw new IllegalStateException("the nonce differs");
+        SingleResp single = basic.getResponses()[0];
+        if (!single.getCertID().equals(id)) throw new IllegalStateException("another certificate is named");
+        if (!statusOf(single).equals(expected[1])) throw new IllegalStateException(statusOf(single));
+    }
+
+    static void ocsp(String[] args) throws Exception {
+        X509CertificateHolder issuer = new X509CertificateHolder(Files.readAllBytes(Path.of(args[1])));
+        byte[] nonce = new byte[32];
+        Arrays.fill(nonce, (byte) 7);
+        for (String expected : Arrays.copyOfRange(args, 2, args.length)) {
+            for (String hash : new String[] {"1.3.14.3.2.26", "2.16.840.1.101.3.4.2.1", "1.2.156.10197.1.401"}) {
+                ask(args[0], issuer, hash, null, expected.split("="));
+                ask(args[0], issuer, hash, nonce, expected.split("="));
+            }
+        }
     }
 
     static byte[] fixed(BigInteger value) {

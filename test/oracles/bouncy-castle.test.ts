@@ -1,6 +1,5 @@
-/** BouncyCastle (Debian's libbcpkix-java and a JDK, where they are there) over what the product makes. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** BouncyCastle over what the product makes. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -13,36 +12,15 @@ import { readyDevice } from '../fixtures/enrolling.ts';
 import { SYSTEM, testInstance } from '../fixtures/instance.ts';
 import { forEachDatabase } from '../store/databases.ts';
 import { SM2_BAD } from '../crypto/vectors.ts';
+import { bouncyCastle, isBouncyCastleThere } from './bouncy-castle-program.ts';
 
-const JARS = ['bcprov', 'bcpkix', 'bcutil'].map((name) => `/usr/share/java/${name}.jar`);
-const PROGRAM = join(import.meta.dirname, 'BouncyCastleCheck.java');
-const isThere = JARS.every((jar) => existsSync(jar)) && spawnSync('javac', ['-version']).status === 0;
-
-/** Folder of the compiled program, made once for both databases. */
-let classes: string | undefined;
-
-function compiled(): string {
-  if (classes !== undefined) return classes;
-  classes = mkdtempSync(join(tmpdir(), 'kmc-bc-'));
-  execFileSync('javac', ['-cp', JARS.join(':'), '-d', classes, PROGRAM], { stdio: 'pipe' });
-  return classes;
-}
-
-function accepts(...args: string[]): boolean {
-  const path = [compiled(), ...JARS].join(':');
-  const { status, stdout } = spawnSync('java', ['-cp', path, 'BouncyCastleCheck', ...args], { encoding: 'utf8' });
-  return status === 0 && stdout.trim() === 'ok';
-}
-
-after(() => {
-  if (classes !== undefined) rmSync(classes, { recursive: true, force: true });
-});
+const accepts = async (...args: string[]) => (await bouncyCastle(...args)) === 'ok';
 
 forEachDatabase('BouncyCastle', (fixture) => {
   const test = testInstance(fixture);
 
   before(function needed() {
-    if (!isThere) this.skip();
+    if (!isBouncyCastleThere()) this.skip();
   });
 
   const file = (name: string, der: Buffer): string => {
@@ -59,13 +37,13 @@ forEachDatabase('BouncyCastle', (fixture) => {
     if (outcome.state !== 'ISSUED') throw new Error(`it is ${outcome.state}`);
     const { signCertificate, encCertificate, chain } = outcome.answer;
     const above = chain.map((der, depth) => file(`above-${depth}.cer`, der));
-    expect(accepts('chain', file('sign.cer', signCertificate), ...above)).to.equal(true);
-    expect(accepts('chain', file('enc.cer', encCertificate), ...above)).to.equal(true);
-    expect(accepts('csr', file('request.csr', ready.input.csr))).to.equal(true);
+    expect(await accepts('chain', file('sign.cer', signCertificate), ...above)).to.equal(true);
+    expect(await accepts('chain', file('enc.cer', encCertificate), ...above)).to.equal(true);
+    expect(await accepts('csr', file('request.csr', ready.input.csr))).to.equal(true);
     const [row] = await database.read((reader) => reader.certificates.list({ deviceId: 'gw-1' }, { limit: 1 }));
     await revokeCertificate(instance, SYSTEM, { certificateId: row?.id ?? '', reason: 'superseded' });
     const { crl } = await publishCrl(instance, SYSTEM, 'sm2-issuing');
-    expect(accepts('crl', file('list.crl', crl), above[0] ?? '')).to.equal(true);
+    expect(await accepts('crl', file('list.crl', crl), above[0] ?? '')).to.equal(true);
   });
 
   it('refuses what was altered, so its word means something', async function () {
@@ -73,7 +51,7 @@ forEachDatabase('BouncyCastle', (fixture) => {
     const ready = await readyDevice(test(), 'gw-1');
     const altered = Buffer.from(ready.input.csr);
     altered[altered.length - 1] = (altered[altered.length - 1] ?? 0) ^ 1;
-    expect(accepts('csr', file('altered.csr', altered))).to.equal(false);
+    expect(await accepts('csr', file('altered.csr', altered))).to.equal(false);
   });
 });
 
@@ -82,7 +60,7 @@ describe('BouncyCastle over envelopes', () => {
   let folder: string;
 
   before(function needed() {
-    if (!isThere) this.skip();
+    if (!isBouncyCastleThere()) this.skip();
     folder = mkdtempSync(join(tmpdir(), 'kmc-bc-envelopes-'));
   });
 
@@ -102,7 +80,7 @@ describe('BouncyCastle over envelopes', () => {
     const recipient = encodeSm2Spki(Buffer.from(SM2_BAD.key.publicKeyHex, 'hex'));
     const envelope = file('enveloped-key.der', await engine.envelopeKey(key, recipient));
     const point = sm2PointFromSpki(key.spki).toString('hex');
-    expect(accepts('envelope', envelope, SM2_BAD.key.privateKeyHex, point)).to.equal(true);
+    expect(await accepts('envelope', envelope, SM2_BAD.key.privateKeyHex, point)).to.equal(true);
   });
 
   it('opens the blobs of GM/T 0016 in both conventions', async function () {

@@ -9,6 +9,8 @@ import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import type { Instance } from '../instance.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
 import { KmcError } from '../../errors.ts';
+import { presignAnswers } from '../ocsp/presign-answers.ts';
+import { renewResponders } from '../ocsp/renew-responders.ts';
 
 /** Rows that one round forgets at the most. */
 const PURGE_LIMIT = 5_000;
@@ -41,6 +43,8 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'scan-escrow': scanEscrow,
+  'renew-ocsp-responders': (ports, caller) => renewResponders(ports, caller),
+  'presign-ocsp-answers': (ports) => presignAnswers(ports),
 };
 
 /** @throws KmcError E_INTEGRITY naming the keys that do not open: so they get into the log of the service at once. */
@@ -52,7 +56,7 @@ async function scanEscrow(ports: HousekeepingPorts): Promise<void> {
 
 /**
  * One round of the regular work: purge what is over, end requests whose time or policy is over and executions that a crash
- * left open, publish CRLs that are due. A job that fails does not keep the others from running.
+ * left open, publish CRLs that are due, renew OCSP responders and sign answers. A job that fails does not keep the others from running.
  * @returns the names of the jobs that failed, with what they threw.
  */
 export async function keepHouse(

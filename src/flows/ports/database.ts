@@ -21,6 +21,7 @@ import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
 import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
+import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
@@ -44,6 +45,7 @@ export interface Reader {
   readonly communicationCertificates: CommunicationCertificateReader;
   readonly caKmcExchanges: CaKmcExchangeReader;
   readonly crls: CrlReader;
+  readonly ocspAnswers: OcspAnswerReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly trustBundles: TrustBundleReader;
@@ -72,6 +74,7 @@ export interface Transaction extends Reader {
   readonly communicationCertificates: CommunicationCertificateWriter;
   readonly caKmcExchanges: CaKmcExchangeWriter;
   readonly crls: CrlWriter;
+  readonly ocspAnswers: OcspAnswerWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly trustBundles: TrustBundleWriter;

@@ -12,6 +12,7 @@ import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
 import { healthRoutes } from './health.ts';
 import { keystoreRoutes } from './keystore.ts';
+import { ocspRoutes } from './ocsp.ts';
 import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
@@ -30,6 +31,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   authorityRoutes,
   certificateRoutes,
   crlRoutes,
+  ocspRoutes,
   deviceRoutes,
   enrolmentRoutes,
   trustBundleRoutes,

@@ -1,10 +1,11 @@
-/** Certificate status: revoked certificates in the order of a CRL, the newest CRL of each scope. */
+/** Certificate status: revoked certificates in the order of a CRL, the newest CRL of each scope, OCSP answers. */
 import type { Knex } from 'knex';
-import { runAll } from './schema-words.ts';
+import { runAll, schemaWords } from './schema-words.ts';
 
 const REVOKED = "status in ('revoked', 'on-hold')";
 
 export async function up(knex: Knex): Promise<void> {
+  const { text, blob, strict } = schemaWords(knex);
   await runAll(knex, [
     'drop index certificates_revoked',
     `create index certificates_revoked on certificates (authority_id, length(serial_number), serial_number)
@@ -13,5 +14,15 @@ export async function up(knex: Knex): Promise<void> {
        where ${REVOKED} and shard is not null`,
     `create index certificates_revoked_by_time on certificates (authority_id, revoked_at) where ${REVOKED}`,
     'create index crls_by_number on crls (authority_id, scope, length(number), number)',
+    `create table ocsp_answers (
+       cert_id_sm3 ${text} not null primary key,
+       certificate_id ${text} not null references certificates (id),
+       status_event ${text} not null,
+       response ${blob} not null,
+       this_update ${text} not null,
+       next_update ${text} not null
+     )${strict}`,
+    'create index ocsp_answers_by_certificate on ocsp_answers (certificate_id)',
+    'create index ocsp_answers_by_end on ocsp_answers (next_update)',
   ]);
 }
