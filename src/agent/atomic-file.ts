@@ -6,7 +6,8 @@ import { KmcError } from '../errors.ts';
 
 const PRIVATE = 0o600;
 
-function syncFolder(folder: string): void {
+/** Makes what was renamed in a folder durable. */
+export function syncFolder(folder: string): void {
   const descriptor = openSync(folder, 'r');
   try {
     fsyncSync(descriptor);

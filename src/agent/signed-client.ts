@@ -35,6 +35,8 @@ export interface ClientAnswer {
 export interface CallOptions {
   /** 8 to 128 of A-Z a-z 0-9 _ -: the same key with the same body gets the same answer for a day. */
   readonly idempotencyKey?: string;
+  /** Asks for an answer only if it has another ETag than this. */
+  readonly ifNoneMatch?: string;
 }
 
 export interface KmcClient {
@@ -166,10 +168,13 @@ export function createClient(options: ClientOptions): KmcClient {
     target,
     body,
     contentType = 'application/json',
-    { idempotencyKey } = {},
+    { idempotencyKey, ifNoneMatch } = {},
   ) => {
     const url = new URL(target, options.baseUrl);
-    const headers: Record<string, string> = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+    const headers: Record<string, string> = {
+      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+      ...(ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch }),
+    };
     if (body !== undefined) {
       headers['content-type'] = contentType;
       headers['content-length'] = String(body.length);

@@ -1,6 +1,6 @@
 /** A command is data: noun, verb, options, an example, and the work. `--help`, parsing and output come from the same table. */
 import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
-import type { KmcClient } from '../agent/signed-client.ts';
+import type { ClientOptions, KmcClient } from '../agent/signed-client.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Instance } from '../flows/instance.ts';
 import type { RehearsalPlace } from '../flows/ceremonies/rehearse-ceremony.ts';
@@ -57,6 +57,10 @@ export interface CommandContext {
   ceremonySite(): CeremonySite;
   /** A new development instance in an empty temporary folder, under the policies of this one; `remove` throws it away. */
   rehearsal(): Promise<RehearsalPlace & { remove(): Promise<void> }>;
+  /** Address and trust of the service at `--url`, for a client that signs otherwise than with `--key`. */
+  transport(): Pick<ClientOptions, 'baseUrl' | 'tlsAnchors'>;
+  /** Calls back when the process is told to stop. @returns what takes that back. */
+  onStop(stop: () => void): () => void;
   /** The service at `--url`; signed when `--key` and `--cert` are given. */
   client(): Promise<KmcClient>;
   /** The caller's key from `--key`, opened once, and the certificate (DER) of `--cert`. Destroyed when the command ends. */

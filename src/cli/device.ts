@@ -7,6 +7,7 @@ import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import type { GeneralName } from '../x509/extensions/general-name.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
+import { AGENT_COMMANDS, folderStatus, writeConfigs } from './device-agent.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
 
 type Answer = Readonly<Record<string, unknown>>;
@@ -104,6 +105,8 @@ async function revokeToken(input: CommandInput, context: CommandContext): Promis
 }
 
 async function status(input: CommandInput, context: CommandContext): Promise<Outcome> {
+  if (input.text('dir') !== undefined) return folderStatus(input);
+  if (input.positionals.length === 0) throw new KmcError('E_USAGE', 'Name a device, or its own folder with --dir.');
   const client = await context.client();
   const answer = asAnswer(await client.json('GET', `/api/v1/devices/${deviceIdOf(input)}`));
   const certificates = (Array.isArray(answer['certificates']) ? answer['certificates'] : []).map(asAnswer);
@@ -181,7 +184,8 @@ async function enroll(input: CommandInput, context: CommandContext): Promise<Out
     const client = await context.client();
     const ports = { engine: context.engine, client, now: () => new Date() };
     const answer = await enrol(ports, { ...registration, token: tokenFile, passphrase, root, folder });
-    const json = { deviceId: registration.deviceId, folder, bundleVersion: answer.bundleVersion };
+    const written = writeConfigs(input, context, folder);
+    const json = { deviceId: registration.deviceId, folder, bundleVersion: answer.bundleVersion, written };
     return { json, text: `Device ${registration.deviceId} is enrolled; its keys and certificates are in ${folder}.` };
   } finally {
     wipe(tokenFile, passphrase);
@@ -227,6 +231,12 @@ const ENROLL: Command = {
     'token-file': { type: 'string', value: 'FILE', help: 'the token, or /dev/fd/N', required: true },
     root: { type: 'string', value: 'FILE', help: 'the root to trust, PEM', required: true },
     out: { type: 'string', value: 'DIR', help: 'folder for keys and certificates', required: true },
+    write: {
+      type: 'string',
+      value: 'KIND',
+      multiple: true,
+      help: 'also writes a configuration: nginx-tlcp, swanctl; may stand several times',
+    },
   },
   run: enroll,
 };
@@ -256,12 +266,14 @@ export const commands: readonly Command[] = [
     run: revokeToken,
   },
   ENROLL,
+  ...AGENT_COMMANDS,
   {
     noun: 'device',
     verb: 'status',
-    summary: 'Shows a device and its certificates.',
+    summary: 'Shows a device and its certificates; on the device itself what stands in its folder.',
     example: 'kmc device status gw-1 --key ra.key.pem --cert ra.crt.pem',
-    positionals: ['DEVICE'],
+    positionals: ['DEVICE?'],
+    options: { dir: { type: 'string', value: 'DIR', help: 'folder of the device: no service is asked' } },
     run: status,
   },
   {

@@ -18,6 +18,13 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** A reverse proxy that may say with which client certificate a request came (RFC 9440). */
+export interface RegisteredProxy {
+  readonly name: string;
+  /** Path of the Unix socket on which the service listens for it, absolute. */
+  readonly socket: string;
+}
+
 export interface Environment {
   readonly environment: InstanceKind;
   /** Id of the instance; with the environment it stands in every request (`development/kmc-dev`). */
@@ -36,6 +43,8 @@ export interface Environment {
   readonly caListen: ListenAddress | undefined;
   /** Names (`host` or `host:port`) under which callers reach the service besides its own addresses: of a front, of DNS. */
   readonly authorities: readonly string[];
+  /** Reverse proxies that end TLCP or TLS in front of the service, each on a private socket of its own. */
+  readonly proxies: readonly RegisteredProxy[];
   /** Folder of the policy files, absolute. */
   readonly policies: string;
   /** Whether this process signs checkpoints: exactly one of those that share a database does. */
@@ -79,6 +88,7 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   tlsListen: { variable: 'KMC_TLS_LISTEN', key: 'tls-listen' },
   caListen: { variable: 'KMC_CA_LISTEN', key: 'ca-listen' },
   authorities: { variable: 'KMC_AUTHORITIES', key: 'authorities' },
+  proxies: { variable: 'KMC_PROXIES', key: 'proxies' },
   policies: { variable: 'KMC_POLICIES', key: 'policies' },
   auditSigner: { variable: 'KMC_AUDIT_SIGNER', key: 'audit-signer' },
   poolFill: { variable: 'KMC_POOL_FILL', key: 'pool-fill' },
@@ -117,6 +127,30 @@ const authorityList = z
   )
   .transform((list) => (list === '' ? [] : list.split(',')));
 
+/** Octets of a socket address that every system takes. */
+const SOCKET_PATH = 100;
+const proxyList = z
+  .string()
+  .max(1024)
+  .regex(
+    /^(?:[a-z0-9][a-z0-9-]{0,62}=\/[A-Za-z0-9._/-]+(?:,(?=[a-z0-9])|$))*$/,
+    'must be name=/path of a socket, and commas',
+  )
+  .transform((list): RegisteredProxy[] =>
+    (list === '' ? [] : list.split(',')).map((entry) => {
+      const equals = entry.indexOf('=');
+      return { name: entry.slice(0, equals), socket: entry.slice(equals + 1) };
+    }),
+  )
+  .refine(
+    (list) => list.every(({ socket }) => socket.length <= SOCKET_PATH),
+    'must have paths of at most 100 characters',
+  )
+  .refine(
+    (list) => new Set(list.flatMap(({ name, socket }) => [name, socket])).size === 2 * list.length,
+    'must name each proxy and each socket once',
+  );
+
 const ENVIRONMENT_SCHEMA = z.strictObject({
   environment: z.enum(['production', 'development']).default('development'),
   instance: id.default('kmc-dev'),
@@ -132,6 +166,7 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
   tlsListen: listenAddress.prefault('127.0.0.1:8443'),
   caListen: listenAddress.optional(),
   authorities: authorityList.prefault(''),
+  proxies: proxyList.prefault(''),
   policies: path.optional(),
   auditSigner: z
     .enum(['yes', 'no'])

@@ -1,6 +1,8 @@
 /** What the connection of a request proves by itself: the certificate of its client, and a value that binds to it. */
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { isIP, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { KmcError } from '../errors.ts';
 
 export interface Channel {
   /** Certificate (DER) whose key the client has shown to hold. Nothing is said of whether it is in force. */
@@ -44,4 +46,37 @@ class TlsChannel implements Channel {
 /** The channel of a socket: of TLS, or a plain one. */
 export function channelOf(socket: Socket): Channel {
   return socket instanceof TLSSocket ? new TlsChannel(socket) : PLAIN_CHANNEL;
+}
+
+const CLIENT_CERT = /^:([A-Za-z0-9+/]{4,12000}={0,2}):$/;
+
+/** TLS, or TLCP, ended at a registered proxy: it says with which certificate (RFC 9440 2.2), and nothing can be bound to it. */
+class ProxiedChannel implements Channel {
+  readonly binding = undefined;
+  readonly #request: IncomingMessage;
+
+  constructor(request: IncomingMessage) {
+    this.#request = request;
+  }
+
+  /** @throws KmcError E_SCHEMA when the field is not as RFC 9440 writes it. */
+  get clientCertificate(): Buffer | undefined {
+    const field = this.#request.headers['client-cert'];
+    if (field === undefined || field === '') return undefined;
+    const text = typeof field === 'string' ? CLIENT_CERT.exec(field)?.[1] : undefined;
+    const der = Buffer.from(text ?? '', 'base64');
+    if (text !== undefined && der.toString('base64') === text) return der;
+    throw new KmcError('E_SCHEMA', 'Client-Cert must be one byte sequence: a colon, base64 of DER, a colon');
+  }
+}
+
+/** The channel of a request on the private socket of a registered proxy. */
+export function proxiedChannel(request: IncomingMessage): Channel {
+  return new ProxiedChannel(request);
+}
+
+/** Address of the client as the proxy saw it; the proxy itself when it does not say. */
+export function proxiedAddress(request: IncomingMessage): string {
+  const address = request.headers['x-real-ip'];
+  return typeof address === 'string' && isIP(address) !== 0 ? address : 'proxy';
 }

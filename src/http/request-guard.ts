@@ -30,7 +30,12 @@ const SINGLE_FIELDS = [
   'signature-input',
   'idempotency-key',
   'authorization',
+  'client-cert',
+  'x-real-ip',
 ];
+
+/** What only a registered proxy may say, and no client of it or of ours. */
+const PROXY_FIELDS = ['client-cert', 'client-cert-chain'];
 
 const RULES: readonly Rule[] = [
   { refuses: (r) => !VERSIONS.has(r.httpVersion), why: 'HTTP/1.1 (or 1.0) only' },
@@ -66,8 +71,14 @@ export function queryOf(request: IncomingMessage): string {
   return mark < 0 ? '?' : url.slice(mark);
 }
 
-/** Why a request is refused and its connection closed (E_SCHEMA, E_TYPE), or undefined when it may go on. */
-export function refusalOf(request: IncomingMessage): KmcError | undefined {
+/**
+ * Why a request is refused and its connection closed (E_SCHEMA, E_TYPE), or undefined when it may go on.
+ * @param fromProxy it came on the private socket of a registered proxy.
+ */
+export function refusalOf(request: IncomingMessage, fromProxy: boolean): KmcError | undefined {
+  if (!fromProxy && PROXY_FIELDS.some((name) => request.headers[name] !== undefined)) {
+    return new KmcError('E_SCHEMA', 'Client-Cert is accepted from registered proxies only');
+  }
   const rule = RULES.find(({ refuses }) => refuses(request));
   return rule === undefined ? undefined : new KmcError(rule.code ?? 'E_SCHEMA', rule.why);
 }

@@ -12,7 +12,7 @@ import express, {
 import { newId } from '../domain/id.ts';
 import { KmcError, type ErrorCode } from '../errors.ts';
 import { dispatch, reportProblem, tooManyRequests } from './dispatch.ts';
-import { channelOf } from './channel.ts';
+import { channelOf, proxiedAddress, proxiedChannel } from './channel.ts';
 import { sendProblem, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { problemOf } from './problem.ts';
@@ -59,18 +59,25 @@ function allowedMethods(routes: readonly Route[], path: string): string {
   return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))].join(', ');
 }
 
+/**
+ * Which listener it is: plain HTTP, HTTPS, or the private socket of a registered proxy, behind which it is as behind HTTPS and
+ * which alone may say with which client certificate a request came.
+ */
+export type ListenerKind = 'plain' | 'tls' | 'proxy';
+
 /** What a listener serves. */
 export interface Application {
   readonly app: Express;
   readonly ports: HttpPorts;
+  readonly kind: ListenerKind;
 }
 
-/** Builds the application of a list of routes. `tls` says which listener it serves. */
-export function createApplication(routes: readonly Route[], ports: HttpPorts, tls: boolean): Application {
-  const served = routes.filter((route) => tls || route.tlsOnly !== true);
+/** Builds the application of a list of routes for one kind of listener. */
+export function createApplication(routes: readonly Route[], ports: HttpPorts, kind: ListenerKind): Application {
+  const served = routes.filter((route) => kind !== 'plain' || route.tlsOnly !== true);
   const exchanges = new WeakMap<Request, Exchange>();
   const exchangeOf = (request: Request, response: Response): Exchange =>
-    exchanges.get(request) ?? beginExchange(ports, exchanges, request, response);
+    exchanges.get(request) ?? beginExchange(ports, exchanges, { request, response, isProxied: kind === 'proxy' });
   const refuse = async (exchange: Exchange, error: unknown): Promise<void> => {
     await reportProblem(ports, exchange, { type: 'anonymous', source: exchange.source }, error);
     sendProblem(exchange, error);
@@ -103,17 +110,16 @@ export function createApplication(routes: readonly Route[], ports: HttpPorts, tl
   const onError: ErrorRequestHandler = (error: unknown, request, response, _next) =>
     refuse(exchangeOf(request, response), undecodable(error) ?? error);
   app.use(onError);
-  return { app, ports };
+  return { app, ports, kind };
 }
 
 function beginExchange(
   ports: HttpPorts,
   exchanges: WeakMap<Request, Exchange>,
-  request: Request,
-  response: Response,
+  { request, response, isProxied }: { request: Request; response: Response; isProxied: boolean },
 ): Exchange {
-  const source = addressText(request.socket.remoteAddress);
-  const channel = channelOf(request.socket);
+  const source = isProxied ? proxiedAddress(request) : addressText(request.socket.remoteAddress);
+  const channel = isProxied ? proxiedChannel(request) : channelOf(request.socket);
   const exchange = { request, response, requestId: newId('req'), source, channel, operationId: 'none' };
   const start = performance.now();
   exchanges.set(request, exchange);
@@ -134,12 +140,12 @@ function undecodable(error: unknown): KmcError | undefined {
 /** Sockets with a request that is not answered yet: nothing else may be written to them. */
 type Answering = WeakSet<Socket>;
 
-function guarded(app: Express, ports: HttpPorts, answering: Answering) {
+function guarded({ app, ports, kind }: Application, answering: Answering) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     answering.add(socket);
     response.once('close', () => answering.delete(socket));
-    const refusal = refusalOf(request);
+    const refusal = refusalOf(request, kind === 'proxy');
     if (refusal === undefined) {
       app(request, response);
       return;
@@ -186,32 +192,36 @@ function harden(server: Server, ports: HttpPorts, answering: Answering): void {
   });
 }
 
+export type ListenPlace = { readonly host: string; readonly port: number } | { readonly socket: string };
+
+function urlOf(server: Server, at: ListenPlace, isTls: boolean): string {
+  if ('socket' in at) return `unix:${at.socket}`;
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : at.port;
+  return `${isTls ? 'https' : 'http'}://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}`;
+}
+
 /**
  * Starts a listener.
- * @param at host and port; port 0 takes a free one.
+ * @param at host and port, where port 0 takes a free one; or a Unix socket, for its owner and group.
  * @param tls the identity of an HTTPS listener; without it the listener is plain HTTP.
  */
-export async function listen(
-  { app, ports }: Application,
-  at: { readonly host: string; readonly port: number },
-  tls?: TlsIdentity,
-): Promise<Listener> {
+export async function listen(application: Application, at: ListenPlace, tls?: TlsIdentity): Promise<Listener> {
   const answering: Answering = new WeakSet();
-  const handler = guarded(app, ports, answering);
+  const handler = guarded(application, answering);
   const secure =
     tls === undefined
       ? undefined
       : createHttpsServer({ ...LIMITS, ...tls, ...CLIENT_CERTIFICATES, minVersion: 'TLSv1.2' }, handler);
   const server: Server = secure ?? createHttpServer(LIMITS, handler);
-  harden(server, ports, answering);
+  harden(server, application.ports, answering);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(at.port, at.host, resolve);
+    if ('socket' in at) server.listen(at.socket, resolve);
+    else server.listen(at.port, at.host, resolve);
   });
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : at.port;
   return {
-    url: `${tls === undefined ? 'http' : 'https'}://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}`,
+    url: urlOf(server, at, tls !== undefined),
     setCertificate: (identity) => secure?.setSecureContext({ ...identity, minVersion: 'TLSv1.2' }),
     close: () =>
       new Promise((resolve, reject) => {

@@ -16,6 +16,8 @@ import { openEngine } from './open-engine.ts';
 import { openRehearsal } from './rehearsal.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 
+const STOPPING = ['SIGINT', 'SIGTERM'] as const;
+
 /** Options of the command line that are settings. */
 const SETTING_OF_OPTION = {
   home: 'home',
@@ -92,13 +94,24 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
     },
     ceremonySite: () => (site ??= ceremonySiteOf(environment, engine)),
     rehearsal: () => openRehearsal(environment),
-    async client() {
+    transport() {
       const anchor = input.text('tls-anchor');
+      return {
+        baseUrl: environment.server ?? 'http://127.0.0.1:8440',
+        ...(anchor === undefined ? {} : { tlsAnchors: readNamedFile(anchor, 'transport anchor').toString('utf8') }),
+      };
+    },
+    onStop(stop) {
+      for (const signal of STOPPING) process.once(signal, stop);
+      return () => {
+        for (const signal of STOPPING) process.off(signal, stop);
+      };
+    },
+    async client() {
       const personalKey = environment.keyFile === undefined ? undefined : await context.personalKey();
       return createClient({
-        baseUrl: environment.server ?? 'http://127.0.0.1:8440',
+        ...context.transport(),
         ...(personalKey === undefined ? {} : { signer: { engine, ...personalKey } }),
-        ...(anchor === undefined ? {} : { tlsAnchors: readNamedFile(anchor, 'transport anchor').toString('utf8') }),
       });
     },
     personalKey: () => (personal ??= openPersonalKey(environment, engine, (purpose) => context.passphrase(purpose))),

@@ -5,7 +5,6 @@ import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
 import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
-import { issueServiceTls } from '../flows/certificates/issue-service-tls.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
 import { keepPools } from '../flows/pools/keep-pools.ts';
 import { listenForCas } from '../http/ca-kmc-listener.ts';
@@ -13,10 +12,12 @@ import { Metrics } from '../http/metrics.ts';
 import { DEFAULT_RATE_LIMITS } from '../http/rate-limit.ts';
 import { allRoutes } from '../http/routes/index.ts';
 import { httpPorts, type ServedInstance } from '../http/served-instance.ts';
-import { createApplication, listen, type Listener, type TlsIdentity } from '../http/server.ts';
+import { createApplication, listen, type Application, type Listener } from '../http/server.ts';
 import { checkPolicy } from '../flows/policy/check-policy.ts';
 import type { OpenedInstance } from './open-instance.ts';
+import { listenForProxy } from './private-socket.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { TlsSide } from './tls-side.ts';
 
 export interface RunningService {
   /** Address of the plain listener. */
@@ -39,42 +40,6 @@ const HOUSEKEEPING_MS = 30_000;
 /** Between two looks at the key pools. */
 const POOLS_MS = 5_000;
 const UNSEAL_POLL_MS = 250;
-/** A TLS certificate is replaced when this part of its life is over. */
-const TLS_RENEWAL = 0.5;
-
-type StartTls = (identity: TlsIdentity) => Promise<Listener>;
-
-/** HTTPS starts when the keystore is open for the first time, and takes a new certificate in good time. */
-class TlsSide {
-  #listener: Listener | undefined;
-  #renewAt = 0;
-  readonly #start: StartTls;
-  readonly #instance: OpenedInstance;
-  readonly #hosts: readonly string[];
-
-  constructor(instance: OpenedInstance, hosts: readonly string[], start: StartTls) {
-    this.#instance = instance;
-    this.#hosts = hosts;
-    this.#start = start;
-  }
-
-  get url(): string | undefined {
-    return this.#listener?.url;
-  }
-
-  async refresh(): Promise<void> {
-    const now = this.#instance.clock.now().getTime();
-    if (this.#instance.keystore.state !== 'UNSEALED' || now < this.#renewAt) return;
-    const identity = await issueServiceTls(this.#instance, this.#hosts);
-    this.#renewAt = now + (identity.notAfter.getTime() - now) * TLS_RENEWAL;
-    if (this.#listener === undefined) this.#listener = await this.#start(identity);
-    else this.#listener.setCertificate(identity);
-  }
-
-  async close(): Promise<void> {
-    await this.#listener?.close();
-  }
-}
 
 /** Runs `work` again and again, with a pause between, until told to stop; resolves after the round under way. */
 async function repeat(milliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
@@ -145,6 +110,24 @@ function warnOfAddress(environment: Environment, { policies }: OpenedInstance, u
   );
 }
 
+function withoutPort(authority: string): string {
+  return authority.replace(/:\d+$/, '');
+}
+
+/** One private socket for each registered proxy. */
+async function listenForProxies(
+  { proxies }: Environment,
+  application: Application,
+  log: ServiceLog,
+): Promise<readonly Listener[]> {
+  const listeners: Listener[] = [];
+  for (const proxy of proxies) {
+    listeners.push(await listenForProxy(application, proxy));
+    log.info(`the proxy ${proxy.name} is served on its socket`);
+  }
+  return listeners;
+}
+
 /**
  * Starts the service of an instance.
  * @throws KmcError E_POLICY when the policy files are not those in force; E_CONFIG when an address is taken.
@@ -164,11 +147,13 @@ export async function serve(
     limits: DEFAULT_RATE_LIMITS,
     logFault: ({ requestId, operationId, cause }) => log.fault(`${requestId} ${operationId}`, cause),
   });
-  const plain = await listen(createApplication(routes, ports, false), environment.listen);
+  const plain = await listen(createApplication(routes, ports, 'plain'), environment.listen);
   warnOfAddress(environment, instance, plain.url, log);
   const cas = environment.caListen === undefined ? undefined : await listenForCas(served, ports, environment.caListen);
-  const tls = new TlsSide(instance, [environment.tlsListen.host, 'localhost'], async (identity) => {
-    const listener = await listen(createApplication(routes, ports, true), environment.tlsListen, identity);
+  const fronts = await listenForProxies(environment, createApplication(routes, ports, 'proxy'), log);
+  const hosts = [environment.tlsListen.host, 'localhost', ...environment.authorities.map(withoutPort)];
+  const tls = new TlsSide(instance, hosts, async (identity) => {
+    const listener = await listen(createApplication(routes, ports, 'tls'), environment.tlsListen, identity);
     log.info(`HTTPS on ${listener.url}`);
     return listener;
   });
@@ -193,7 +178,7 @@ export async function serve(
     async close() {
       stop.abort();
       await Promise.allSettled([...background, ended]);
-      await Promise.all([plain.close(), tls.close(), cas?.close()]);
+      await Promise.all([plain.close(), tls.close(), cas?.close(), ...fronts.map((front) => front.close())]);
     },
   };
 }

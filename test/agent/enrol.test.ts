@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { DEVICE_FILES, enrol, type DeviceEnrolment } from '../../src/agent/enrol.ts';
+import { DEVICE_FILES, DeviceFolder } from '../../src/agent/device-folder.ts';
+import { enrol, type DeviceEnrolment } from '../../src/agent/enrol.ts';
 import { createClient, type KmcClient } from '../../src/agent/signed-client.ts';
 import { children, decodeDer } from '../../src/crypto/asn1/der.ts';
 import { decodePem, decodePemAll } from '../../src/crypto/asn1/pem.ts';
@@ -109,9 +110,9 @@ forEachDatabase('the agent of a device', (fixture) => {
     await enrol(ports(lost), wanted).catch((error: unknown) => (failure = error));
     expect(failure).to.be.instanceOf(Error);
     expect(existsSync(join(folder, DEVICE_FILES.signCertificate))).to.equal(false);
-    const key = read('signKey');
+    const key = new DeviceFolder(folder).pending().read('signKey');
     const first = await enrol(ports(), wanted);
-    expect(read('signKey').equals(key)).to.equal(true);
+    expect(key?.equals(read('signKey'))).to.equal(true);
     const again = await enrol(ports(), wanted);
     expect(again.signCertificate.equals(first.signCertificate)).to.equal(true);
     const rows = await test().database.read((reader) => reader.certificates.list({ deviceId: 'gw-3' }, { limit: 10 }));

@@ -57,10 +57,27 @@ forEachDatabase('kmc device', (fixture) => {
     const passphrase = files.write('gw-1.pass', 'a passphrase of the device\n');
     const folder = join(files.folder, 'gw-1');
     const options = ['--registration', registration, '--token-file', tokenFile, '--root', root, '--out', folder];
+    options.push('--write', 'nginx-tlcp', '--write', 'swanctl');
     const enrolled = await run(undefined, 'enroll', ...options, '--passphrase-file', passphrase, '--json');
     expect(enrolled.code, enrolled.err).to.equal(0);
     const [sign] = decodePemAll(readFileSync(join(folder, 'tlcp.pem'), 'latin1'), 'CERTIFICATE');
     expect(parseCertificate(sign!).subject.text).to.include('CN=gw 1');
+
+    const config = readFileSync(join(folder, 'nginx-tlcp.conf'), 'utf8');
+    const named = [...config.matchAll(/ (\/\S+);/g)].map((match) => match[1] ?? '');
+    expect(named).to.have.length(6);
+    for (const path of named) expect(existsSync(path), path).to.equal(true);
+    expect(readFileSync(join(folder, 'swanctl.conf'), 'utf8')).to.include('UNVERIFIED');
+
+    const device = ['--dir', folder, '--passphrase-file', passphrase, '--json'];
+    const before = (await run(undefined, 'status', '--dir', folder, '--json')).json();
+    const early = await run(undefined, 'renew', ...device);
+    expect([early.code, early.json()['renewed']], early.err).to.deep.equal([0, false]);
+    const renewed = await run(undefined, 'renew', ...device, '--force', '--reload', 'true');
+    expect([renewed.code, renewed.json()['renewed'], renewed.json()['reloaded']]).to.deep.equal([0, true, true]);
+    const after = (await run(undefined, 'status', '--dir', folder, '--json')).json();
+    expect(after['signSerial']).to.not.equal(before['signSerial']);
+    expect((await run(undefined, 'status')).code).to.equal(1);
 
     const status = await run(raOne, 'status', 'gw-1');
     expect(status.out).to.include('in-service').and.to.include('gateway-enc');

@@ -16,7 +16,9 @@ import { OutstandingReceipts } from '../../src/flows/audit/outstanding-receipts.
 import { createRowMac } from '../../src/flows/audit/row-mac.ts';
 import { Metrics } from '../../src/http/metrics.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimits } from '../../src/http/rate-limit.ts';
+import type { HttpPorts } from '../../src/http/ports.ts';
 import type { Route } from '../../src/http/route.ts';
+import type { Instance } from '../../src/flows/instance.ts';
 import { allRoutes } from '../../src/http/routes/index.ts';
 import { httpPorts, type ServedInstance } from '../../src/http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../../src/http/server.ts';
@@ -24,6 +26,8 @@ import { createServiceAuthority } from '../../src/flows/authorities/create-servi
 import { issueServiceTls } from '../../src/flows/certificates/issue-service-tls.ts';
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { encodeName } from '../../src/x509/name.ts';
+import type { RegisteredProxy } from '../../src/config/environment.ts';
+import { listenForProxy } from '../../src/main/private-socket.ts';
 import { createAuditSignerState } from '../../src/keystore/audit-signer-state.ts';
 import type { CastMember } from '../fixtures/estate.ts';
 import type { TestInstance } from '../fixtures/instance.ts';
@@ -36,6 +40,8 @@ export interface LiveOptions {
   readonly routes?: readonly Route[];
   /** Also over HTTPS, under a transport CA that the instance gets for it. */
   readonly tls?: boolean;
+  /** Also on the private socket of a registered proxy. */
+  readonly proxy?: () => RegisteredProxy;
 }
 
 export interface Answer {
@@ -52,6 +58,7 @@ export class LiveService {
   readonly #test: TestInstance;
   readonly #listener: Listener;
   readonly #tls: TlsSide | undefined;
+  #further: readonly Listener[] = [];
   readonly #outstanding = new OutstandingReceipts();
   #logKey: KeyHandle | undefined;
 
@@ -63,14 +70,7 @@ export class LiveService {
   }
 
   static async start(test: TestInstance, options: LiveOptions = {}): Promise<LiveService> {
-    const instance: ServedInstance = {
-      ...test.instance,
-      version: '0.1.0',
-      handlers: options.handlers ?? {},
-      tally: new RefusalTally(),
-      metrics: new Metrics(),
-      isAuditBlocked: () => false,
-    };
+    const instance = servedInstanceOf(test.instance, options.handlers);
     const faults: unknown[] = [];
     const ports = httpPorts(instance, {
       authorities: options.authorities ?? [],
@@ -78,9 +78,14 @@ export class LiveService {
       logFault: ({ cause }) => void faults.push(cause),
     });
     const routes = [...allRoutes(instance), ...(options.routes ?? [])];
-    const listener = await listen(createApplication(routes, ports, false), { host: '127.0.0.1', port: 0 });
-    const tls = options.tls === true ? await startTls(instance, createApplication(routes, ports, true)) : undefined;
-    return Object.assign(new LiveService(test, instance, listener, tls), { faults });
+    const listener = await listen(createApplication(routes, ports, 'plain'), { host: '127.0.0.1', port: 0 });
+    const tls = options.tls === true ? await startTls(instance, createApplication(routes, ports, 'tls')) : undefined;
+    const front = options.proxy;
+    const application = createApplication(routes, ports, 'proxy');
+    const proxied = front === undefined ? undefined : await listenForProxy(application, front());
+    const live = new LiveService(test, instance, listener, tls);
+    live.#further = proxied === undefined ? [] : [proxied];
+    return Object.assign(live, { faults });
   }
 
   /** The HTTPS side of a service that was started with one. */
@@ -140,8 +145,26 @@ export class LiveService {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#listener.close(), this.#tls?.listener.close()]);
+    const all = [this.#listener, this.#tls?.listener, ...this.#further];
+    await Promise.all(all.map((listener) => listener?.close()));
   }
+}
+
+function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): ServedInstance {
+  return {
+    ...instance,
+    version: '0.1.0',
+    handlers,
+    tally: new RefusalTally(),
+    metrics: new Metrics(),
+    isAuditBlocked: () => false,
+  };
+}
+
+/** What the HTTP layer asks of an instance, with the limits of the product. */
+export function httpPortsOf(instance: Instance): HttpPorts {
+  const options = { authorities: [], limits: DEFAULT_RATE_LIMITS, logFault: () => undefined };
+  return httpPorts(servedInstanceOf(instance), options);
 }
 
 export interface TlsSide {

@@ -45,7 +45,7 @@ export async function startPlainService(
     logFault: ({ cause }) => void faults.push(cause),
     answered: () => undefined,
   };
-  const listener = await listen(createApplication(routes, ports, true), { host: '127.0.0.1', port: 0 });
+  const listener = await listen(createApplication(routes, ports, 'tls'), { host: '127.0.0.1', port: 0 });
   return Object.assign(state, {
     url: listener.url,
     port: Number(new URL(listener.url).port),

@@ -81,6 +81,23 @@ function requestDer(csr: string): Buffer {
   return csr.startsWith('-') ? decodePem(csr, 'CERTIFICATE REQUEST') : Buffer.from(csr, 'base64');
 }
 
+function renewalRoute(instance: Instance): Route {
+  return route({
+    operationId: 'renewDevice',
+    method: 'post',
+    path: '/api/v1/devices/self/renewals',
+    tag: 'enrolments',
+    summary: 'Renews the pair of the device that signs: a new signing key, and a new encryption key from here',
+    access: { devices: true, nonce: 'service' },
+    // Idempotent by itself: the same key gets the same answer.
+    body: z.strictObject({ csr: CSR }),
+    answers: { 200: { description: 'everything base64 of DER; the same for 72 h', schema: ISSUED } },
+    async handle({ body, caller, requestId }) {
+      return answerReply(await renewDevice(instance, caller, { csr: requestDer(body.csr), requestId }));
+    },
+  });
+}
+
 /** Routes of enrolments. */
 export function enrolmentRoutes(instance: Instance): Route[] {
   return [
@@ -107,20 +124,7 @@ export function enrolmentRoutes(instance: Instance): Route[] {
         return outcomeReply(outcome);
       },
     }),
-    route({
-      operationId: 'renewDevice',
-      method: 'post',
-      path: '/api/v1/devices/self/renewals',
-      tag: 'enrolments',
-      summary: 'Renews the pair of the device that signs: a new signing key, and a new encryption key from here',
-      access: { devices: true, nonce: 'service' },
-      // Idempotent by itself: the same key gets the same answer.
-      body: z.strictObject({ csr: CSR }),
-      answers: { 200: { description: 'everything base64 of DER; the same for 72 h', schema: ISSUED } },
-      async handle({ body, caller, requestId }) {
-        return answerReply(await renewDevice(instance, caller, { csr: requestDer(body.csr), requestId }));
-      },
-    }),
+    renewalRoute(instance),
     route({
       operationId: 'listEnrolments',
       method: 'get',

@@ -1,0 +1,131 @@
+/** The commands of `kmc device` that run on the device itself: enrol, renew, run, and what stands in its folder. */
+import { resolve } from 'node:path';
+import { deviceStatus, type DeviceStatus } from '../agent/device-status.ts';
+import { DeviceFolder } from '../agent/device-folder.ts';
+import { isConfigKind, writeGatewayConfig, CONFIG_WRITERS } from '../agent/gateway-config.ts';
+import { renewalDue, type RenewPorts } from '../agent/renew.ts';
+import { runDevice, runRound, type RoundOutcome, type RunOptions, type RunPorts } from '../agent/run-device.ts';
+import { createClient } from '../agent/signed-client.ts';
+import { wipe } from '../crypto/bytes.ts';
+import { KmcError } from '../errors.ts';
+import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
+import { EXIT } from './exit-codes.ts';
+
+const WHERE = { type: 'string', value: 'DIR', help: 'folder of the device', required: true } as const;
+const RELOAD = {
+  type: 'string',
+  value: 'COMMAND',
+  help: 'what makes the user of the files read them again, e.g. "nginx -s reload"',
+} as const;
+
+async function portsOf(context: CommandContext): Promise<RunPorts> {
+  const { engine } = context;
+  const transport = context.transport();
+  const clientOf: RenewPorts['clientOf'] = (signer) => createClient({ ...transport, signer });
+  return { engine, client: createClient(transport), clientOf, now: () => new Date() };
+}
+
+function folderOf(input: CommandInput): DeviceFolder {
+  return new DeviceFolder(resolve(input.required('dir')));
+}
+
+function roundText({ renewed, reloaded, crls }: RoundOutcome): string {
+  const lists = crls.map(({ file, state, reason }) => `${file} ${state}${reason === undefined ? '' : `: ${reason}`}`);
+  return [renewed ? 'renewed' : 'not due', ...(reloaded ? ['reloaded'] : []), ...lists].join('\n');
+}
+
+async function withOptions<T>(
+  input: CommandInput,
+  context: CommandContext,
+  work: (options: RunOptions) => Promise<T>,
+): Promise<T> {
+  const reload = input.text('reload');
+  const passphrase = await context.passphrase('Passphrase of the key files of the device');
+  try {
+    return await work({ passphrase, ...(reload === undefined ? {} : { reload }) });
+  } finally {
+    wipe(passphrase);
+  }
+}
+
+async function renew(input: CommandInput, context: CommandContext): Promise<Outcome> {
+  const folder = folderOf(input);
+  const ports = await portsOf(context);
+  const force = input.flag('force');
+  const round = await withOptions(input, context, (options) => runRound(ports, folder, { ...options, force }));
+  return { json: { ...round, renewFrom: renewalDue(folder).from.toISOString() }, text: roundText(round) };
+}
+
+async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
+  const folder = folderOf(input);
+  const ports = await portsOf(context);
+  const stop = new AbortController();
+  const release = context.onStop(() => stop.abort());
+  const report = (outcome: RoundOutcome | KmcError): void => {
+    const line = outcome instanceof KmcError ? { error: outcome.code, detail: outcome.message } : outcome;
+    context.io.err(JSON.stringify({ time: new Date().toISOString(), ...line }));
+  };
+  try {
+    await withOptions(input, context, (options) => runDevice(ports, folder, options, { signal: stop.signal, report }));
+  } finally {
+    release();
+  }
+  return { json: { stopped: true }, text: 'stopped' };
+}
+
+function statusText(status: DeviceStatus): string {
+  const { subject, set, signSerial, encSerial, notAfter, renewFrom, isPending, isReloaded, crls } = status;
+  const rows = [
+    ['subject', subject],
+    ['set', set],
+    ['signing certificate', signSerial],
+    ['encryption certificate', encSerial],
+    ['valid until', notAfter.toISOString()],
+    ['renewed from', renewFrom.toISOString()],
+    ['renewal under way', isPending ? 'yes' : 'no'],
+    ['reloaded', isReloaded ? 'yes' : 'no'],
+    ...crls.map(({ file, number, nextUpdate }) => [
+      file,
+      `number ${number}, until ${nextUpdate?.toISOString() ?? '-'}`,
+    ]),
+  ];
+  return table(['FIELD', 'VALUE'], rows);
+}
+
+/** What stands in a folder: for `kmc device status --dir`. Ends with 8 when the certificate has ended. */
+export function folderStatus(input: CommandInput): Outcome {
+  const status = deviceStatus(folderOf(input));
+  const hasEnded = status.notAfter <= new Date();
+  return { json: status, text: statusText(status), ...(hasEnded ? { exitCode: EXIT.partlyDone } : {}) };
+}
+
+/** Writes the configurations that `--write` names, after an enrolment. @throws KmcError E_USAGE. */
+export function writeConfigs(input: CommandInput, context: CommandContext, folder: string): readonly string[] {
+  const { passphraseFile } = context.environment;
+  return input.list('write').map((kind) => {
+    if (!isConfigKind(kind)) {
+      throw new KmcError('E_USAGE', `--write takes one of: ${Object.keys(CONFIG_WRITERS).join(', ')}.`);
+    }
+    if (passphraseFile === undefined) throw new KmcError('E_USAGE', '--write needs --passphrase-file.');
+    return writeGatewayConfig(kind, new DeviceFolder(resolve(folder)), resolve(passphraseFile));
+  });
+}
+
+export const AGENT_COMMANDS: readonly Command[] = [
+  {
+    noun: 'device',
+    verb: 'renew',
+    summary: 'As a device: renews its certificates when it is time, refreshes its CRLs, and runs the reload command.',
+    example: 'kmc device renew --dir gw-1/ --passphrase-file gw-1.pass --reload "nginx -s reload"',
+    options: { dir: WHERE, reload: RELOAD, force: { type: 'boolean', help: 'renews now, whatever the date' } },
+    run: renew,
+  },
+  {
+    noun: 'device',
+    verb: 'run',
+    summary: 'As a device: renews and refreshes until it is stopped; one line on standard error for each round.',
+    example: 'kmc device run --dir gw-1/ --passphrase-file gw-1.pass --reload "nginx -s reload"',
+    options: { dir: WHERE, reload: RELOAD },
+    run,
+  },
+];
