@@ -24,6 +24,10 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   cert: { summary: 'certificates', load: async () => (await import('./cli/cert.ts')).commands },
   device: { summary: 'devices and their enrolment', load: async () => (await import('./cli/device.ts')).commands },
   audit: { summary: 'the audit log', load: async () => (await import('./cli/audit.ts')).commands },
+  'break-glass': {
+    summary: 'stop things in an emergency, with two of three sealed accounts',
+    load: async () => (await import('./cli/break-glass.ts')).commands,
+  },
   policy: { summary: 'the policy files', load: async () => (await import('./cli/policy.ts')).commands },
 };
 

@@ -22,6 +22,8 @@ export interface ClientOptions {
   /** Trust anchors of the HTTPS side, PEM. */
   readonly tlsAnchors?: string;
   readonly timeoutMilliseconds?: number;
+  /** Told when an answer says that a break-glass session lasts: which, and until when. */
+  readonly onBreakGlass?: (session: string) => void;
 }
 
 export interface ClientAnswer {
@@ -167,7 +169,10 @@ export function createClient(options: ClientOptions): KmcClient {
       const at = { createdSeconds: Math.floor(Date.now() / 1000), nonce: randomBytes(18).toString('base64url') };
       Object.assign(headers, await signRequest(options.signer, parts, at));
     }
-    return exchange(options, url, method, headers, body);
+    const answer = await exchange(options, url, method, headers, body);
+    const session = answer.headers['kmc-break-glass'];
+    if (typeof session === 'string') options.onBreakGlass?.(session);
+    return answer;
   };
   return {
     send,

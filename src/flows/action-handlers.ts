@@ -3,6 +3,8 @@ import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
 import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
+import { resumeIssuance } from './break-glass/resume-issuance.ts';
+import { sealAccount } from './break-glass/seal-account.ts';
 import { revokeCertificates } from './certificates/revoke-certificates.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
@@ -30,6 +32,10 @@ const HANDLED = {
     params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
     handler: () => revokeAuthority(),
   },
+  'break-glass.seal-account': {
+    params: 'bag, certificate (base64 of DER); the target is sealed-1, sealed-2 or sealed-3',
+    handler: () => sealAccount(),
+  },
   'certificate.revoke-bulk': {
     params: 'count (1 to 500), reason, certificates (list of ids)',
     handler: () => revokeCertificates('certificate.revoke-bulk'),
@@ -43,6 +49,7 @@ const HANDLED = {
     handler: registerDeviceBatch,
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'issuance.resume': { params: 'none; the target is certificates', handler: () => resumeIssuance() },
   'person.appoint': { params: PERSON, handler: (instance) => appointPerson(instance, 'operating') },
   'person.appoint-auditor': { params: PERSON, handler: (instance) => appointPerson(instance, 'audit') },
   'person.enable': { params: 'none', handler: () => enablePerson() },

@@ -11,6 +11,9 @@ export interface ServiceFigures {
   readonly ready: boolean;
   readonly auditEvents: number;
   readonly auditPending: number;
+  readonly breakGlassOpen: boolean;
+  readonly breakGlassUnreviewed: number;
+  readonly issuancePaused: boolean;
 }
 
 export class Metrics {
@@ -39,6 +42,13 @@ export class Metrics {
   readonly #auditEvents = this.#gauge('audit_events', 'Audit events with a place in the tree');
   readonly #auditPending = this.#gauge('audit_pending_events', 'Audit events that wait for a place in the tree');
 
+  readonly #breakGlassOpen = this.#gauge('break_glass_open', '1 while a break-glass session lasts');
+  readonly #breakGlassUnreviewed = this.#gauge(
+    'break_glass_unreviewed',
+    'Ended break-glass sessions without two reviews',
+  );
+  readonly #issuancePaused = this.#gauge('issuance_paused', '1 while issuance is paused');
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
   }
@@ -63,6 +73,9 @@ export class Metrics {
     this.#ready.set(figures.ready ? 1 : 0);
     this.#auditEvents.set(figures.auditEvents);
     this.#auditPending.set(figures.auditPending);
+    this.#breakGlassOpen.set(figures.breakGlassOpen ? 1 : 0);
+    this.#breakGlassUnreviewed.set(figures.breakGlassUnreviewed);
+    this.#issuancePaused.set(figures.issuancePaused ? 1 : 0);
     return await this.#registry.metrics();
   }
 

@@ -7,7 +7,9 @@ import type { RoleName } from '../domain/roles.ts';
 export type Access =
   | { readonly public: true }
   | { readonly persons: readonly RoleName[] | 'any' }
-  | { readonly devices: true };
+  | { readonly devices: true }
+  /** Sealed accounts in their session alone; which other operations these may call is for the table of break-glass. */
+  | { readonly sealedAccounts: true };
 
 export interface RequestContext<Params, Query, Body> {
   readonly params: Params;

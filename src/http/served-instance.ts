@@ -1,10 +1,13 @@
 /** An instance as the service shows it: with the acts that it does, and what it counts of itself. */
+import { isBreakGlassOperation } from '../domain/break-glass.ts';
 import type { RefusalTally } from '../domain/audit/refusals.ts';
 import type { AuditSource } from '../domain/audit/event.ts';
 import { answerOnce } from '../flows/access/answer-once.ts';
 import { authenticateRequest } from '../flows/access/authenticate-request.ts';
 import type { ActionHandlers } from '../flows/approvals/action-handler.ts';
 import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
+import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
 import type { Metrics } from './metrics.ts';
 import type { HttpPorts } from './ports.ts';
@@ -16,6 +19,7 @@ export interface ServedInstance extends Instance {
   readonly handlers: ActionHandlers;
   readonly tally: RefusalTally;
   readonly metrics: Metrics;
+  readonly glass: Pick<GlassSight, 'state' | 'forget'>;
   /** True when the audit log does not advance: events wait for a key, or are missing from the checkpoints. */
   isAuditBlocked(): boolean;
 }
@@ -37,6 +41,11 @@ export function httpPorts(instance: ServedInstance, { authorities, limits, logFa
     isSealed: () => instance.keystore.state !== 'UNSEALED',
     authenticate: (received, parts) => authenticateRequest(instance, received, parts),
     answerOnce: (scope, work) => answerOnce(instance, scope, work),
+    breakGlass: async () => (await instance.glass.state()).open,
+    async recordGlassAct(caller, operation, path, requestId) {
+      if (caller.type !== 'sealed-account' || !isBreakGlassOperation(operation)) return;
+      await recordGlassAct(instance, caller, { operation, target: path.replace(/^\//, ''), requestId });
+    },
     async recordRefusal(refusal) {
       metrics.refused(refusal.code);
       await recordRefusal(instance, refusal);

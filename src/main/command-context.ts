@@ -108,6 +108,7 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
       return createClient({
         baseUrl: environment.server ?? 'http://127.0.0.1:8440',
         ...(personalKey === undefined ? {} : { signer: { engine, ...personalKey } }),
+        onBreakGlass: (session) => io.err(`BREAK-GLASS: session ${session}`),
         ...(anchor === undefined ? {} : { tlsAnchors: readNamedFile(anchor, 'transport anchor').toString('utf8') }),
       });
     },

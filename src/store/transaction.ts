@@ -4,6 +4,7 @@ import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
+import { StoredBreakGlass } from './break-glass.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCrls } from './crls.ts';
 import { StoredDevices } from './devices.ts';
@@ -37,6 +38,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     certificates: new StoredCertificates(sql),
     crls: new StoredCrls(sql),
     blockedKeys: new StoredBlockedKeys(sql),
+    breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     audit: new StoredAudit(sql, audit),
   };

@@ -40,6 +40,8 @@ export async function startPlainService(
     authenticate: () => (state.caller ? Promise.resolve(state.caller) : Promise.reject(new Error('nobody calls'))),
     answerOnce: (_scope, work) => work(),
     recordRefusal: (refusal) => Promise.resolve(void refusals.push(refusal)),
+    breakGlass: () => Promise.resolve(undefined),
+    recordGlassAct: () => Promise.resolve(),
     logFault: ({ cause }) => void faults.push(cause),
     answered: () => undefined,
   };
@@ -73,6 +75,7 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     handlers: {},
     tally: new RefusalTally(),
     metrics: new Metrics(),
+    glass: { state: () => Promise.resolve({ unreviewed: [], issuancePaused: false }), forget: () => undefined },
     isAuditBlocked: () => false,
     audit: {
       origin: 'kmc.test/audit',

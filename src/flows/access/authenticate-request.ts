@@ -1,4 +1,5 @@
 import { parseCertificate } from '../../x509/certificate.ts';
+import { openersOf, sessionLasts } from '../../domain/break-glass.ts';
 import type { Caller } from '../../domain/caller.ts';
 import { verifySignedRequest, type ReceivedSignature, type SignedRequestParts } from '../../domain/http-signature.ts';
 import { accountInForce } from '../../domain/person.ts';
@@ -60,6 +61,20 @@ async function deviceOf(reader: Reader, digest: string, now: Date): Promise<Sign
   };
 }
 
+/** A sealed account signs requests only in the session that it opened, and only while that lasts. */
+async function sealedAccountOf(reader: Reader, digest: string, now: Date): Promise<Signer | undefined> {
+  const account = await reader.breakGlass.accountByCertificate(digest);
+  if (account === undefined) return undefined;
+  const session = await reader.breakGlass.unended();
+  if (session === undefined || !sessionLasts(session, now)) throw unknownSigner();
+  const isOpener = openersOf(session.statements).some((opener) => opener === digest);
+  if (!isOpener || account.state !== 'used') throw unknownSigner();
+  return {
+    caller: { type: 'sealed-account', id: account.id, session: session.id, certificateSm3: digest },
+    spki: signingSpki(account.certificate),
+  };
+}
+
 /**
  * Finds who signed a request, verifies the signature, then burns its nonce.
  * @throws KmcError E_UNAUTHENTICATED when the certificate is unknown or not in force, the signature does not verify or
@@ -73,7 +88,10 @@ export async function authenticateRequest(
   const now = ports.clock.now();
   const digest = digestOf(received.parameters.keyid);
   const signer = await ports.database.read(
-    async (reader) => (await personOf(reader, digest, now)) ?? (await deviceOf(reader, digest, now)),
+    async (reader) =>
+      (await personOf(reader, digest, now)) ??
+      (await deviceOf(reader, digest, now)) ??
+      (await sealedAccountOf(reader, digest, now)),
   );
   if (signer === undefined) throw unknownSigner();
   verifySignedRequest(received, parts, signer.spki, now);

@@ -6,6 +6,7 @@ import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
+import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
@@ -36,6 +37,7 @@ export interface Reader {
   readonly certificates: CertificateReader;
   readonly crls: CrlReader;
   readonly blockedKeys: BlockedKeyReader;
+  readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly audit: AuditReader;
 }
@@ -57,6 +59,7 @@ export interface Transaction extends Reader {
   readonly certificates: CertificateWriter;
   readonly crls: CrlWriter;
   readonly blockedKeys: BlockedKeyWriter;
+  readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly audit: AuditAppender;
 }

@@ -3,6 +3,7 @@ import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
+import { breakGlassRoutes } from './break-glass.ts';
 import { certificateRoutes } from './certificates.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
@@ -20,6 +21,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   personRoutes,
   policyRoutes,
   auditRoutes,
+  breakGlassRoutes,
   authorityRoutes,
   certificateRoutes,
   deviceRoutes,
