@@ -24,6 +24,8 @@ export interface ClientOptions {
   readonly timeoutMilliseconds?: number;
   /** Milliseconds since the epoch, by default the system's: what requests are dated with. */
   readonly clock?: () => number;
+  /** Told when an answer says that a break-glass session lasts: which, and until when. */
+  readonly onBreakGlass?: (session: string) => void;
 }
 
 export interface ClientAnswer {
@@ -179,8 +181,14 @@ export function createClient(options: ClientOptions): KmcClient {
       headers['content-type'] = contentType;
       headers['content-length'] = String(body.length);
     }
+    const announced = async (answering: Promise<ClientAnswer>): Promise<ClientAnswer> => {
+      const answer = await answering;
+      const session = answer.headers['kmc-break-glass'];
+      if (typeof session === 'string') options.onBreakGlass?.(session);
+      return answer;
+    };
     const { signer } = options;
-    if (signer === undefined) return exchange(options, url, method, headers, body);
+    if (signer === undefined) return await announced(exchange(options, url, method, headers, body));
     const parts: SignedRequestParts = {
       method,
       authority: url.host,
@@ -189,7 +197,7 @@ export function createClient(options: ClientOptions): KmcClient {
       ...(body === undefined ? {} : { content: { type: contentType, body } }),
     };
     const signed = async (at: SigningMoment) =>
-      exchange(options, url, method, { ...headers, ...(await signRequest(signer, parts, at)) }, body);
+      await announced(exchange(options, url, method, { ...headers, ...(await signRequest(signer, parts, at)) }, body));
     const own = {
       createdSeconds: Math.floor((options.clock ?? Date.now)() / 1000),
       nonce: randomBytes(18).toString('base64url'),

@@ -5,6 +5,13 @@ import type { Command } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { keystoreText, readKeystoreStatus } from './keystore-status.ts';
 
+/** What the service says beside its readiness while something is not as usual: break-glass, a pause of issuance. */
+function exceptionsOf(readiness: unknown): Readonly<Record<string, unknown>> {
+  if (!isObject(readiness)) return {};
+  const { ready: _ready, reasons: _reasons, ...others } = readiness;
+  return others;
+}
+
 export const commands: readonly Command[] = [
   {
     noun: 'status',
@@ -20,13 +27,15 @@ export const commands: readonly Command[] = [
       const ready = isObject(readiness) && readiness['ready'] === true;
       const reasons: readonly unknown[] =
         isObject(readiness) && Array.isArray(readiness['reasons']) ? readiness['reasons'] : [];
+      const exceptions = exceptionsOf(readiness);
       const signed = context.environment.keyFile !== undefined;
       const keystore = signed ? await client.json('GET', '/api/v1/keystore') : undefined;
       return {
         exitCode: ready ? EXIT.ok : EXIT.refused,
-        json: { ready, reasons, ...(keystore === undefined ? {} : { keystore }) },
+        json: { ready, reasons, ...exceptions, ...(keystore === undefined ? {} : { keystore }) },
         text: [
           ready ? 'ready' : `not ready: ${reasons.join(', ')}`,
+          ...Object.entries(exceptions).map(([name, value]) => `ATTENTION ${name}: ${JSON.stringify(value)}`),
           ...(keystore === undefined ? [] : [keystoreText(readKeystoreStatus(keystore))]),
         ].join('\n'),
       };

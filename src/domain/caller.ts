@@ -19,6 +19,15 @@ export interface DeviceCaller {
   readonly certificateSm3: string;
 }
 
+/** A sealed account that opened the break-glass session which is under way (enrolment-and-root-upgrade D.5). */
+export interface SealedAccountCaller {
+  readonly type: 'sealed-account';
+  readonly id: string;
+  /** Id of the session. */
+  readonly session: string;
+  readonly certificateSm3: string;
+}
+
 export interface AnonymousCaller {
   readonly type: 'anonymous';
   /** Transport address. */
@@ -31,7 +40,7 @@ export interface SystemCaller {
   readonly id: string;
 }
 
-export type Caller = PersonCaller | DeviceCaller | AnonymousCaller | SystemCaller;
+export type Caller = PersonCaller | DeviceCaller | SealedAccountCaller | AnonymousCaller | SystemCaller;
 
 /** The actor field of an audit event for this caller. The address of an anonymous caller is no identity: it stays out. */
 export function auditActor(caller: Caller, role?: RoleName): AuditActor {

@@ -4,6 +4,8 @@ import type { ActionHandler, ActionHandlers } from './approvals/action-handler.t
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
+import { resumeIssuance } from './break-glass/resume-issuance.ts';
+import { sealAccount } from './break-glass/seal-account.ts';
 import { revokeCertificates } from './certificates/revoke-certificates.ts';
 import { decommissionDevice } from './devices/decommission-device.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
@@ -38,6 +40,10 @@ const HANDLED = {
     params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
     handler: () => revokeAuthority(),
   },
+  'break-glass.seal-account': {
+    params: 'bag, certificate (base64 of DER); the target is sealed-1, sealed-2 or sealed-3',
+    handler: () => sealAccount(),
+  },
   'certificate.revoke-bulk': {
     params: 'count (1 to 500), reason, certificates (list of ids)',
     handler: () => revokeCertificates('certificate.revoke-bulk'),
@@ -55,6 +61,7 @@ const HANDLED = {
     handler: registerDeviceBatch,
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'issuance.resume': { params: 'none; the target is certificates', handler: () => resumeIssuance() },
   'person.appoint': { params: PERSON, handler: (instance) => appointPerson(instance, 'operating') },
   'person.appoint-auditor': { params: PERSON, handler: (instance) => appointPerson(instance, 'audit') },
   'person.enable': { params: 'none', handler: () => enablePerson() },

@@ -11,6 +11,7 @@ import type { HttpPorts } from './ports.ts';
 import { parsedBody, readBody } from './request-body.ts';
 import { pathOf, queryOf } from './request-guard.ts';
 import type { Reply, Route } from './route.ts';
+import { timeText } from './schemas.ts';
 
 const IDEMPOTENCY_KEY = /^[A-Za-z0-9_-]{8,128}$/;
 /** Answers that are recorded as refusals (security-and-faults D7). */
@@ -91,6 +92,13 @@ async function offerNonce(ports: HttpPorts, route: Route, exchange: Exchange, er
   }
 }
 
+/** Tells every caller, in every answer, that the glass is broken. */
+async function announceBreakGlass(ports: HttpPorts, { response }: Exchange): Promise<void> {
+  const session = await ports.breakGlass();
+  if (session !== undefined)
+    response.setHeader('kmc-break-glass', `${session.session}; until=${timeText(session.until)}`);
+}
+
 /** Runs a route for one request and answers it, whatever happens. */
 export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchange): Promise<void> {
   const { request, requestId, source } = exchange;
@@ -98,6 +106,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
   /** Whom a refusal is recorded against. */
   let caller: Caller = { type: 'anonymous', source };
   try {
+    await announceBreakGlass(ports, exchange);
     if (route.whileSealed !== true && route.path.startsWith(API) && ports.isSealed()) {
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
@@ -110,7 +119,8 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
     // Of the refusals by the limit only the first of a period is an event, or the limit would bound nothing.
     if (limited === undefined || limited.isFirst) caller = identified;
     if (limited !== undefined) throw tooManyRequests(limited.retryAfter);
-    checkAccess(route.access, identified);
+    checkAccess(route, identified);
+    await ports.recordGlassAct(identified, route.operationId, pathOf(request), requestId);
     const context = {
       params: request.params,
       query: request.query,

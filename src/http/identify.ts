@@ -1,5 +1,6 @@
 /** Who calls, by the signature of the request, and whether the route is for them. */
 import type { Request } from 'express';
+import { isBreakGlassOperation } from '../domain/break-glass.ts';
 import type { Caller } from '../domain/caller.ts';
 import { parseSignature } from '../domain/http-signature.ts';
 import { KmcError } from '../errors.ts';
@@ -8,7 +9,7 @@ import { bodyOf, headerOf, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { addressText } from './rate-limit.ts';
 import { pathOf, queryOf } from './request-guard.ts';
-import type { Access } from './route.ts';
+import type { Access, Route } from './route.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1']);
 
@@ -77,12 +78,18 @@ async function signerOf(ports: HttpPorts, request: Request, nonceOf: NonceSource
 }
 
 /** @throws KmcError E_FORBIDDEN when the route is not for this caller. */
-export function checkAccess(access: Access, caller: Caller): void {
+export function checkAccess({ access, operationId }: Pick<Route, 'access' | 'operationId'>, caller: Caller): void {
   if ('public' in access) return;
   if ('enrolling' in access) {
     if (caller.type === 'person') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
     return;
   }
+  if (caller.type === 'sealed-account') {
+    if (isBreakGlassOperation(operationId)) return;
+    throw new KmcError('E_FORBIDDEN', 'Break-glass suspends, revokes and pauses; everything else goes the usual way.');
+  }
+  if ('sealedAccounts' in access)
+    throw new KmcError('E_FORBIDDEN', 'this call is for sealed accounts in their session');
   if ('devices' in access) {
     if (caller.type !== 'device') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
     return;

@@ -15,6 +15,9 @@ export interface ServiceFigures {
   readonly pools: readonly PoolStatus[];
   /** Escrowed keys that do not open. */
   readonly keyFaults: number;
+  readonly breakGlassOpen: boolean;
+  readonly breakGlassUnreviewed: number;
+  readonly issuancePaused: boolean;
 }
 
 export class Metrics {
@@ -47,6 +50,12 @@ export class Metrics {
   readonly #poolMarks = this.#gauge('pool_mark', 'Marks of a pool that policy states', ['pool', 'mark']);
   readonly #poolLow = this.#gauge('pool_below_low', '1 while a pool is below its low mark', ['pool']);
   readonly #keyFaults = this.#gauge('escrowed_key_faults', 'Escrowed keys that do not open');
+  readonly #breakGlassOpen = this.#gauge('break_glass_open', '1 while a break-glass session lasts');
+  readonly #breakGlassUnreviewed = this.#gauge(
+    'break_glass_unreviewed',
+    'Ended break-glass sessions without two reviews',
+  );
+  readonly #issuancePaused = this.#gauge('issuance_paused', '1 while issuance is paused');
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
@@ -80,6 +89,9 @@ export class Metrics {
       this.#poolMarks.set({ pool, mark: 'high' }, rule.high);
       this.#poolLow.set({ pool }, belowLow ? 1 : 0);
     }
+    this.#breakGlassOpen.set(figures.breakGlassOpen ? 1 : 0);
+    this.#breakGlassUnreviewed.set(figures.breakGlassUnreviewed);
+    this.#issuancePaused.set(figures.issuancePaused ? 1 : 0);
     return await this.#registry.metrics();
   }
 

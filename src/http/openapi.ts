@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 document, made from the list of routes. */
 import { z } from 'zod';
+import { isBreakGlassOperation } from '../domain/break-glass.ts';
 import { HTTP_STATUS } from './problem.ts';
 import type { AnswerSpec, Route } from './route.ts';
 
@@ -36,7 +37,8 @@ function answerOf(answer: AnswerSpec): Json {
 function securityOf(route: Route): Json {
   if ('public' in route.access) return { security: [] };
   if ('enrolling' in route.access) return { security: [{ httpMessageSignature: [] }, { enrolmentToken: [] }] };
-  const roles = 'persons' in route.access ? route.access.persons : 'device';
+  const roles =
+    'persons' in route.access ? route.access.persons : 'devices' in route.access ? 'device' : 'sealed-account';
   return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
 }
 
@@ -63,6 +65,7 @@ function operationOf(route: Route): Json {
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
     ...securityOf(route),
     ...(route.tlsOnly === true ? { 'x-kmc-https-only': true } : {}),
+    ...(isBreakGlassOperation(route.operationId) ? { 'x-kmc-break-glass': true } : {}),
   };
 }
 

@@ -35,6 +35,10 @@ export interface HttpPorts {
     scope: { readonly caller: string; readonly key: string; readonly bodyDigest: string },
     work: () => Promise<StoredReply>,
   ): Promise<StoredReply>;
+  /** The break-glass session that lasts, if one does. */
+  breakGlass(): Promise<{ readonly session: string; readonly until: Date } | undefined>;
+  /** Before a sealed account does anything: the act goes into the chain of its session. Nothing for other callers. */
+  recordGlassAct(caller: Caller, operationId: string, path: string, requestId: string): Promise<void>;
   recordRefusal(refusal: Refusal): Promise<void>;
   /** The service's own log: one line per fault of ours, never a secret. A cause that is `fatal` seals and stops the service. */
   logFault(entry: { readonly requestId: string; readonly operationId: string; readonly cause: unknown }): void;

@@ -13,7 +13,9 @@ export type Access =
   | { readonly public: true }
   | { readonly persons: readonly RoleName[] | 'any' }
   | { readonly devices: true; readonly nonce?: 'service' }
-  | { readonly enrolling: true };
+  | { readonly enrolling: true }
+  /** Sealed accounts in their session alone; which other operations these may call is for the table of break-glass. */
+  | { readonly sealedAccounts: true };
 
 export interface RequestContext<Params, Query, Body> {
   readonly params: Params;

@@ -1,4 +1,5 @@
 /** An instance as the service shows it: with the acts that it does, and what it counts of itself. */
+import { isBreakGlassOperation } from '../domain/break-glass.ts';
 import type { RefusalTally } from '../domain/audit/refusals.ts';
 import type { AuditSource } from '../domain/audit/event.ts';
 import { answerOnce } from '../flows/access/answer-once.ts';
@@ -7,6 +8,8 @@ import { deviceOfCertificate } from '../flows/access/device-of-certificate.ts';
 import { offerNonce } from '../flows/access/offer-nonce.ts';
 import type { ActionHandlers } from '../flows/approvals/action-handler.ts';
 import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
+import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
 import type { Metrics } from './metrics.ts';
 import type { HttpPorts } from './ports.ts';
@@ -18,6 +21,7 @@ export interface ServedInstance extends Instance {
   readonly handlers: ActionHandlers;
   readonly tally: RefusalTally;
   readonly metrics: Metrics;
+  readonly glass: Pick<GlassSight, 'state' | 'forget'>;
   /** True when the audit log does not advance: events wait for a key, or are missing from the checkpoints. */
   isAuditBlocked(): boolean;
 }
@@ -41,6 +45,11 @@ export function httpPorts(instance: ServedInstance, { authorities, limits, logFa
     offerNonce: async (keyid) => (await offerNonce(instance, keyid)).nonce,
     deviceOf: (certificate) => deviceOfCertificate(instance, certificate),
     answerOnce: (scope, work) => answerOnce(instance, scope, work),
+    breakGlass: async () => (await instance.glass.state()).open,
+    async recordGlassAct(caller, operation, path, requestId) {
+      if (caller.type !== 'sealed-account' || !isBreakGlassOperation(operation)) return;
+      await recordGlassAct(instance, caller, { operation, target: path.replace(/^\//, ''), requestId });
+    },
     async recordRefusal(refusal) {
       metrics.refused(refusal.code);
       await recordRefusal(instance, refusal);

@@ -112,6 +112,7 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
       return createClient({
         ...context.transport(),
         ...(personalKey === undefined ? {} : { signer: { engine, ...personalKey } }),
+        onBreakGlass: (session) => io.err(`BREAK-GLASS: session ${session}`),
       });
     },
     personalKey: () => (personal ??= openPersonalKey(environment, engine, (purpose) => context.passphrase(purpose))),

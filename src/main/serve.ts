@@ -5,6 +5,7 @@ import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
 import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
+import { GlassSight } from '../flows/break-glass/glass-state.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
 import { keepPools } from '../flows/pools/keep-pools.ts';
 import { listenForCas } from '../http/ca-kmc-listener.ts';
@@ -97,6 +98,7 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
     handlers: actionHandlers(instance),
     tally: new RefusalTally(),
     metrics: new Metrics(),
+    glass: new GlassSight(instance),
     isAuditBlocked: () => state.blocked,
   };
 }
@@ -159,6 +161,12 @@ export async function serve(
   });
   const tlsRound = () => tls.refresh().catch((error: unknown) => log.fault('https', error));
   const houseRound = async () => {
+    const { open, unreviewed, issuancePaused } = await served.glass.state();
+    if (open !== undefined)
+      log.fault(`BREAK-GLASS: session ${open.session} lasts until ${open.until.toISOString()}`, undefined);
+    for (const { session, due } of unreviewed)
+      log.fault(`break-glass session ${session} waits for review, due ${due.toISOString()}`, undefined);
+    if (issuancePaused) log.fault('issuance is paused', undefined);
     for (const { job, cause } of await keepHouse(served)) log.fault(job, cause);
   };
   const background = [

@@ -4,6 +4,7 @@ import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
+import { StoredBreakGlass } from './break-glass.ts';
 import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
@@ -48,6 +49,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
     blockedKeys: new StoredBlockedKeys(sql),
+    breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     trustBundles: new StoredTrustBundles(sql),
     keyBatches: new StoredKeyBatches(sql),

@@ -2,6 +2,7 @@
 import { commands as admin } from '../../src/cli/admin.ts';
 import { commands as approval } from '../../src/cli/approval.ts';
 import { commands as audit } from '../../src/cli/audit.ts';
+import { commands as breakGlass } from '../../src/cli/break-glass.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
 import { commands as check } from '../../src/cli/check.ts';
@@ -17,7 +18,22 @@ import { runCommand, type Noun, type Program } from '../../src/cli/run-command.t
 import { createContext, type ClosableContext } from '../../src/main/command-context.ts';
 
 /** Imported as they stand: what `import()` loads inside of a test is another instance of every module. */
-const COMMANDS = { admin, approval, audit, ca, cert, check, key, policy, pool, request, seal, status, unseal };
+const COMMANDS = {
+  admin,
+  approval,
+  audit,
+  'break-glass': breakGlass,
+  ca,
+  cert,
+  check,
+  key,
+  policy,
+  pool,
+  request,
+  seal,
+  status,
+  unseal,
+};
 
 export const NOUNS: Readonly<Record<string, Noun>> = Object.fromEntries(
   Object.entries(COMMANDS).map(([noun, commands]) => [noun, { summary: noun, load: () => Promise.resolve(commands) }]),

@@ -11,6 +11,7 @@ import { sha256 } from '../../src/crypto/digests.ts';
 import { contentDigest, signatureBase, type SignedRequestParts } from '../../src/domain/http-signature.ts';
 import type { ActionHandlers } from '../../src/flows/approvals/action-handler.ts';
 import { advanceAuditLog } from '../../src/flows/audit/advance-audit-log.ts';
+import { GlassSight } from '../../src/flows/break-glass/glass-state.ts';
 import { CheckpointSight } from '../../src/flows/audit/checkpoint-sight.ts';
 import { OutstandingReceipts } from '../../src/flows/audit/outstanding-receipts.ts';
 import { createRowMac } from '../../src/flows/audit/row-mac.ts';
@@ -157,6 +158,7 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
     handlers,
     tally: new RefusalTally(),
     metrics: new Metrics(),
+    glass: new GlassSight(instance),
     isAuditBlocked: () => false,
   };
 }

@@ -42,6 +42,8 @@ export async function startPlainService(
     deviceOf: () => Promise.resolve(undefined),
     answerOnce: (_scope, work) => work(),
     recordRefusal: (refusal) => Promise.resolve(void refusals.push(refusal)),
+    breakGlass: () => Promise.resolve(undefined),
+    recordGlassAct: () => Promise.resolve(),
     logFault: ({ cause }) => void faults.push(cause),
     answered: () => undefined,
   };
@@ -75,6 +77,7 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     handlers: {},
     tally: new RefusalTally(),
     metrics: new Metrics(),
+    glass: { state: () => Promise.resolve({ unreviewed: [], issuancePaused: false }), forget: () => undefined },
     isAuditBlocked: () => false,
     audit: {
       origin: 'kmc.test/audit',

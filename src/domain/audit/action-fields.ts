@@ -91,6 +91,19 @@ export const PERSON_FIELDS: DetailFields = {
   unit: 'text',
   ...REASON,
 };
+export const BREAK_GLASS_FIELDS: DetailFields = {
+  account: 'id',
+  acts: 'count',
+  bag: 'name',
+  certificate: 'digest',
+  digest: 'digest',
+  expires: 'time',
+  kid: 'digest',
+  operation: 'name',
+  request: 'id',
+  target: 'id',
+  ...REASON,
+};
 export const DEVICE_FIELDS: DetailFields = {
   batch: 'id',
   count: 'count',

@@ -4,6 +4,7 @@
  */
 import {
   AUDIT_FIELDS,
+  BREAK_GLASS_FIELDS,
   CEREMONY_FIELDS,
   CERTIFICATE_FIELDS,
   CLOCK_FIELDS,
@@ -68,6 +69,13 @@ export const AUDIT_ACTIONS = {
   'person.disable': act('person', PERSON_FIELDS),
   'person.enable': act('person', PERSON_FIELDS),
   'person.leave': act('person', PERSON_FIELDS),
+  'break-glass.seal-account': act('break-glass', BREAK_GLASS_FIELDS),
+  'break-glass.open': act('break-glass', BREAK_GLASS_FIELDS),
+  'break-glass.act': act('break-glass', BREAK_GLASS_FIELDS),
+  'break-glass.end': act('break-glass', BREAK_GLASS_FIELDS),
+  'break-glass.review': act('break-glass', BREAK_GLASS_FIELDS),
+  'issuance.pause': act('break-glass', BREAK_GLASS_FIELDS),
+  'issuance.resume': act('break-glass', BREAK_GLASS_FIELDS),
   'policy.pin': act('policy', POLICY_FIELDS),
   'policy.change': act('policy', POLICY_FIELDS),
   'request.create': act('request', REQUEST_FIELDS),

@@ -10,15 +10,25 @@ export const AUDIT_PHASES = ['single', 'intent', 'result'] as const;
 export type AuditPhase = (typeof AUDIT_PHASES)[number];
 export const AUDIT_OUTCOMES = ['success', 'failure', 'denied', 'unknown'] as const;
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
-export const ACTOR_TYPES = ['person', 'device', 'application', 'system', 'anonymous', 'authority'] as const;
+export const ACTOR_TYPES = [
+  'person',
+  'device',
+  'application',
+  'system',
+  'anonymous',
+  'authority',
+  'sealed-account',
+] as const;
 export type ActorType = (typeof ACTOR_TYPES)[number];
 export const SUBJECT_TYPES = [
   'application',
   'authority',
+  'break-glass',
   'ceremony',
   'certificate',
   'crl',
   'device',
+  'issuance',
   'key',
   'keystore',
   'log',
@@ -27,6 +37,7 @@ export const SUBJECT_TYPES = [
   'policy',
   'pool',
   'request',
+  'sealed-account',
   'token',
 ] as const;
 export type SubjectType = (typeof SUBJECT_TYPES)[number];

@@ -1,3 +1,4 @@
+import { openersOf, sessionLasts } from '../../domain/break-glass.ts';
 import type { Caller } from '../../domain/caller.ts';
 import { verifySignedRequest, type ReceivedSignature, type SignedRequestParts } from '../../domain/http-signature.ts';
 import { accountInForce } from '../../domain/person.ts';
@@ -24,6 +25,20 @@ async function personOf(reader: Reader, digest: string, now: Date): Promise<Sign
 /** Who made the nonce that a call must be signed with: what changes a device's state takes one of the service (C.3). */
 export type NonceSource = 'caller' | 'service';
 
+/** A sealed account signs requests only in the session that it opened, and only while that lasts. */
+async function sealedAccountOf(reader: Reader, digest: string, now: Date): Promise<Signer | undefined> {
+  const account = await reader.breakGlass.accountByCertificate(digest);
+  if (account === undefined) return undefined;
+  const session = await reader.breakGlass.unended();
+  if (session === undefined || !sessionLasts(session, now)) throw unknownSigner();
+  const isOpener = openersOf(session.statements).some((opener) => opener === digest);
+  if (!isOpener || account.state !== 'used') throw unknownSigner();
+  return {
+    caller: { type: 'sealed-account', id: account.id, session: session.id, certificateSm3: digest },
+    spki: signingSpki(account.certificate),
+  };
+}
+
 /**
  * Finds who signed a request, verifies the signature, then burns its nonce.
  * @throws KmcError E_UNAUTHENTICATED when the certificate is unknown or not in force, the signature does not verify or
@@ -38,7 +53,10 @@ export async function authenticateRequest(
   const now = ports.clock.now();
   const digest = certificateDigest(received.parameters.keyid);
   const signer = await ports.database.read(
-    async (reader) => (await personOf(reader, digest, now)) ?? (await findDeviceSigner(reader, digest, now)),
+    async (reader) =>
+      (await personOf(reader, digest, now)) ??
+      (await findDeviceSigner(reader, digest, now)) ??
+      (await sealedAccountOf(reader, digest, now)),
   );
   if (signer === undefined) throw unknownSigner();
   verifySignedRequest(received, parts, signer.spki, now);

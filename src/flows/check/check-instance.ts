@@ -1,3 +1,8 @@
+import { checkBreakGlass } from './check-break-glass.ts';
+import { checkPeople } from './check-people.ts';
+import { Findings, pagesOf, type InvariantResult } from './findings.ts';
+
+export type { InvariantResult } from './findings.ts';
 import { parseCertificateList } from '../../x509/crl.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import { DELTA, isShard } from '../../domain/crl-scope.ts';
@@ -12,56 +17,10 @@ import type { CrlRow } from '../ports/crls.ts';
 import type { Reader } from '../ports/database.ts';
 import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
 
-/** What one invariant of security-and-faults 5.3 came to. */
-export interface InvariantResult {
-  /** `I1` to `I12`. */
-  readonly id: string;
-  readonly title: string;
-  /** How many things were looked at. */
-  readonly checked: number;
-  /** Empty when it holds. */
-  readonly violations: readonly string[];
-  /** Why it could not be looked at in full, e.g. that this process holds no shares of the keystore. */
-  readonly limit?: string;
-}
+type CheckPorts = Pick<Instance, 'database' | 'clock' | 'engine' | 'environmentName' | 'keystore' | 'policies'>;
 
-type CheckPorts = Pick<Instance, 'database' | 'engine' | 'keystore' | 'policies'>;
-
-const PAGE = 500;
 /** A revocation carries the time at which it began; it is in force, and in the next CRL, once it is stored. */
 const STORING_MS = 60_000;
-/** Violations named one by one; more are counted. */
-const NAMED = 20;
-
-class Findings {
-  checked = 0;
-  readonly #violations: string[] = [];
-  #more = 0;
-
-  add(violation: string): void {
-    if (this.#violations.length < NAMED) this.#violations.push(violation);
-    else this.#more += 1;
-  }
-
-  result(id: string, title: string, limit?: string): InvariantResult {
-    const violations = this.#more === 0 ? this.#violations : [...this.#violations, `and ${this.#more} more`];
-    return { id, title, checked: this.checked, violations, ...(limit === undefined ? {} : { limit }) };
-  }
-}
-
-async function* pagesOf<Row extends { readonly id: string }>(
-  read: (page: { limit: number; after?: string }) => Promise<Row[]>,
-): AsyncGenerator<Row> {
-  let after: string | undefined;
-  for (;;) {
-    const rows = await read({ limit: PAGE, ...(after === undefined ? {} : { after }) });
-    yield* rows;
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < PAGE) return;
-    after = last.id;
-  }
-}
-
 function certificatesOf(reader: Reader, profile?: string): AsyncGenerator<CertificateRow> {
   return pagesOf((page) => reader.certificates.list(profile === undefined ? {} : { profile }, page));
 }
@@ -224,6 +183,8 @@ export async function checkInstance(ports: CheckPorts): Promise<readonly Invaria
     ...(await checkKeys(reader)),
     ...(await checkCertificates(reader)),
     await checkRequests(reader),
+    await checkPeople(ports.policies, reader),
+    await checkBreakGlass(ports, reader),
     await checkKeystore(ports, reader),
   ]);
 }

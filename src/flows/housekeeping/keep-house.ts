@@ -5,6 +5,7 @@ import { reconcileExecutions } from '../approvals/reconcile-executions.ts';
 import { supersedeRequests } from '../approvals/supersede-requests.ts';
 import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
+import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import type { Instance } from '../instance.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
@@ -38,6 +39,7 @@ const ALWAYS: Readonly<Record<string, Job>> = {
 /** What needs keys. */
 const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'expire-requests': (ports, caller) => expireRequests(ports, { source: { node: ports.node } }, caller),
+  'end-break-glass': (ports, caller) => endBreakGlass(ports, caller),
   'supersede-requests': (ports, caller) => supersedeRequests(ports, { source: { node: ports.node } }, caller),
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),

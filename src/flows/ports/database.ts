@@ -6,6 +6,7 @@ import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
+import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
 import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchanges.ts';
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
@@ -47,6 +48,7 @@ export interface Reader {
   readonly crls: CrlReader;
   readonly ocspAnswers: OcspAnswerReader;
   readonly blockedKeys: BlockedKeyReader;
+  readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly trustBundles: TrustBundleReader;
   readonly keyBatches: KeyBatchReader;
@@ -76,6 +78,7 @@ export interface Transaction extends Reader {
   readonly crls: CrlWriter;
   readonly ocspAnswers: OcspAnswerWriter;
   readonly blockedKeys: BlockedKeyWriter;
+  readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly keyBatches: KeyBatchWriter;

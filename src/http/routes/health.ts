@@ -3,11 +3,28 @@ import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
 import { listPools, type PoolStatus } from '../../flows/pools/list-pools.ts';
 import { route, type Route } from '../route.ts';
+import { timeText } from '../schemas.ts';
 import type { ServedInstance } from '../served-instance.ts';
 
 const REASON = z.enum(['sealed', 'audit-blocked', 'database']);
 type Reason = z.infer<typeof REASON>;
-const READINESS = z.object({ ready: z.boolean(), reasons: z.array(REASON) });
+const READINESS = z.object({
+  ready: z.boolean(),
+  reasons: z.array(REASON),
+  breakGlass: z.object({ session: z.string(), until: z.string() }).optional(),
+  unreviewedBreakGlass: z.array(z.string()).optional(),
+  issuancePaused: z.literal(true).optional(),
+});
+
+/** What is not the usual state, though the service works: absent while there is nothing to say. */
+async function exceptions({ glass }: ServedInstance): Promise<object> {
+  const { open, unreviewed, issuancePaused } = await glass.state();
+  return {
+    ...(open === undefined ? {} : { breakGlass: { session: open.session, until: timeText(open.until) } }),
+    ...(unreviewed.length === 0 ? {} : { unreviewedBreakGlass: unreviewed.map(({ session }) => session) }),
+    ...(issuancePaused ? { issuancePaused } : {}),
+  };
+}
 
 interface StoredFigures {
   readonly size: number;
@@ -67,7 +84,7 @@ export function healthRoutes(instance: ServedInstance): Route[] {
       async handle() {
         const reasons = reasonsOf(instance, await storedFigures(instance));
         const ready = reasons.length === 0;
-        return { status: ready ? 200 : 503, json: { ready, reasons } };
+        return { status: ready ? 200 : 503, json: { ready, reasons, ...(await exceptions(instance)) } };
       },
     }),
     route({
@@ -80,7 +97,11 @@ export function healthRoutes(instance: ServedInstance): Route[] {
       answers: { 200: { description: 'text exposition format', type: 'text/plain' } },
       async handle() {
         const figures = await storedFigures(instance);
+        const { open, unreviewed, issuancePaused } = await instance.glass.state();
         const text = await instance.metrics.text({
+          breakGlassOpen: open !== undefined,
+          breakGlassUnreviewed: unreviewed.length,
+          issuancePaused,
           unsealed: instance.keystore.state === 'UNSEALED',
           ready: reasonsOf(instance, figures).length === 0,
           auditEvents: figures?.size ?? 0,

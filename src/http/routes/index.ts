@@ -3,6 +3,7 @@ import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
+import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
 import { crlRoutes } from './crls.ts';
@@ -28,6 +29,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   personRoutes,
   policyRoutes,
   auditRoutes,
+  breakGlassRoutes,
   authorityRoutes,
   certificateRoutes,
   crlRoutes,

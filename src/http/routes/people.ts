@@ -1,11 +1,12 @@
 /** People, their roles and accounts: no secrets, and nothing of the identity number. */
 import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
+import { suspendInEmergency } from '../../flows/break-glass/suspend-in-emergency.ts';
 import type { Instance } from '../../flows/instance.ts';
 import type { StoredPerson } from '../../flows/ports/people.ts';
 import { listReply, PAGE_QUERY, pageOf } from '../listing.ts';
 import { route, type Route } from '../route.ts';
-import { ID, timeText } from '../schemas.ts';
+import { ID, LABEL_TEXT, timeText } from '../schemas.ts';
 
 const READERS = [
   'security-administrator',
@@ -86,6 +87,22 @@ export function personRoutes(instance: Instance): Route[] {
         const person = await instance.database.read((reader) => reader.people.find(params.id));
         if (person === undefined) throw new KmcError('E_NOT_FOUND', 'there is no person of that id');
         return { status: 200, json: rendered(person) };
+      },
+    }),
+    route({
+      operationId: 'suspendPerson',
+      method: 'post',
+      path: `${PATH}/:id/suspension`,
+      tag: 'people',
+      summary: 'Suspends a person at once, under break-glass; otherwise the act person.suspend does',
+      access: { sealedAccounts: true },
+      idempotent: true,
+      params: z.strictObject({ id: ID }),
+      body: z.strictObject({ reason: LABEL_TEXT }),
+      answers: { 201: { description: 'suspended', schema: z.object({ id: ID, status: z.literal('disabled') }) } },
+      async handle({ params, body, caller, requestId }) {
+        await suspendInEmergency(instance, caller, { personId: params.id, reason: body.reason, requestId });
+        return { status: 201, json: { id: params.id, status: 'disabled' } };
       },
     }),
   ];

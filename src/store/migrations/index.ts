@@ -12,6 +12,7 @@ import { up as separationOfDuty } from './007-separation-of-duty.ts';
 import { up as status } from './007-status.ts';
 import { up as deviceAccess } from './007-device-access.ts';
 import { up as caKmc } from './008-ca-kmc.ts';
+import { up as breakGlass } from './008-break-glass.ts';
 
 export interface Migration {
   readonly name: string;
@@ -31,4 +32,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '007-status', up: status },
   { name: '007-device-access', up: deviceAccess },
   { name: '008-ca-kmc', up: caKmc },
+  { name: '008-break-glass', up: breakGlass },
 ];
