@@ -1,7 +1,9 @@
-/** Executions of approved requests: the last step of an act under dual control. */
+/** Acts under dual control from the first signed decision to the execution. */
 import { actionHandlers } from '../../src/flows/action-handlers.ts';
 import { executeRequest } from '../../src/flows/approvals/execute-request.ts';
-import { approve, ask } from '../../test/fixtures/approvals.ts';
+import { decideRequest } from '../../src/flows/approvals/decide-request.ts';
+import type { SignedDecision } from '../../src/domain/approval/decision.ts';
+import { ask, signedApproval } from '../../test/fixtures/approvals.ts';
 import { registrationOf } from '../../test/fixtures/enrolling.ts';
 import { TestInstance } from '../../test/fixtures/instance.ts';
 import { openPlace } from './database-place.ts';
@@ -17,45 +19,56 @@ function deviceText(id: string) {
   return { id, kind: 'gateway', vendor, model, serial, unit, profile, organization, commonName, ...names };
 }
 
-/** Requests to register a batch of one device, approved by two others and ready to be executed. */
-async function approvedRequests(test: TestInstance, round: number, count: number): Promise<string[]> {
-  const { raOne, securityOne, caOperatorOne } = test.people;
-  const handlers = actionHandlers(test.instance);
-  const ids: string[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const params = { region: '110000', count: '1', devices: [deviceText(`bench-${round}-${index}`)] };
-    const asked = { op: 'device.register-batch', targetId: `batch-${round}-${index}`, params } as const;
-    const created = await ask(test, handlers, asked, raOne.caller);
-    await approve(test, created, [securityOne, caOperatorOne]);
-    ids.push(created.request.id);
-  }
-  return ids;
+/** A request, and the decisions of two others as their own tools signed them beforehand. */
+interface Asked {
+  readonly id: string;
+  readonly decisions: readonly SignedDecision[];
 }
 
-/** Executes each request once, by many clients at the same time. @returns executions a second. */
-async function executeAll({ instance, people }: TestInstance, ids: readonly string[]): Promise<number> {
+/** Open requests to register a batch of one device. */
+async function askedRequests(test: TestInstance, round: number, count: number): Promise<Asked[]> {
+  const { raOne, securityOne, caOperatorOne } = test.people;
+  const handlers = actionHandlers(test.instance);
+  const asked: Asked[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const params = { region: '110000', count: '1', devices: [deviceText(`bench-${round}-${index}`)] };
+    const batch = { op: 'device.register-batch', targetId: `batch-${round}-${index}`, params } as const;
+    const created = await ask(test, handlers, batch, raOne.caller);
+    const decisions = [];
+    for (const member of [securityOne, caOperatorOne]) decisions.push(await signedApproval(test, created, member));
+    asked.push({ id: created.request.id, decisions });
+  }
+  return asked;
+}
+
+/** Decides and executes each request, by many clients at the same time. @returns requests a second. */
+async function carryOutAll({ instance, people }: TestInstance, asked: readonly Asked[]): Promise<number> {
   const ports = { ...instance, handlers: actionHandlers(instance) };
-  const waiting = [...ids];
+  const waiting = [...asked];
   const start = performance.now();
   const client = async (): Promise<void> => {
-    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { id, decisions } = next;
+      for (const decision of decisions) {
+        await decideRequest(ports, { requestId: id, decision, source: SOURCE }, people.raOne.caller);
+      }
       await executeRequest(ports, { requestId: id, source: SOURCE }, people.raOne.caller);
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
-  return ids.length / ((performance.now() - start) / 1000);
+  return asked.length / ((performance.now() - start) / 1000);
 }
 
 async function measure(url: string, { quick }: BenchOptions): Promise<Measurement> {
   const [rounds, size] = quick ? [3, 32] : [5, 160];
   const test = await TestInstance.make(url);
   try {
-    await executeAll(test, await approvedRequests(test, 0, size));
+    await carryOutAll(test, await askedRequests(test, 0, size));
     const rates: number[] = [];
     for (let round = 1; round <= rounds; round += 1) {
-      rates.push(await executeAll(test, await approvedRequests(test, round, size)));
+      rates.push(await carryOutAll(test, await askedRequests(test, round, size)));
     }
-    return { ...summarize(rates, 'executions/s', rounds * size), clients: CLIENTS };
+    return { ...summarize(rates, 'requests/s', rounds * size), clients: CLIENTS };
   } finally {
     await test.stop();
   }
@@ -64,7 +77,7 @@ async function measure(url: string, { quick }: BenchOptions): Promise<Measuremen
 export const approvalBenchmarks: readonly Benchmark[] = [
   {
     name: 'approval.execute',
-    what: `executions of approved requests (two approvals verified again each time) by ${CLIENTS} clients, durable on SQLite`,
+    what: `requests decided and executed, two signed approvals each (verified as they come and again at the execution), by ${CLIENTS} clients, durable on SQLite`,
     async run(options) {
       const opened = await openPlace('sqlite');
       if (opened === undefined) return undefined;

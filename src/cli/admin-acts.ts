@@ -3,11 +3,14 @@ import { sideOf } from '../domain/appointment.ts';
 import type { RoleGrant } from '../domain/person.ts';
 import { subjectPerson } from '../domain/person-name.ts';
 import { isRoleName } from '../domain/roles.ts';
+import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
-import { parseCertificate } from '../x509/certificate.ts';
+import { parseCertificate, sm3Fingerprint } from '../x509/certificate.ts';
+import { answerText } from './answer-table.ts';
 import type { Command, OptionSpec } from './command.ts';
-import { certificateIn } from './participants.ts';
+import { certificateIn, handOver } from './participants.ts';
 import { propose } from './propose.ts';
+import { requestPath } from './shown-request.ts';
 
 const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
 const ROLE: OptionSpec = { type: 'string', value: 'ROLE', required: true, help: 'ROLE, or ROLE@REGION' };
@@ -108,6 +111,32 @@ const replaceKey: Command = {
   },
 };
 
+const collect: Command = {
+  noun: 'admin',
+  verb: 'collect',
+  summary: "Puts the certificate that an appointment or a replacement gave into the person's folder.",
+  example: 'kmc admin collect rq-01j... people/owner-2 --key me.key.pem --cert me.crt.pem',
+  positionals: ['REQUEST', 'DIR'],
+  async run(input, context) {
+    const [request = '', folder = ''] = input.positionals;
+    const { der: brought, id } = broughtIn(folder);
+    const answer = await (await context.client()).json('GET', requestPath(request));
+    const certificate = Buffer.from(
+      answerText(isObject(answer) ? answer['result'] : undefined, 'certificate'),
+      'base64',
+    );
+    if (certificate.length === 0) {
+      throw new KmcError('E_PENDING', 'That request has given no certificate: it is not executed, or another act.');
+    }
+    if (!parseCertificate(certificate).spki.equals(parseCertificate(brought).spki)) {
+      throw new KmcError('E_KEY', 'The certificate is over another key than that of the folder.');
+    }
+    handOver(folder, { person: id, certificate, shares: {} });
+    const fingerprint = sm3Fingerprint(certificate);
+    return { json: { person: id, certificate: fingerprint }, text: `${id} ${fingerprint}` };
+  },
+};
+
 /** Commands of the noun `admin` that need the service. */
 export const ADMIN_ACTS: readonly Command[] = [
   appoint,
@@ -117,4 +146,5 @@ export const ADMIN_ACTS: readonly Command[] = [
   plainAct('enable', 'person.enable', 'Proposes to enable a suspended person again.'),
   plainAct('leave', 'person.leave', 'Proposes to end the office of somebody who leaves, for good.'),
   replaceKey,
+  collect,
 ];
