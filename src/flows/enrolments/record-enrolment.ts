@@ -121,6 +121,10 @@ async function writePairs({ keystore }: RecordPorts, tx: Transaction, recordings
   for (const authority of new Set(recordings.map((recording) => recording.authority))) {
     await requireStillIssuing(keystore, tx, authority);
   }
+  // The events first: SQLite would look through the tables for rows that wait for an event which comes after them.
+  await tx.audit.appendAll(
+    recordings.map((recording) => ({ event: completionEvent(recording), at: recording.scene.at })),
+  );
   await tx.certificates.insertAll(recordings.flatMap(({ pair }) => [pair.sign, pair.enc]));
   await tx.escrowedKeys.insertAll(recordings.map(({ pair }) => pair.escrowedKey));
   const bindings = recordings.map(({ scene: { device, spkiSm3, at } }) => ({
@@ -132,9 +136,6 @@ async function writePairs({ keystore }: RecordPorts, tx: Transaction, recordings
   if (!(await tx.devices.bindKey(...bindings))) {
     throw new KmcError('E_CONFLICT', 'The device was changed at the same time. Send the same request again.');
   }
-  await tx.audit.appendAll(
-    recordings.map((recording) => ({ event: completionEvent(recording), at: recording.scene.at })),
-  );
 }
 
 /** One enrolment in a transaction of its own. @returns the row that stands. */

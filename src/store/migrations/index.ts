@@ -6,6 +6,7 @@ import { up as approvals } from './003-approvals.ts';
 import { up as devices } from './004-devices.ts';
 import { up as certificates } from './005-certificates.ts';
 import { up as escrowedKeys } from './006-escrowed-keys.ts';
+import { up as eventIndexes } from './007-event-indexes.ts';
 
 export interface Migration {
   readonly name: string;
@@ -19,4 +20,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '004-devices', up: devices },
   { name: '005-certificates', up: certificates },
   { name: '006-escrowed-keys', up: escrowedKeys },
+  { name: '007-event-indexes', up: eventIndexes },
 ];
