@@ -1,8 +1,9 @@
 /** The one transaction of an enrolment: everything that was made for it counts from here on, or nothing does. */
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
+import { UNFINISHED_STATES } from '../../domain/enrolment-state.ts';
 import { KmcError } from '../../errors.ts';
-import { requireAllCertifiable } from '../certificates/require-certifiable.ts';
+import { claimKeys } from '../certificates/require-certifiable.ts';
 import type { Instance } from '../instance.ts';
 import type { Database, Transaction } from '../ports/database.ts';
 import type { EnrolmentRow, IssuedEnrolment } from '../ports/enrolments.ts';
@@ -39,7 +40,7 @@ export interface Recording {
  * same request at the same time), the token is that one's and nothing else is to be written.
  * The token comes first: whoever holds it is alone with the device, and two requests wait for each other in one order.
  * @returns the row that stands: `row` itself, or the earlier one.
- * @throws KmcError E_TOKEN when the token was used for another key in the meantime, or locked by wrong proofs.
+ * @throws KmcError E_TOKEN when the token was used for another key in the meantime, or locked by wrong proofs; E_CONFLICT.
  */
 export async function openEnrolment(
   tx: Transaction,
@@ -61,9 +62,18 @@ export async function openEnrolment(
   throw new KmcError('E_CONFLICT', 'The same key enrols at the same time. Send the same request again.');
 }
 
-/** The open enrolment of the same key, unless its time is over: then it is closed. */
+/**
+ * The open enrolment of the same key, unless its time is over: then it is closed.
+ * @throws KmcError E_CONFLICT for one that nobody finished in its time, until housekeeping has ended it.
+ */
 async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promise<EnrolmentRow | undefined> {
   const earlier = await tx.enrolments.findOpen(row);
+  if (earlier !== undefined && earlier.expiresAt <= at && UNFINISHED_STATES.includes(earlier.state)) {
+    throw new KmcError(
+      'E_CONFLICT',
+      'An enrolment of this key has just expired. Send the same request again in a minute.',
+    );
+  }
   if (earlier?.answerUntil === undefined || at < earlier.answerUntil) return earlier;
   await tx.enrolments.close(earlier.id, at);
   return undefined;
@@ -109,8 +119,7 @@ export function completionEvent({ scene, row, pair }: Recording): AuditEventInpu
 
 /** Somebody else may have come with one of these keys, or its certificate was revoked. @throws KmcError E_KEY_BLOCKED. */
 async function requireKeys(tx: Transaction, recordings: readonly Recording[]): Promise<void> {
-  const holders = recordings.map(({ scene }) => [scene.spkiSm3, { deviceId: scene.device.id }] as const);
-  await requireAllCertifiable(tx, new Map(holders));
+  await claimKeys(tx, new Map(recordings.map(({ scene }) => [scene.spkiSm3, { deviceId: scene.device.id }])));
 }
 
 /**

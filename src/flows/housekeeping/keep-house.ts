@@ -6,6 +6,7 @@ import { supersedeRequests } from '../approvals/supersede-requests.ts';
 import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
+import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import type { Instance } from '../instance.ts';
 
 /** Rows that one round forgets at the most. */
@@ -36,12 +37,13 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'supersede-requests': (ports, caller) => supersedeRequests(ports, { source: { node: ports.node } }, caller),
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
+  'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
 };
 
 /**
- * One round of the regular work: purge what is over, end requests whose time or policy is over and executions that a crash
- * left open, publish CRLs that are due. A job that fails does not keep the others from running.
+ * One round of the regular work: purge what is over, end requests whose time or policy is over, enrolments that nobody
+ * finished and executions that a crash left open, publish CRLs that are due. A job that fails does not keep the others from running.
  * @returns the names of the jobs that failed, with what they threw.
  */
 export async function keepHouse(

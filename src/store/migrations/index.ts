@@ -7,6 +7,7 @@ import { up as devices } from './004-devices.ts';
 import { up as certificates } from './005-certificates.ts';
 import { up as escrowedKeys } from './006-escrowed-keys.ts';
 import { up as eventIndexes } from './007-event-indexes.ts';
+import { up as keyClaims } from './008-key-claims.ts';
 
 export interface Migration {
   readonly name: string;
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '005-certificates', up: certificates },
   { name: '006-escrowed-keys', up: escrowedKeys },
   { name: '007-event-indexes', up: eventIndexes },
+  { name: '008-key-claims', up: keyClaims },
 ];
