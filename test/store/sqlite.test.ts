@@ -57,7 +57,7 @@ describe('a SQLite file', () => {
     await using(() => Promise.resolve());
     const unindexed: string[] = [];
     await plain(async (knex) => {
-      const rows = (statement: string): Promise<Record<string, unknown>[]> => knex.raw(statement);
+      const rows = (statement: string): Promise<Record<string, string>[]> => knex.raw(statement);
       const tables = await rows(
         "select name, sql from sqlite_schema where type = 'table' and sql like '%references audit_event (id) deferrable%'",
       );
