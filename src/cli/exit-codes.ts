@@ -43,6 +43,7 @@ const OF_CODE: Partial<Record<ErrorCode, number>> = {
   E_EXISTS: EXIT.conflict,
   E_STATE: EXIT.conflict,
   E_STALE: EXIT.conflict,
+  E_AUDIT: EXIT.internal,
   E_INTERNAL: EXIT.internal,
   E_INTEGRITY: EXIT.internal,
   E_SELF_TEST: EXIT.internal,
@@ -50,11 +51,13 @@ const OF_CODE: Partial<Record<ErrorCode, number>> = {
 
 /** Where the same code means something else when the service answered it: it refused, nothing here failed to verify. */
 const OF_REMOTE_CODE: Partial<Record<ErrorCode, number>> = {
+  E_AUDIT: EXIT.refused,
   E_JSON: EXIT.refused,
   E_SCHEMA: EXIT.refused,
 };
 
-/** The exit code of an error; every code not named is a refusal (2). */
-export function exitCodeOf({ code, remote }: Pick<KmcError, 'code' | 'remote'>): number {
+/** The exit code of an error; what is fatal here is internal (70), every code not named is a refusal (2). */
+export function exitCodeOf({ code, remote, fatal }: Pick<KmcError, 'code' | 'remote' | 'fatal'>): number {
+  if (fatal && !remote) return EXIT.internal;
   return (remote ? OF_REMOTE_CODE[code] : undefined) ?? OF_CODE[code] ?? EXIT.refused;
 }

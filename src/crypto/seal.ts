@@ -46,6 +46,8 @@ const KEK_BYTES = 32;
 const SALT_BYTES = 16;
 const TAG_BYTES = 32;
 const MAX_HEADER_BYTES = 128;
+/** Of a header without its two texts. */
+const FIXED_HEADER_BYTES = 32;
 // The header starts with the magic(4), suite(1), purpose(1), kekVersion(4).
 const KEK_VERSION_AT = 6;
 // The header ends with algorithm(2), createdAt(8), ptLen(4).
@@ -118,8 +120,8 @@ export function openBlob(keyEncryptionKey: Buffer, expected: ExpectedBlobHeader,
  * @throws KmcError E_BLOB_AUTH when it is no blob of suite 1.
  */
 export function kekVersionOf(blob: Buffer): number {
-  const start = Buffer.concat([MAGIC, unsigned(SUITE, 1)]);
-  if (blob.length < KEK_VERSION_AT + 4 || !blob.subarray(0, start.length).equals(start)) throw blobNotOpened();
+  const isSuite = blob.subarray(0, MAGIC.length).equals(MAGIC) && blob[MAGIC.length] === SUITE;
+  if (blob.length < KEK_VERSION_AT + 4 || !isSuite) throw blobNotOpened();
   return blob.readUInt32BE(KEK_VERSION_AT);
 }
 
@@ -140,29 +142,38 @@ function readExpectedHeader(expected: ExpectedBlobHeader, blob: Buffer): Buffer 
 function encodeHeader(header: BlobHeader, contentLength: number): Buffer {
   if (!KEY_ID.test(header.keyId)) throw new KmcError('E_ID', 'The key id of a blob has a form that is not allowed.');
   if (!USAGE.test(header.usage)) throw new KmcError('E_ID', 'The usage of a blob has a form that is not allowed.');
-  return concat(
-    MAGIC,
-    unsigned(SUITE, 1),
-    unsigned(header.purpose, 1),
-    unsigned(header.kekVersion, 4),
-    unsigned(header.keyId.length, 2),
-    Buffer.from(header.keyId, 'latin1'),
-    unsigned(header.usage.length, 2),
-    Buffer.from(header.usage, 'latin1'),
-    unsigned(header.objectVersion, 4),
-    unsigned(header.algorithm, 2),
-    unsigned(header.createdAt, 8),
-    unsigned(contentLength, 4),
-  );
+  const { keyId, usage } = header;
+  const head = Buffer.alloc(FIXED_HEADER_BYTES + keyId.length + usage.length);
+  let at = MAGIC.copy(head);
+  const number = (value: number, octets: number): void => {
+    writeUnsigned(head, at, value, octets);
+    at += octets;
+  };
+  const text = (value: string): void => {
+    number(value.length, 2);
+    at += head.write(value, at, 'latin1');
+  };
+  number(SUITE, 1);
+  number(header.purpose, 1);
+  number(header.kekVersion, 4);
+  text(keyId);
+  text(usage);
+  number(header.objectVersion, 4);
+  number(header.algorithm, 2);
+  number(header.createdAt, 8);
+  number(contentLength, 4);
+  return head;
 }
 
-function unsigned(value: number, octets: number): Buffer {
+function writeUnsigned(target: Buffer, at: number, value: number, octets: number): void {
   if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** (8 * octets)) {
     throw new KmcError('E_SCHEMA', 'A number in the header of a blob is out of range.');
   }
-  const wide = Buffer.alloc(8);
-  wide.writeBigUInt64BE(BigInt(value));
-  return wide.subarray(8 - octets);
+  // writeUIntBE takes up to six octets; a safe integer has at most 53 bits.
+  const short = Math.min(octets, 6);
+  const above = octets - short;
+  if (above > 0) target.writeUIntBE(Math.floor(value / 2 ** 48), at, above);
+  target.writeUIntBE(value % 2 ** (8 * short), at + above, short);
 }
 
 /** 16 octets SM4 key, 16 octets start of the counter, 32 octets MAC key. */
@@ -171,8 +182,10 @@ function deriveBlobKeys(keyEncryptionKey: Buffer, salt: Buffer, head: Buffer): B
 }
 
 function computeTag(keys: Buffer, head: Buffer, salt: Buffer, ciphertext: Buffer): Buffer {
-  const lengths = [unsigned(head.length, 8), unsigned(ciphertext.length, 8)];
-  return hmacSm3(keys.subarray(32, 64), head, salt, ciphertext, ...lengths);
+  const lengths = Buffer.alloc(16);
+  writeUnsigned(lengths, 0, head.length, 8);
+  writeUnsigned(lengths, 8, ciphertext.length, 8);
+  return hmacSm3(keys.subarray(32, 64), head, salt, ciphertext, lengths);
 }
 
 function checkKeyEncryptionKey(keyEncryptionKey: Buffer): void {

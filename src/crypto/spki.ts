@@ -8,6 +8,7 @@ import { OID } from './asn1/oids.ts';
 import { assertP256Point } from './legacy/ecdsa.ts';
 import { encodeRsaPublicKey, readRsaPublicKey } from './legacy/rsa.ts';
 import type { RsaPublicKey } from './legacy/rsa.ts';
+import { OctetCache } from './octet-cache.ts';
 import { sm3 } from './gm/sm3.ts';
 import { assertSm2Point } from './gm/sm2-point.ts';
 
@@ -66,6 +67,12 @@ export function keyAlgorithmFromIdentifier(identifier: Buffer): KeyAlgorithmName
  * octets, uncompressed and on the curve.
  */
 export function parseSpki(der: Buffer): SubjectPublicKeyInfo {
+  return KNOWN.get(der, readSpki);
+}
+
+const KNOWN = new OctetCache<SubjectPublicKeyInfo>(1_024);
+
+function readSpki(der: Buffer): SubjectPublicKeyInfo {
   const fields = decodeSequence(der, 'SubjectPublicKeyInfo', { maxBytes: LARGEST_SPKI });
   const identifier = fields.next(TAG.sequence, 'the algorithm of the public key').encoded;
   const { bytes: keyBits, unusedBits } = readBitString(fields.next(TAG.bitString, 'subjectPublicKey'));

@@ -1,4 +1,4 @@
-import type { BlockedKeyRow, BlockedKeyWriter, KeyUse } from '../flows/ports/blocked-keys.ts';
+import type { BlockedKeyRow, BlockedKeyWriter, KeyClaim, KeyUse } from '../flows/ports/blocked-keys.ts';
 import { byCount, type Sql } from './sql.ts';
 import { decodeRecord, optional, ROWS_TOGETHER, Table, text, time, word, type Columns } from './table.ts';
 
@@ -29,6 +29,12 @@ const USES = byCount(
    union all select kid, 'person', null, null from accounts where kid ${ASKED}`,
 );
 
+const CLAIM = byCount(
+  ROWS_TOGETHER,
+  (rows) => `insert into key_claims (spki_sm3, holder) values ${rows('(?, ?)')}
+   on conflict (spki_sm3) do update set holder = excluded.holder where key_claims.holder = excluded.holder`,
+);
+
 export class StoredBlockedKeys implements BlockedKeyWriter {
   readonly #sql: Sql;
 
@@ -43,6 +49,13 @@ export class StoredBlockedKeys implements BlockedKeyWriter {
   async usesOf(...spkiSm3: readonly string[]): Promise<KeyUse[]> {
     const records = await this.#sql.all(USES(spkiSm3.length), ...spkiSm3);
     return records.map((record) => decodeRecord(USE, record));
+  }
+
+  async claim(claims: readonly KeyClaim[]): Promise<boolean> {
+    // Everybody takes them in one order.
+    const given = claims.toSorted((a, b) => (a.spkiSm3 < b.spkiSm3 ? -1 : 1));
+    const bindings = given.flatMap(({ spkiSm3, holder }) => [spkiSm3, holder]);
+    return (await this.#sql.run(CLAIM(claims.length), ...bindings)) === claims.length;
   }
 
   insert(row: BlockedKeyRow): Promise<boolean> {

@@ -1,4 +1,6 @@
 import type { EnrolmentOperation } from '../domain/enrolment.ts';
+import { FAILED_STATES, mayMoveEnrolment, UNFINISHED_STATES } from '../domain/enrolment-state.ts';
+import { KmcError } from '../errors.ts';
 import type { Page } from '../flows/ports/database.ts';
 import type {
   EnrolmentFilter,
@@ -35,6 +37,8 @@ const ENROLMENTS = new Table<EnrolmentRow>('enrolments', {
   closed: flag,
 });
 
+const UNFINISHED = UNFINISHED_STATES.map((state) => `'${state}'`).join(', ');
+
 const FILTER: FilterColumns<EnrolmentFilter> = { state: 'state', deviceId: 'device_id' };
 
 export class StoredEnrolments implements EnrolmentWriter {
@@ -66,7 +70,7 @@ export class StoredEnrolments implements EnrolmentWriter {
   overdue(now: Date, limit: number): Promise<EnrolmentRow[]> {
     return ENROLMENTS.all(
       this.#sql,
-      `where closed = 0 and state in ('RECEIVED', 'PENDING', 'APPROVED') and expires_at <= ?
+      `where closed = 0 and state in (${UNFINISHED}) and expires_at <= ?
        order by expires_at, id limit ?`,
       now.toISOString(),
       limit,
@@ -81,10 +85,13 @@ export class StoredEnrolments implements EnrolmentWriter {
     return ENROLMENTS.insertAll(this.#sql, rows);
   }
 
-  move({ id, from, to, at, requestId, issued, reason }: EnrolmentMove): Promise<boolean> {
-    return won(
+  async move({ id, from, to, at, requestId, issued, reason }: EnrolmentMove): Promise<boolean> {
+    if (!mayMoveEnrolment(from.state, to)) {
+      throw new KmcError('E_STATE', `An enrolment that is ${from.state} cannot become ${to}.`);
+    }
+    return await won(
       this.#sql.run(
-        `update enrolments set state = ?, version = version + 1, changed_at = ?,
+        `update enrolments set state = ?, version = version + 1, changed_at = ?, closed = ?,
            request_id = coalesce(?, request_id), authority_id = coalesce(?, authority_id),
            sign_serial = coalesce(?, sign_serial), enc_serial = coalesce(?, enc_serial),
            enveloped_key = coalesce(?, enveloped_key), answer_until = coalesce(?, answer_until),
@@ -92,6 +99,7 @@ export class StoredEnrolments implements EnrolmentWriter {
          where id = ? and state = ? and version = ? and closed = 0`,
         to,
         at.toISOString(),
+        flag.encode(FAILED_STATES.includes(to)),
         requestId ?? null,
         issued?.authorityId ?? null,
         issued?.signSerial ?? null,

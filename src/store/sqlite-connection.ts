@@ -19,6 +19,8 @@ const SETTINGS: readonly (readonly [pragma: string, value: string, readBack: str
   ['synchronous', 'FULL', 2],
   ['foreign_keys', 'ON', 1],
   ['trusted_schema', 'OFF', 0],
+  // KiB, of each connection; the 2 MB of SQLite make it read the pages of indexes again and again.
+  ['cache_size', '-32768', -32768],
   ['busy_timeout', String(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS],
 ];
 

@@ -13,6 +13,7 @@ import {
 } from '../crypto/asn1/der.ts';
 import type { DerElement } from '../crypto/asn1/der.ts';
 import { OID } from '../crypto/asn1/oids.ts';
+import { OctetCache } from '../crypto/octet-cache.ts';
 import { KmcError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { nameTextFault } from './name-text.ts';
@@ -135,7 +136,12 @@ function parseRdn(element: DerElement, code: ErrorCode): ReadNameAttribute[] {
  * when it is not DER of that shape.
  */
 export function parseName(name: Buffer | DerElement, code: ErrorCode): Name {
-  const element = Buffer.isBuffer(name) ? decodeDer(name) : name;
+  return KNOWN.get(Buffer.isBuffer(name) ? name : name.encoded, (der) => readName(decodeDer(der), code));
+}
+
+const KNOWN = new OctetCache<Name>(1_024);
+
+function readName(element: DerElement, code: ErrorCode): Name {
   if (element.tag !== TAG.sequence) throw nameError(code, 'it must be a SEQUENCE');
   const rdns: ReadNameAttribute[][] = [];
   for (const child of eachChild(element)) {

@@ -137,6 +137,11 @@ describe('runCommand', () => {
       expect(exitCodeOf(new KmcError(code, 'refused')), code).to.equal(4);
     }
     expect(exitCodeOf(new KmcError('E_SIGNATURE', 'refused', { remote: true }))).to.equal(4);
+    // What ends the service is internal; what a service answers is a refusal.
+    expect(exitCodeOf(new KmcError('E_AUDIT', 'altered', { fatal: true }))).to.equal(70);
+    expect(exitCodeOf(new KmcError('E_AUDIT', 'not recorded'))).to.equal(70);
+    expect(exitCodeOf(new KmcError('E_STORAGE', 'the medium failed', { fatal: true }))).to.equal(70);
+    expect(exitCodeOf(new KmcError('E_AUDIT', 'not recorded', { remote: true }))).to.equal(2);
     expect(exitCodeOf(new KmcError('E_NOT_FOUND', 'refused', { remote: true }))).to.equal(5);
   });
 

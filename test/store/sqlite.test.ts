@@ -53,6 +53,30 @@ describe('a SQLite file', () => {
     await refusal('E_STORAGE', openDatabase({ url: join(folder, 'missing', 'kmc.sqlite') }));
   });
 
+  it('has an index over every column that names an event which may follow later', async () => {
+    await using(() => Promise.resolve());
+    const unindexed: string[] = [];
+    await plain(async (knex) => {
+      const rows = (statement: string): Promise<Record<string, string>[]> => knex.raw(statement);
+      const tables = await rows(
+        "select name, sql from sqlite_schema where type = 'table' and sql like '%references audit_event (id) deferrable%'",
+      );
+      expect(tables).to.have.length.greaterThan(3);
+      for (const { name } of tables) {
+        const keys = await rows(
+          `select "from" as col from pragma_foreign_key_list('${name}') where "table" = 'audit_event'`,
+        );
+        for (const { col } of keys) {
+          const indexes = await rows(
+            `select i.name from pragma_index_list('${name}') i join pragma_index_info(i.name) c on c.seqno = 0 and c.name = '${col}'`,
+          );
+          if (indexes.length === 0) unindexed.push(`${name}.${col}`);
+        }
+      }
+    });
+    expect(unindexed).to.deep.equal([]);
+  });
+
   it('is written durably: the settings are set and read back', async () => {
     for (const readOnly of [false, true]) {
       const database = await new Promise<sqlite3.Database>((resolve, reject) => {

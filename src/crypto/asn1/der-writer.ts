@@ -97,8 +97,23 @@ function arcOctets(arc: number): number[] {
   return octets;
 }
 
-/** OBJECT IDENTIFIER of a dotted form. Throws `E_DER` for text that is not one or an arc above 32 bits. */
+const KNOWN_OIDS = new Map<string, Buffer>();
+/** What is written comes from the code and from policy, so there are few. */
+const KNOWN_OIDS_LIMIT = 512;
+
+/**
+ * OBJECT IDENTIFIER of a dotted form; the Buffer is shared and must not be altered. Throws `E_DER` for text that is not
+ * one or an arc above 32 bits.
+ */
 export function oid(dotted: string): Buffer {
+  const known = KNOWN_OIDS.get(dotted);
+  if (known !== undefined) return known;
+  const written = writeOid(dotted);
+  if (KNOWN_OIDS.size < KNOWN_OIDS_LIMIT) KNOWN_OIDS.set(dotted, written);
+  return written;
+}
+
+function writeOid(dotted: string): Buffer {
   if (!/^[0-2](\.(0|[1-9][0-9]{0,9})){1,64}$/.test(dotted))
     throw derError('an OBJECT IDENTIFIER is not dotted decimal');
   const [root = 0, second = 0, ...rest] = dotted.split('.').map(Number);

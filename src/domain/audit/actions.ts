@@ -121,6 +121,7 @@ export const AUDIT_ACTIONS = {
   'enrolment.request': act('enrolment', ENROLMENT_FIELDS),
   'enrolment.complete': act('enrolment', ENROLMENT_FIELDS),
   'enrolment.redeliver': act('enrolment', ENROLMENT_FIELDS),
+  'enrolment.expire': act('enrolment', ENROLMENT_FIELDS),
   'enrolment.renew': act('enrolment', ENROLMENT_FIELDS),
   'key.generate': act('key.lifecycle', KEY_FIELDS),
   'key.import': act('key.lifecycle', KEY_FIELDS),

@@ -10,7 +10,7 @@ import type { CertificateRow } from '../ports/certificates.ts';
 import type { Transaction } from '../ports/database.ts';
 import { issuedCertificateRow } from './certificate-row.ts';
 import { prepareCertificate } from './prepare-certificate.ts';
-import { requireCertifiable } from './require-certifiable.ts';
+import { claimKeys, requireCertifiable } from './require-certifiable.ts';
 import { signCertificate } from './sign-certificate.ts';
 
 export type SingleCertificatePorts = Pick<Instance, 'database' | 'engine' | 'keystore' | 'policies'>;
@@ -69,7 +69,7 @@ export async function insertSingleCertificate(
   row: SingleCertificate,
   by: Pick<AuditEventInput, 'actor' | 'source' | 'approvals'>,
 ): Promise<void> {
-  await requireCertifiable(tx, row.spkiSm3);
+  await claimKeys(tx, new Map([[row.spkiSm3, { certificateId: row.id }]]));
   await tx.audit.append(
     {
       id: row.lastAuditEvent,

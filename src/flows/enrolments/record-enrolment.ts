@@ -2,8 +2,9 @@
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { ENROLMENT_OPERATIONS } from '../../domain/enrolment.ts';
+import { UNFINISHED_STATES } from '../../domain/enrolment-state.ts';
 import { KmcError } from '../../errors.ts';
-import { requireAllCertifiable } from '../certificates/require-certifiable.ts';
+import { claimKeys } from '../certificates/require-certifiable.ts';
 import type { Instance } from '../instance.ts';
 import { takeKey } from '../keys/take-key.ts';
 import type { Database, Transaction } from '../ports/database.ts';
@@ -53,7 +54,7 @@ export type TokenRecording = Recording<EnrolmentScene>;
  * same request at the same time), the token is that one's and nothing else is to be written.
  * The token comes first: whoever holds it is alone with the device, and two requests wait for each other in one order.
  * @returns the row that stands: `row` itself, or the earlier one.
- * @throws KmcError E_TOKEN when the token was used for another key in the meantime, or locked by wrong proofs.
+ * @throws KmcError E_TOKEN when the token was used for another key in the meantime, or locked by wrong proofs; E_CONFLICT.
  */
 export async function openEnrolment(
   tx: Transaction,
@@ -75,9 +76,18 @@ export async function openEnrolment(
   throw new KmcError('E_CONFLICT', 'The same key enrols at the same time. Send the same request again.');
 }
 
-/** The open enrolment of the same key, unless its time is over: then it is closed. */
+/**
+ * The open enrolment of the same key, unless its time is over: then it is closed.
+ * @throws KmcError E_CONFLICT for one that nobody finished in its time, until housekeeping has ended it.
+ */
 async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promise<EnrolmentRow | undefined> {
   const earlier = await tx.enrolments.findOpen(row);
+  if (earlier !== undefined && earlier.expiresAt <= at && UNFINISHED_STATES.includes(earlier.state)) {
+    throw new KmcError(
+      'E_CONFLICT',
+      'An enrolment of this key has just expired. Send the same request again in a minute.',
+    );
+  }
   if (earlier?.answerUntil === undefined || at < earlier.answerUntil) return earlier;
   await tx.enrolments.close(earlier.id, at);
   return undefined;
@@ -131,8 +141,7 @@ export function completionEvent({ scene: { device, token, source }, row, made }:
 
 /** Somebody else may have come with one of these keys, or its certificate was revoked. @throws KmcError E_KEY_BLOCKED. */
 async function requireKeys(tx: Transaction, recordings: readonly Recording[]): Promise<void> {
-  const holders = recordings.map(({ scene }) => [scene.spkiSm3, { deviceId: scene.device.id }] as const);
-  await requireAllCertifiable(tx, new Map(holders));
+  await claimKeys(tx, new Map(recordings.map(({ scene }) => [scene.spkiSm3, { deviceId: scene.device.id }])));
 }
 
 /**
@@ -148,6 +157,10 @@ export async function writeIssued(
   for (const authority of new Set(recordings.map((recording) => recording.authority))) {
     await requireStillIssuing(keystore, tx, authority);
   }
+  // The events first: SQLite would look through the tables for rows that wait for an event which comes after them.
+  await tx.audit.appendAll(
+    recordings.map((recording) => ({ event: completionEvent(recording), at: recording.scene.at })),
+  );
   await tx.certificates.insertAll(
     recordings.flatMap(({ made }) => ('enc' in made ? [made.sign, made.enc] : [made.sign])),
   );
@@ -161,9 +174,6 @@ export async function writeIssued(
   if (!(await tx.devices.bindKey(...bindings))) {
     throw new KmcError('E_CONFLICT', 'The device was changed at the same time. Send the same request again.');
   }
-  await tx.audit.appendAll(
-    recordings.map((recording) => ({ event: completionEvent(recording), at: recording.scene.at })),
-  );
 }
 
 /** One enrolment in a transaction of its own. @returns the row that stands. */

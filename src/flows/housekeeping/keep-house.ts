@@ -7,6 +7,7 @@ import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
+import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import type { Instance } from '../instance.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
 import { KmcError } from '../../errors.ts';
@@ -43,6 +44,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'supersede-requests': (ports, caller) => supersedeRequests(ports, { source: { node: ports.node } }, caller),
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
+  'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'scan-escrow': scanEscrow,
   'renew-ocsp-responders': (ports, caller) => renewResponders(ports, caller),
@@ -57,8 +59,9 @@ async function scanEscrow(ports: HousekeepingPorts): Promise<void> {
 }
 
 /**
- * One round of the regular work: purge what is over, end requests whose time or policy is over and executions that a crash
- * left open, publish CRLs that are due, renew OCSP responders and sign answers. A job that fails does not keep the others from running.
+ * One round of the regular work: purge what is over, end requests whose time or policy is over, enrolments that nobody
+ * finished and executions that a crash left open, look through the escrowed keys, publish CRLs that are due, renew OCSP
+ * responders and sign answers. A job that fails does not keep the others from running.
  * @returns the names of the jobs that failed, with what they threw.
  */
 export async function keepHouse(

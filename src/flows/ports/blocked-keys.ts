@@ -25,7 +25,19 @@ export interface BlockedKeyReader {
   find(spkiSm3: string): Promise<BlockedKeyRow | undefined>;
 }
 
+/** Whose certificates may stand over a key. */
+export interface KeyClaim {
+  readonly spkiSm3: string;
+  /** `device/<id>`, or `certificate/<id>` for a key that only one certificate may ever name. */
+  readonly holder: string;
+}
+
 export interface BlockedKeyWriter extends BlockedKeyReader {
+  /**
+   * Claims 1 to 50 keys, each once, for their holders. Of two transactions that claim one key at the same time the second
+   * waits for the first. False when one of them is another holder's; the transaction must not be committed then.
+   */
+  claim(claims: readonly KeyClaim[]): Promise<boolean>;
   /** False when it is blocked already. Nothing unblocks a key. */
   insert(row: BlockedKeyRow): Promise<boolean>;
 }

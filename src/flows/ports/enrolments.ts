@@ -1,8 +1,9 @@
 /** Enrolments and their waiting time (enrolment-and-root-upgrade B.4). At most one is open per device, label, operation and key. */
 import type { EnrolmentOperation } from '../../domain/enrolment.ts';
 import type { Page } from './database.ts';
+import type { EnrolmentState } from '../../domain/enrolment-state.ts';
 
-export type EnrolmentState = 'RECEIVED' | 'PENDING' | 'APPROVED' | 'ISSUED' | 'DELIVERED' | 'REJECTED' | 'EXPIRED';
+export type { EnrolmentState } from '../../domain/enrolment-state.ts';
 
 export interface EnrolmentKey {
   readonly deviceId: string;
@@ -67,7 +68,7 @@ export interface EnrolmentReader {
   /** The one that is not closed. */
   findOpen(key: EnrolmentKey): Promise<EnrolmentRow | undefined>;
   list(filter: EnrolmentFilter, page: Page): Promise<EnrolmentRow[]>;
-  /** Not closed, not issued, and past `expiresAt`. */
+  /** Not closed, in a state that nobody has finished, and past `expiresAt`; the longest overdue first. */
   overdue(now: Date, limit: number): Promise<EnrolmentRow[]>;
 }
 
@@ -76,7 +77,10 @@ export interface EnrolmentWriter extends EnrolmentReader {
   insert(row: EnrolmentRow): Promise<boolean>;
   /** All or nothing. @throws KmcError E_CONFLICT when one with the key of one of them is open. */
   insertAll(rows: readonly EnrolmentRow[]): Promise<void>;
-  /** Compare-and-set on state and version; the given details are set, the others stay. */
+  /**
+   * Compare-and-set on state and version; the given details are set, the others stay. REJECTED and EXPIRED close the row.
+   * @throws KmcError E_STATE for a step that the table of states does not have.
+   */
   move(move: EnrolmentMove): Promise<boolean>;
   /** Closes the row, so that its key may enrol anew. False when it is closed. */
   close(id: string, at: Date): Promise<boolean>;

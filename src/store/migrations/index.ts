@@ -13,6 +13,8 @@ import { up as status } from './007-status.ts';
 import { up as deviceAccess } from './007-device-access.ts';
 import { up as caKmc } from './008-ca-kmc.ts';
 import { up as breakGlass } from './008-break-glass.ts';
+import { up as eventIndexes } from './007-event-indexes.ts';
+import { up as keyClaims } from './008-key-claims.ts';
 
 export interface Migration {
   readonly name: string;
@@ -33,4 +35,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '007-device-access', up: deviceAccess },
   { name: '008-ca-kmc', up: caKmc },
   { name: '008-break-glass', up: breakGlass },
+  { name: '007-event-indexes', up: eventIndexes },
+  { name: '008-key-claims', up: keyClaims },
 ];

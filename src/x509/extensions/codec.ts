@@ -1,5 +1,6 @@
 import { decodeDer } from '../../crypto/asn1/der.ts';
 import type { DerElement } from '../../crypto/asn1/der.ts';
+import { OctetCache } from '../../crypto/octet-cache.ts';
 import { KmcError } from '../../errors.ts';
 
 /** One extension as it stands in a certificate, request, CRL or CRL entry (RFC 5280 4.1). */
@@ -21,22 +22,15 @@ export interface ExtensionCodec<Value> {
   decode(value: Buffer): Value;
 }
 
+const REMEMBERED_VALUES = 256;
+
 /**
- * A codec that decodes each value Buffer once and remembers the result as long as the Buffer lives: a parser checks every
- * value, the rules then look at them again and again.
+ * A codec that remembers what it decoded: a parser checks every value, the rules then look at them again and again, and
+ * most values stand in every certificate of an issuer.
  */
 export function extensionCodec<Value>(codec: ExtensionCodec<Value>): ExtensionCodec<Value> {
-  const decoded = new WeakMap<Buffer, { readonly value: Value }>();
-  return {
-    ...codec,
-    decode(octets) {
-      const known = decoded.get(octets);
-      if (known !== undefined) return known.value;
-      const value = codec.decode(octets);
-      decoded.set(octets, { value });
-      return value;
-    },
-  };
+  const decoded = new OctetCache<{ readonly value: Value }>(REMEMBERED_VALUES);
+  return { ...codec, decode: (octets) => decoded.get(octets, (value) => ({ value: codec.decode(value) })).value };
 }
 
 const MAX_VALUE_OCTETS = 65_536;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { spkiSm3 } from '../../../src/crypto/spki.ts';
+import { enrolDevice } from '../../../src/flows/enrolments/enrol-device.ts';
 import { issueCertificate, type IssueCertificateInput } from '../../../src/flows/certificates/issue-certificate.ts';
 import { requireCertifiable } from '../../../src/flows/certificates/require-certifiable.ts';
 import { revokeCertificate } from '../../../src/flows/certificates/revoke-certificate.ts';
@@ -8,6 +9,7 @@ import { encodeName } from '../../../src/x509/name.ts';
 import { verifySignedBy } from '../../../src/x509/path/issuer-signature.ts';
 import { refusal } from '../../crypto/refusal.ts';
 import { refusalFrom } from '../../domain/refusal.ts';
+import { readyDevice } from '../../fixtures/enrolling.ts';
 import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import { recordEvent } from '../../store/rows.ts';
@@ -48,6 +50,30 @@ forEachDatabase('issueCertificate', (fixture) => {
     );
     expect(outcome).to.equal('failed');
     expect(await stored()).to.deep.equal([]);
+  });
+
+  it('of twelve that come with one key at the same time one gets the certificate', async () => {
+    const input = await freshInput();
+    const results = await Promise.allSettled(Array.from({ length: 12 }, () => issue(input)));
+    expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason).to.include({ code: 'E_KEY_BLOCKED' });
+    }
+    expect(await stored()).to.have.length(1);
+  });
+
+  it('of a device and another holder that come with one key at the same time one gets it', async () => {
+    const { instance } = test();
+    for (const round of [1, 2, 3]) {
+      const ready = await readyDevice(test(), `gw-${round}`, { serial: `SN-${round}` });
+      const results = await Promise.allSettled([
+        enrolDevice(instance, ready.input),
+        issue({ ...(await freshInput()), spki: ready.key.spki }),
+      ]);
+      expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+      const over = await test().database.read((reader) => reader.certificates.findByKey(spkiSm3(ready.key.spki)));
+      expect(over).to.have.length(1);
+    }
   });
 
   it('refuses an unknown authority, an unknown profile, and a root, whose key is elsewhere', async () => {
