@@ -48,6 +48,14 @@ export interface KeyEncryptionKey {
   readonly secret: SecretHandle;
 }
 
+/** A key pair of which only the public half is to be seen. */
+export interface SealedKeyPair {
+  /** subjectPublicKeyInfo, DER. */
+  readonly spki: Buffer;
+  /** The private key in blob suite 1, under the context it was made for. */
+  readonly blob: Buffer;
+}
+
 /** One Shamir share with its public part; `secret` holds the 33-octet share (y || x) inside the engine. */
 export interface ShareHandle {
   readonly setId: string; // 32 hex digits
@@ -129,6 +137,16 @@ export interface CryptoEngine {
   openKey(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<KeyHandle>;
   sealSecret(kek: KeyEncryptionKey, context: BlobContext, secret: SecretHandle): Promise<Buffer>;
   openSecret(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<SecretHandle>;
+
+  // bulk work, beside the event loop where an engine can do that
+  /**
+   * Makes an SM2 key pair for each context, checks it, and seals it as `sealKey` does: for pools of keys, which are opened
+   * again (`openKey`) when they are handed out. The results stand in the order of the contexts.
+   * @throws KmcError E_SELF_TEST when a pair is not consistent; E_ID for a context that does not fit.
+   */
+  generateSealedPairs(kek: KeyEncryptionKey, contexts: readonly BlobContext[]): Promise<SealedKeyPair[]>;
+  /** Signs each message as `sign` does; the signatures stand in their order. @throws KmcError E_USAGE as `sign`. */
+  signMany(key: KeyHandle, algorithm: SignatureAlgorithmName, messages: readonly Buffer[]): Promise<Buffer[]>;
 
   // SM2EnvelopedKey (GM/T 0009)
   /** Envelopes an SM2 private key to another SM2 public key: SM2EnvelopedKey DER. */

@@ -1,5 +1,6 @@
 import type { CryptoEngine } from './engine.ts';
 import { runSelfTest } from './self-test.ts';
+import { bulkOperations } from './software-engine/bulk.ts';
 import { createEngineState } from './software-engine/handles.ts';
 import { keyOperations } from './software-engine/keys.ts';
 import { sealingOperations } from './software-engine/sealing.ts';
@@ -24,5 +25,6 @@ export function createSoftwareEngine({ now = () => new Date() }: SoftwareEngineO
     ...secretOperations(state),
     ...sealingOperations(state, now),
     ...shareOperations(state),
+    ...bulkOperations(state, now),
   });
 }

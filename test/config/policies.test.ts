@@ -156,6 +156,7 @@ describe('the policy files', () => {
     ['limits.yaml', 'destroy-window: 7d', 'destroy-window: 6d', 'limits/destroy-window'],
     ['limits.yaml', 'destroy-window: 7d', 'destroy-window: 31d', 'limits/destroy-window'],
     ['limits.yaml', 'pool-low: 1000', 'pool-low: 10000', 'limits/pool'],
+    ['limits.yaml', 'sample-one-in: 50', 'sample-one-in: 10001', 'limits/sample'],
     ['limits.yaml', 'retention: 400d', 'retention: 179d', 'limits/audit-retention'],
   ];
   /** The rules that speak about something absent point at the head of what lacks it. */

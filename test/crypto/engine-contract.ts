@@ -3,6 +3,7 @@
  * the same. It uses nothing but the port, and checks what comes out with the primitives of src/crypto.
  */
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
+import { describeBulk } from './engine-contract/bulk.ts';
 import { describeHandles } from './engine-contract/handles.ts';
 import { describeKeyFiles } from './engine-contract/key-files.ts';
 import { describeKeys } from './engine-contract/keys.ts';
@@ -28,5 +29,6 @@ export function describeEngineContract(name: string, open: OpenEngine): void {
     describeSecrets(open);
     describeSealing(open);
     describeShares(open);
+    describeBulk(open);
   });
 }

@@ -1,7 +1,7 @@
 /** The schemas of the policy files: strict, bounded, each value turned into what the domain works with. */
 import { z } from 'zod';
 import { PERIOD_NAMES, type CryptoPeriod } from '../../domain/crypto-period.ts';
-import type { DeviceProfile } from '../../domain/policy.ts';
+import { SIGNATURE_CHECKS, type DeviceProfile } from '../../domain/policy.ts';
 import { KEY_PURPOSES, PROFILE_EXTENSIONS, type CertificateProfile } from '../../domain/profile.ts';
 import { APPROVAL_CLASSES, type QuorumRule } from '../../domain/quorum.ts';
 import { REGION_CODE, type Region, type RegistrationAuthority } from '../../domain/region.ts';
@@ -183,6 +183,10 @@ const POLICY_SCHEMAS = {
       'token-lock': duration,
       redelivery: duration,
       pending: duration,
+    }),
+    issuance: z.strictObject({
+      'signature-check': z.enum(SIGNATURE_CHECKS),
+      'sample-one-in': count,
     }),
     revocation: z.strictObject({
       'crl-interval': duration,
