@@ -10,6 +10,7 @@ import { certificateBenchmarks } from './bench/certificates.ts';
 import { closePlaces } from './bench/database-place.ts';
 import { enrolmentBenchmarks } from './bench/enrolment.ts';
 import { machine, type Benchmark, type Measurement } from './bench/harness.ts';
+import { closePrograms } from './bench/programs.ts';
 import { sm2Benchmarks } from './bench/sm2.ts';
 import { startBenchmarks } from './bench/start.ts';
 
@@ -33,7 +34,6 @@ const ABSENT: readonly string[] = [
   'crypto.encrypt.1k',
   'ocsp.answer',
   'rootupgrade.reissue',
-  'sm2.kernel.start',
 ];
 
 const wanted = values.only?.split(',');
@@ -74,6 +74,7 @@ try {
     process.stdout.write(`${line(benchmark.name, measurement)}\n`);
   }
 } finally {
+  closePrograms();
   await closePlaces();
 }
 const absent = ABSENT.filter(isWanted);

@@ -5,6 +5,7 @@ import { certificateIssuerOf } from '../../src/flows/authorities/issuing-authori
 import { prepareCertificate } from '../../src/flows/certificates/prepare-certificate.ts';
 import { signCertificate } from '../../src/flows/certificates/sign-certificate.ts';
 import { signCertificateList } from '../../src/flows/certificates/sign-certificate-list.ts';
+import type { SignatureCheck } from '../../src/domain/policy.ts';
 import { newSerialNumber } from '../../src/domain/serial-number.ts';
 import { encodeTbsCertList, type RevokedCertificate } from '../../src/x509/crl.ts';
 import { encodeName } from '../../src/x509/name.ts';
@@ -12,10 +13,14 @@ import { lintTbsCertList } from '../../src/x509/lint/lint-tbs-cert-list.ts';
 import { compareSerialNumbers } from '../../src/x509/serial-number.ts';
 import { POLICIES, theEstate, type Estate } from '../../test/fixtures/estate.ts';
 import { compare, summarize, type Benchmark, type BenchOptions, type Measurement } from './harness.ts';
+import { bouncyCastle } from './programs.ts';
 
 const REVOKED = 100_000;
 
-async function issuing(): Promise<{ issue: () => Promise<Buffer>; sign: () => Promise<Buffer> }> {
+async function issuing(): Promise<{
+  issue: (signatureCheck: SignatureCheck) => Promise<Buffer>;
+  sign: () => Promise<Buffer>;
+}> {
   const { engine, issuing: ca } = await theEstate();
   const issuer = certificateIssuerOf('sm2-issuing', ca.certificate);
   const { spki } = await engine.generateKeyPair('SM2');
@@ -37,7 +42,7 @@ async function issuing(): Promise<{ issue: () => Promise<Buffer>; sign: () => Pr
     ).linted;
   const tbs = prepare().redeem();
   return {
-    issue: () => signCertificate(signer, prepare()),
+    issue: (signatureCheck) => signCertificate(signer, prepare(), { ...POLICIES.issuance, signatureCheck }),
     sign: () => engine.sign(ca.key, 'SM2-SM3', tbs),
   };
 }
@@ -90,10 +95,17 @@ async function largeCrl({ quick }: BenchOptions): Promise<Measurement> {
 export const certificateBenchmarks: readonly Benchmark[] = [
   {
     name: 'cert.issue',
-    what: 'plan, TBSCertificate, lint, signature, assembly, on one core without a database; "signature alone" = engine.sign of the same octets',
+    what: 'plan, TBSCertificate, lint, signature, assembly, on one core without a database; second check of signatures as policy says, of all, of none; "signature alone" = engine.sign of the same octets',
     async run(options) {
       const { issue, sign } = await issuing();
-      return { ...(await compare(issue, { 'signature alone': sign }, options)), unit: 'certificates/s' };
+      const peers = {
+        'signature alone': sign,
+        'all checked': () => issue('all'),
+        'none checked': () => issue('none'),
+        ...(await bouncyCastle('certificate')),
+      };
+      const measured = await compare(() => issue(POLICIES.issuance.signatureCheck), peers, options);
+      return { ...measured, unit: 'certificates/s' };
     },
   },
   {
