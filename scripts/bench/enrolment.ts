@@ -131,6 +131,27 @@ async function measure(service: ServiceProcess, { quick }: BenchOptions): Promis
   };
 }
 
+/** Enrolments a second when node:crypto signs and JavaScript encrypts. */
+async function rateWithoutKernel(options: BenchOptions): Promise<number> {
+  const home = mkdtempSync(join(tmpdir(), 'kmc-bench-'));
+  try {
+    const variables = { KMC_HOME: join(home, 'instance'), KMC_DB: join(home, 'kmc.sqlite'), KMC_SM2_ENGINE: 'node' };
+    const service = await ServiceProcess.start(variables);
+    try {
+      return (await measure(service, options)).value;
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+function withPeer(measured: Measurement, theirs: number): Measurement {
+  const peer = 'KMC_SM2_ENGINE=node';
+  return { ...measured, peers: { [peer]: theirs }, ratios: { [peer]: measured.value / theirs } };
+}
+
 function enrolment(name: string, place: PlaceName, database: string): Benchmark {
   return {
     name,
@@ -142,7 +163,8 @@ function enrolment(name: string, place: PlaceName, database: string): Benchmark 
       try {
         const service = await ServiceProcess.start({ KMC_HOME: join(home, 'instance'), KMC_DB: opened.url });
         try {
-          return await measure(service, options);
+          const measured = await measure(service, options);
+          return place === 'sqlite' ? withPeer(measured, await rateWithoutKernel(options)) : measured;
         } finally {
           await service.stop();
         }

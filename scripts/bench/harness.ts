@@ -28,13 +28,29 @@ export interface BenchOptions {
   readonly quick: boolean;
 }
 
+/** Until the optimising compilers are done, which run beside on a busy machine. */
+const WARM_UP_MS = 1_000;
+
 export type Operation = () => unknown;
 
-/** Runs an operation for about `milliseconds` and returns operations per second. */
+/** A peer that measures itself: it runs for about so long and says its operations per second of processor time. */
+export interface RatedPeer {
+  rate(milliseconds: number): Promise<number>;
+}
+
+function cpuMicroseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/**
+ * Runs an operation for about `milliseconds` and returns operations per second of processor time: what else the machine
+ * does takes turns with this, and does not count.
+ */
 export async function rate(operation: Operation, milliseconds: number): Promise<{ perSecond: number; count: number }> {
   const asynchronous = operation() instanceof Promise;
-  const start = process.hrtime.bigint();
-  const end = start + BigInt(Math.round(milliseconds * 1e6));
+  const start = cpuMicroseconds();
+  const end = start + milliseconds * 1000;
   let count = 0;
   let now = start;
   while (now < end) {
@@ -43,9 +59,9 @@ export async function rate(operation: Operation, milliseconds: number): Promise<
       if (asynchronous) await result;
     }
     count += 4;
-    now = process.hrtime.bigint();
+    now = cpuMicroseconds();
   }
-  return { perSecond: count / (Number(now - start) / 1e9), count };
+  return { perSecond: count / ((now - start) / 1e6), count };
 }
 
 /** The middle value. */
@@ -72,25 +88,28 @@ export function summarize(
 
 /**
  * Compares our operation with those of peers: rounds alternate, so that what else the machine does hits all alike.
- * @returns operations per second.
+ * @param batch operations in one call of ours.
+ * @returns operations per second of processor time.
  */
 export async function compare(
   ours: Operation,
-  peers: Readonly<Record<string, Operation>>,
+  peers: Readonly<Record<string, Operation | RatedPeer>>,
   options: BenchOptions,
+  batch = 1,
 ): Promise<Measurement> {
   const rounds = options.quick ? 3 : 7;
   const milliseconds = options.quick ? 60 : 400;
   const own: number[] = [];
   const theirs = new Map<string, number[]>(Object.keys(peers).map((name) => [name, []]));
   let n = 0;
-  await rate(ours, milliseconds);
+  await rate(ours, WARM_UP_MS);
   for (let round = 0; round < rounds; round += 1) {
     const result = await rate(ours, milliseconds);
-    own.push(result.perSecond);
-    n += result.count;
-    for (const [name, operation] of Object.entries(peers)) {
-      theirs.get(name)?.push((await rate(operation, milliseconds)).perSecond);
+    own.push(result.perSecond * batch);
+    n += result.count * batch;
+    for (const [name, peer] of Object.entries(peers)) {
+      const isRated = typeof peer !== 'function';
+      theirs.get(name)?.push(isRated ? await peer.rate(milliseconds) : (await rate(peer, milliseconds)).perSecond);
     }
   }
   const figures = Object.fromEntries([...theirs].map(([name, values]) => [name, median(values)]));

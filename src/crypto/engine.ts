@@ -157,15 +157,18 @@ export interface CryptoEngine {
   sealKey(kek: KeyEncryptionKey, context: BlobContext, key: KeyHandle): Promise<Buffer>;
   /** @throws KmcError E_SUITE (suite octet is not 1), E_SIZE; E_BLOB_AUTH for every other failure, with one text. */
   openKey(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<KeyHandle>;
-  /**
-   * Makes one SM2 pair for each context, checks each pairwise (encryption and signature) and seals it under its context:
-   * bulk generation for key pools, in worker threads or a device where the engine has them. All or none; the result has
-   * the order of `contexts`. It leaves the event loop free between pairs.
-   * @throws KmcError E_SELF_TEST (a pair that does not fit, the random generator), E_ID.
-   */
-  generateSealedPairs(kek: KeyEncryptionKey, contexts: readonly BlobContext[]): Promise<readonly SealedKeyPair[]>;
   sealSecret(kek: KeyEncryptionKey, context: BlobContext, secret: SecretHandle): Promise<Buffer>;
   openSecret(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<SecretHandle>;
+
+  // bulk work, beside the event loop where an engine can do that
+  /**
+   * Makes an SM2 key pair for each context, checks it, and seals it as `sealKey` does: for pools of keys, which are opened
+   * again (`openKey`) when they are handed out. All or none; the results stand in the order of the contexts.
+   * @throws KmcError E_SELF_TEST when a pair is not consistent; E_ID for a context that does not fit.
+   */
+  generateSealedPairs(kek: KeyEncryptionKey, contexts: readonly BlobContext[]): Promise<SealedKeyPair[]>;
+  /** Signs each message as `sign` does; the signatures stand in their order. @throws KmcError E_USAGE as `sign`. */
+  signMany(key: KeyHandle, algorithm: SignatureAlgorithmName, messages: readonly Buffer[]): Promise<Buffer[]>;
 
   // envelopes of SM2 private keys (GM/T 0009, 0010, 0016)
   /** Envelopes an SM2 private key to another SM2 public key: SM2EnvelopedKey DER unless another packing is asked for. */

@@ -180,11 +180,13 @@ export async function runSelfTest(primitives: SelfTestPrimitives = SELF_TEST_PRI
  */
 export function assertPairwiseConsistent(key: PrivateKey): void {
   if (!signsVerifiably(SELF_TEST_PRIMITIVES, KEY_ALGORITHMS[key.algorithm].defaultSignature, key)) {
-    throw new KmcError(
-      'E_SELF_TEST',
-      'A new key pair does not verify its own signature; stop and examine this machine.',
-    );
+    throw selfTestFailed();
   }
+}
+
+/** The refusal of a new key pair that is not consistent. */
+export function selfTestFailed(): KmcError {
+  return new KmcError('E_SELF_TEST', 'A new key pair does not hold together; stop and examine this machine.');
 }
 
 function signsVerifiably(p: SelfTestPrimitives, algorithm: SignatureAlgorithmName, key: PrivateKey): boolean {

@@ -1,7 +1,7 @@
 import type { CryptoEngine } from './engine.ts';
 import { runSelfTest } from './self-test.ts';
-import { batchOperations } from './software-engine/batches.ts';
 import { envelopeOperations } from './software-engine/envelopes.ts';
+import { bulkOperations } from './software-engine/bulk.ts';
 import { createEngineState } from './software-engine/handles.ts';
 import { keyOperations } from './software-engine/keys.ts';
 import { sealingOperations } from './software-engine/sealing.ts';
@@ -19,16 +19,14 @@ export interface SoftwareEngineOptions {
  */
 export function createSoftwareEngine({ now = () => new Date() }: SoftwareEngineOptions = {}): CryptoEngine {
   const state = createEngineState();
-  const keys = keyOperations(state);
-  const sealing = sealingOperations(state, now);
   return Object.freeze({
     name: 'software',
     selfTest: () => runSelfTest(),
-    ...keys,
+    ...keyOperations(state),
     ...envelopeOperations(state),
     ...secretOperations(state),
-    ...sealing,
-    ...batchOperations({ ...keys, ...sealing }),
+    ...sealingOperations(state, now),
     ...shareOperations(state),
+    ...bulkOperations(state, now),
   });
 }

@@ -32,6 +32,16 @@ export interface EnrolmentLimits {
   readonly pendingSeconds: number;
 }
 
+/** Which signatures over end-entity certificates a second implementation checks before they leave. */
+export const SIGNATURE_CHECKS = ['all', 'sampled', 'none'] as const;
+export type SignatureCheck = (typeof SIGNATURE_CHECKS)[number];
+
+export interface IssuanceLimits {
+  readonly signatureCheck: SignatureCheck;
+  /** Of so many signatures one is checked, when they are sampled. */
+  readonly sampleOneIn: number;
+}
+
 export interface RevocationLimits {
   readonly crlIntervalSeconds: number;
   readonly crlValiditySeconds: number;
@@ -67,6 +77,7 @@ export interface PolicySet {
   readonly targets: EstateTargets;
   readonly publication: PublicationPolicy;
   readonly enrolment: EnrolmentLimits;
+  readonly issuance: IssuanceLimits;
   readonly revocation: RevocationLimits;
   readonly keys: KeyLimits;
   /** Days for which audit events stay online; at least 180. */

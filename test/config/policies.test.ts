@@ -157,6 +157,7 @@ describe('the policy files', () => {
     ['limits.yaml', 'destroy-window: 7d', 'destroy-window: 31d', 'limits/destroy-window'],
     ['limits.yaml', 'low: 500', 'low: 2000', 'limits/pool'],
     ['limits.yaml', 'needs-backup: false', 'needs-backup: true', 'limits/pool'],
+    ['limits.yaml', 'sample-one-in: 50', 'sample-one-in: 10001', 'limits/sample'],
     ['limits.yaml', 'retention: 400d', 'retention: 179d', 'limits/audit-retention'],
   ];
   /** The rules that speak about something absent point at the head of what lacks it. */

@@ -4,6 +4,7 @@
  */
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import { describeEnvelopes } from './engine-contract/envelopes.ts';
+import { describeBulk } from './engine-contract/bulk.ts';
 import { describeHandles } from './engine-contract/handles.ts';
 import { describeKeyFiles } from './engine-contract/key-files.ts';
 import { describeKeys } from './engine-contract/keys.ts';
@@ -30,5 +31,6 @@ export function describeEngineContract(name: string, open: OpenEngine): void {
     describeSecrets(open);
     describeSealing(open);
     describeShares(open);
+    describeBulk(open);
   });
 }

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import type { CryptoEngine, KeyEncryptionKey, KeyHandle, SecretHandle } from '../../src/crypto/engine.ts';
 import { encryptPkcs8 } from '../../src/crypto/encrypted-pkcs8.ts';
+import { SM2_ENGINES } from '../../src/crypto/gm/sm2-choice.ts';
 import { generateSm2Key } from '../../src/crypto/gm/sm2-key.ts';
 import { encodeSm2Pkcs8 } from '../../src/crypto/pkcs8.ts';
 import { encryptSm2 } from '../../src/crypto/gm/sm2-encrypt.ts';
@@ -12,6 +13,7 @@ import { createSoftwareEngine } from '../../src/crypto/software-engine.ts';
 import { HandleTable } from '../../src/crypto/software-engine/handles.ts';
 import { describeEngineContract } from './engine-contract.ts';
 import { refusal } from './refusal.ts';
+import { useSm2Engine } from './sm2-engines.ts';
 
 const CHUNK_BYTES = 1 << 22;
 /** Writable mappings that are no file's. */
@@ -99,7 +101,12 @@ function collectGarbage(): void {
   collect();
 }
 
-describeEngineContract('software', () => createSoftwareEngine());
+for (const sm2Engine of SM2_ENGINES) {
+  describe(`with SM2 by ${sm2Engine}`, () => {
+    useSm2Engine(sm2Engine);
+    describeEngineContract('software', () => createSoftwareEngine());
+  });
+}
 
 describe('the software engine', () => {
   it('states the time it is given in the header of a blob', async () => {

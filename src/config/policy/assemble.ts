@@ -32,7 +32,7 @@ const DAY = 86_400;
 /** The policy set of files that the linter found free of errors. */
 export function policySetOf(files: PolicyFiles): PolicySet {
   const { targets, regions, 'registration-authorities': registrationAuthorities } = files['regions.yaml'];
-  const { enrolment, revocation, keys, audit } = files['limits.yaml'];
+  const { enrolment, issuance, revocation, keys, audit } = files['limits.yaml'];
   return {
     version: files['quorums.yaml'].version,
     quorums: files['quorums.yaml'].classes,
@@ -54,6 +54,10 @@ export function policySetOf(files: PolicyFiles): PolicySet {
       tokenLockSeconds: enrolment['token-lock'],
       redeliverySeconds: enrolment.redelivery,
       pendingSeconds: enrolment.pending,
+    },
+    issuance: {
+      signatureCheck: issuance['signature-check'],
+      sampleOneIn: issuance['sample-one-in'],
     },
     revocation: {
       crlIntervalSeconds: revocation['crl-interval'],

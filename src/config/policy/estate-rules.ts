@@ -120,6 +120,9 @@ export const LIMIT_RULES: readonly PolicyRule[] = [
       ),
     ]),
   ),
+  rule('limits/sample', 'limits.yaml', ({ 'limits.yaml': { issuance } }) =>
+    unless(issuance['sample-one-in'] <= 10_000, ['issuance', 'sample-one-in'], 'must be 10000 or less'),
+  ),
   rule('limits/audit-retention', 'limits.yaml', ({ 'limits.yaml': { audit } }) =>
     unless(audit.retention >= 180 * DAY, ['audit', 'retention'], 'must be 180d or more'),
   ),

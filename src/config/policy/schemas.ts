@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { PERIOD_NAMES, type CryptoPeriod } from '../../domain/crypto-period.ts';
 import { POOL_NAMES, type PoolRule } from '../../domain/key-pool.ts';
-import type { DeviceProfile } from '../../domain/policy.ts';
+import { SIGNATURE_CHECKS, type DeviceProfile } from '../../domain/policy.ts';
 import { KEY_PURPOSES, PROFILE_EXTENSIONS, type CertificateProfile } from '../../domain/profile.ts';
 import { APPROVAL_CLASSES, type QuorumRule } from '../../domain/quorum.ts';
 import { REGION_CODE, type Region, type RegistrationAuthority } from '../../domain/region.ts';
@@ -202,6 +202,10 @@ const POLICY_SCHEMAS = {
       'token-lock': duration,
       redelivery: duration,
       pending: duration,
+    }),
+    issuance: z.strictObject({
+      'signature-check': z.enum(SIGNATURE_CHECKS),
+      'sample-one-in': count,
     }),
     revocation: z.strictObject({
       'crl-interval': duration,

@@ -40,7 +40,25 @@ function identityOctets(point: Buffer, id: Buffer): Buffer {
  * an identity above 8191 octets.
  */
 export function computeZ(point: Buffer, id: Buffer = SM2_DEFAULT_ID): Buffer {
-  return sm3(identityOctets(point, id));
+  return id === SM2_DEFAULT_ID ? remembered(point) : sm3(identityOctets(point, id));
+}
+
+// A CA and its service sign and verify under few keys again and again.
+const REMEMBERED_KEYS = 1024;
+const zOfPoint = new Map<string, Buffer>();
+
+/** Z under the default identity, from a bounded memory of public points. */
+function remembered(point: Buffer): Buffer {
+  const name = point.toString('latin1');
+  const known = zOfPoint.get(name);
+  if (known !== undefined) return known;
+  const z = sm3(identityOctets(point, SM2_DEFAULT_ID));
+  zOfPoint.set(name, z);
+  for (const oldest of zOfPoint.keys()) {
+    if (zOfPoint.size <= REMEMBERED_KEYS) break;
+    zOfPoint.delete(oldest);
+  }
+  return z;
 }
 
 /**

@@ -44,7 +44,8 @@ export function sealingOperations(state: EngineState, now: () => Date): SealingO
   };
 }
 
-function headerOf(
+/** What a blob of a key-encryption key and context states, but for content and time. */
+export function headerOf(
   kek: KeyEncryptionKey,
   { keyId, usage, objectVersion }: BlobContext,
 ): Omit<ExpectedBlobHeader, 'algorithms'> {

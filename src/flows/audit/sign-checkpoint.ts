@@ -6,6 +6,7 @@ import type { Checkpoint, NoteKey } from '../../domain/audit/checkpoint.ts';
 import { nodesFromTiles } from '../../domain/audit/tiles.ts';
 import { CompactRange, rootFromNodes } from '../../domain/audit/tree.ts';
 import { KmcError } from '../../errors.ts';
+import { signChecked } from '../certificates/sign-checked.ts';
 import type { AuditLog, AuditReader, AuditSignerState, SignerState, StoredCheckpoint } from '../ports/audit.ts';
 import type { Clock, Database } from '../ports/database.ts';
 import { storedTiles } from './read-audit-tile.ts';
@@ -120,7 +121,7 @@ async function storedRoot(audit: AuditReader, size: number): Promise<Buffer> {
   return await rootFromNodes(sm3, size, nodesFromTiles(sm3, size, storedTiles(audit)));
 }
 
-/** Signs, and checks the signature before anything is kept: a faulty one must not get out under the log's name. */
+/** Signs; a second implementation checks the signature before anything is kept. @throws KmcError E_INTEGRITY. */
 async function signedNote(
   engine: Pick<CryptoEngine, 'sign'>,
   signer: LogSigner,
@@ -128,10 +129,10 @@ async function signedNote(
   checkpoint: Checkpoint,
   time: number,
 ): Promise<string> {
-  const der = await engine.sign(signer.key, 'SM2-SM3', checkpointMessage('log', time, checkpoint));
+  const objectSigner = { engine, key: signer.key, algorithm: 'SM2-SM3' } as const;
+  const der = await signChecked(objectSigner, checkpointMessage('log', time, checkpoint));
   const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].toRaw(der);
   const note = { checkpoint, signatures: [{ name: signer.origin, keyId: noteKeyId(key), time, signature }] };
-  verifyNote(note, key);
   return encodeNote(note);
 }
 

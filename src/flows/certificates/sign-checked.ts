@@ -5,7 +5,7 @@ import { KmcError } from '../../errors.ts';
 
 /** Who signs: the key of an authority, or of one of its delegates, inside the engine. */
 export interface ObjectSigner {
-  readonly engine: CryptoEngine;
+  readonly engine: Pick<CryptoEngine, 'sign'>;
   readonly key: KeyHandle;
   readonly algorithm: SignatureAlgorithmName;
 }

@@ -54,7 +54,7 @@ export async function signSingleCertificate(
     ...(subjectAltName === undefined ? {} : { subjectAltName }),
   };
   const prepared = prepareCertificate(ports.policies, input.profile, facts, authority.certificate);
-  const certificate = await signCertificate(authority.signer, prepared.linted);
+  const certificate = await signCertificate(authority.signer, prepared.linted, ports.policies.issuance);
   const ids = { id: newId('cert', at), auditEvent: newId('ev', at) };
   const row = issuedCertificateRow(prepared, certificate, { ...ids, authorityId: input.authorityId, createdAt: at });
   return { ...row, certificate };

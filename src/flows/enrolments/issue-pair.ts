@@ -73,7 +73,7 @@ async function signPair(ports: IssuePairPorts, plan: PairPlan, encSpki: Buffer):
     deviceId: device.id,
   };
   const rowOf = async (half: typeof sign): Promise<SignedRow> => {
-    const certificate = await signCertificate(authority.signer, half.linted);
+    const certificate = await signCertificate(authority.signer, half.linted, ports.policies.issuance);
     return { ...issuedCertificateRow(half, certificate, { ...facts, id: newId('cert', at) }), certificate };
   };
   return [await rowOf(sign), await rowOf(enc)];

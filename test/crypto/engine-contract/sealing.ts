@@ -54,23 +54,6 @@ export function describeSealing(open: OpenEngine): void {
       }
     });
 
-    it('makes pairs in quantity that open under their own context alone', async () => {
-      const contexts = Array.from({ length: 12 }, (_, at) => ({ ...CONTEXT, usage: 'encrypt', keyId: `pool-${at}` }));
-      const pairs = await engine.generateSealedPairs(kek, contexts);
-      expect(pairs.length).to.equal(contexts.length);
-      expect(new Set(pairs.map(({ spki }) => spki.toString('hex'))).size).to.equal(contexts.length);
-      for (const [at, { spki, sealedKey }] of pairs.entries()) {
-        const opened = await engine.openKey(kek, contexts[at] ?? CONTEXT, sealedKey);
-        expect(opened.algorithm).to.equal('SM2');
-        expect(opened.spki.equals(spki)).to.equal(true);
-        const signature = await engine.sign(opened, 'SM2-SM3', MESSAGE);
-        expect(verifySignature('SM2-SM3', spki, MESSAGE, signature)).to.equal(true);
-        const other = contexts[(at + 1) % contexts.length] ?? CONTEXT;
-        await refusal('E_BLOB_AUTH', () => engine.openKey(kek, other, sealedKey));
-      }
-      expect(await engine.generateSealedPairs(kek, [])).to.deep.equal([]);
-    });
-
     it('of a key holds the plain PKCS#8 under blob suite 1, bound to purpose, version and context', async () => {
       const { key, pkcs8 } = await knownKey(engine);
       const blob = await engine.sealKey(kek, CONTEXT, key);
