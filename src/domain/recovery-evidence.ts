@@ -196,7 +196,8 @@ function requireAuditPlace(evidence: RecoveryEvidence, known: string | undefined
   }
   const { size, root } = note.checkpoint;
   const proof = audit.proof.map(der);
-  if (verifyInclusion(sm3, { index: Number(audit.index), size, leaf: leafHash(sm3, canon), proof, root })) return logKey;
+  if (verifyInclusion(sm3, { index: Number(audit.index), size, leaf: leafHash(sm3, canon), proof, root }))
+    return logKey;
   throw new KmcError('E_AUDIT', 'The event of the recovery is not in the tree of the checkpoint.');
 }
 

@@ -32,7 +32,8 @@ export interface UserRecoveryParameters {
   readonly recipient: string;
 }
 
-const ID_TEXT: MemberCheck = (value) => (typeof value === 'string' && isId(value) ? undefined : 'must be an identifier');
+const ID_TEXT: MemberCheck = (value) =>
+  typeof value === 'string' && isId(value) ? undefined : 'must be an identifier';
 const base64Text =
   (most: number): MemberCheck =>
   (value) =>

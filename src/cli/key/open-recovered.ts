@@ -8,7 +8,8 @@ export const openRecoveredCommand: Command = {
   noun: 'key',
   verb: 'open-recovered',
   summary: 'As the recipient: opens a recovered key with the own key, checks it, writes it as an encrypted key file.',
-  example: 'kmc key open-recovered recovered-key.der --out recovered.key.pem --key evidence.key.pem --cert evidence.crt.pem',
+  example:
+    'kmc key open-recovered recovered-key.der --out recovered.key.pem --key evidence.key.pem --cert evidence.crt.pem',
   positionals: ['FILE'],
   options: { out: { type: 'string', value: 'FILE', help: 'new file for the key, encrypted PKCS#8', required: true } },
   async run(input, context) {

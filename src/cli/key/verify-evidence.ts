@@ -30,7 +30,8 @@ function verdictOf(input: CommandInput): VerifiedEvidence | KmcError {
 export const verifyEvidenceCommand: Command = {
   noun: 'key',
   verb: 'verify-evidence',
-  summary: 'Verifies the evidence of a judicial recovery offline, with trusted certificates alone. Exit 4 when it fails.',
+  summary:
+    'Verifies the evidence of a judicial recovery offline, with trusted certificates alone. Exit 4 when it fails.',
   example: 'kmc key verify-evidence recovery/case-1/evidence.json --anchor admin-ca.pem --root sm2-root.pem',
   positionals: ['FILE'],
   options: {
@@ -65,7 +66,15 @@ export const verifyEvidenceCommand: Command = {
       ['log key', logKey],
       ['checked', checked.join(', ')],
     ];
-    const json = { ok: true, case: evidence.case, recovery: evidence.recovery, requestDigest, approvers, logKey, checked };
+    const json = {
+      ok: true,
+      case: evidence.case,
+      recovery: evidence.recovery,
+      requestDigest,
+      approvers,
+      logKey,
+      checked,
+    };
     return { json, text: `holds\n${table(['FACT', 'VALUE'], facts)}` };
   },
 };

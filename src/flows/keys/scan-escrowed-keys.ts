@@ -52,7 +52,10 @@ async function isSound(ports: OpenEscrowedKeyPorts, key: EscrowedKeyRow): Promis
 }
 
 /** The row was restored: the key is no fault any more. */
-async function forget({ database, clock, node }: Pick<Instance, 'database' | 'clock' | 'node'>, key: EscrowedKeyRow): Promise<void> {
+async function forget(
+  { database, clock, node }: Pick<Instance, 'database' | 'clock' | 'node'>,
+  key: EscrowedKeyRow,
+): Promise<void> {
   const at = clock.now();
   const id = newId('ev', at);
   await database.transaction(async (tx) => {

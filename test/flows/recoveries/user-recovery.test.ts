@@ -66,7 +66,12 @@ forEachDatabase('the recovery of a key for its user', (fixture) => {
     const outcome = await recover(device.sign.spki);
     if (outcome.state !== 'RECOVERED') throw new Error('it waits');
     expect(await opens(outcome.recovery.envelopedKey, device.signKey)).to.equal(true);
-    expect(outcome.recovery).to.include({ kind: 'user', keyId: device.key.id, requestId: undefined, keyState: 'active' });
+    expect(outcome.recovery).to.include({
+      kind: 'user',
+      keyId: device.key.id,
+      requestId: undefined,
+      keyState: 'active',
+    });
     expect(await test().database.read((reader) => reader.recoveries.find(outcome.recovery.id))).to.deep.equal(
       outcome.recovery,
     );
@@ -96,7 +101,9 @@ forEachDatabase('the recovery of a key for its user', (fixture) => {
     const other = await enrolled(test(), 'gw-2');
     await waits(other.sign.spki);
     await waits(device.enc.spki);
-    const [row] = await test().database.read((reader) => reader.certificates.findByKey(device.key.owner?.recipientSpkiSm3 ?? ''));
+    const [row] = await test().database.read((reader) =>
+      reader.certificates.findByKey(device.key.owner?.recipientSpkiSm3 ?? ''),
+    );
     await revokeCertificate(test().instance, SYSTEM, { certificateId: row?.id ?? '', reason: 'superseded' });
     await waits(device.sign.spki);
   });
@@ -109,7 +116,9 @@ forEachDatabase('the recovery of a key for its user', (fixture) => {
   it('does not believe a certificate that somebody wrote into the inventory', async () => {
     const { instance } = test();
     const stranger = await instance.engine.generateKeyPair('SM2');
-    const [row] = await test().database.read((reader) => reader.certificates.findByKey(device.key.owner?.recipientSpkiSm3 ?? ''));
+    const [row] = await test().database.read((reader) =>
+      reader.certificates.findByKey(device.key.owner?.recipientSpkiSm3 ?? ''),
+    );
     // The forger puts a key of their own into the certificate of the device: all but the signature is right.
     const forged = Buffer.from(row?.certificate ?? Buffer.alloc(0));
     const at = forged.indexOf(device.sign.spki);
@@ -136,7 +145,11 @@ forEachDatabase('the recovery of a key for its user', (fixture) => {
 
   it('is refused for a certificate that nothing was escrowed for', async () => {
     const { caOperatorOne } = test().people;
-    const input = { authorityId: 'sm2-issuing', certificateSerial: device.sign.serialNumber, recipientSpki: device.sign.spki };
+    const input = {
+      authorityId: 'sm2-issuing',
+      certificateSerial: device.sign.serialNumber,
+      recipientSpki: device.sign.spki,
+    };
     await refusal('E_NOT_FOUND', recoverUserKey(test().instance, caOperatorOne.caller, input));
   });
 });
