@@ -11,6 +11,7 @@ import { decommissionDevice } from './devices/decommission-device.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
 import type { Instance } from './instance.ts';
+import { changeKey } from './keys/change-key.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
 import { grantRole } from './people/grant-role.ts';
@@ -62,6 +63,13 @@ const HANDLED = {
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
   'issuance.resume': { params: 'none; the target is certificates', handler: () => resumeIssuance() },
+  'key.destroy': {
+    params: 'none: opens the window of policies/limits.yaml',
+    handler: (instance) => changeKey(instance, 'key.destroy'),
+  },
+  'key.mark-compromised': { params: 'incident', handler: (instance) => changeKey(instance, 'key.mark-compromised') },
+  'key.reactivate': { params: 'none', handler: (instance) => changeKey(instance, 'key.reactivate') },
+  'key.suspend': { params: 'none', handler: (instance) => changeKey(instance, 'key.suspend') },
   'person.appoint': { params: PERSON, handler: (instance) => appointPerson(instance, 'operating') },
   'person.appoint-auditor': { params: PERSON, handler: (instance) => appointPerson(instance, 'audit') },
   'person.enable': { params: 'none', handler: () => enablePerson() },

@@ -18,6 +18,7 @@ import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeyBatches } from './key-batches.ts';
 import { StoredKeyFaults } from './key-faults.ts';
+import { StoredKeyTombstones } from './key-tombstones.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
 import { StoredOcspAnswers } from './ocsp-answers.ts';
@@ -54,6 +55,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     trustBundles: new StoredTrustBundles(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
+    keyTombstones: new StoredKeyTombstones(sql),
     recoveries: new StoredRecoveries(sql),
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),

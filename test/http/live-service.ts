@@ -14,12 +14,12 @@ import { advanceAuditLog } from '../../src/flows/audit/advance-audit-log.ts';
 import { GlassSight } from '../../src/flows/break-glass/glass-state.ts';
 import { CheckpointSight } from '../../src/flows/audit/checkpoint-sight.ts';
 import { OutstandingReceipts } from '../../src/flows/audit/outstanding-receipts.ts';
+import type { Instance } from '../../src/flows/instance.ts';
 import { createRowMac } from '../../src/flows/audit/row-mac.ts';
 import { Metrics } from '../../src/http/metrics.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimits } from '../../src/http/rate-limit.ts';
 import type { HttpPorts } from '../../src/http/ports.ts';
 import type { Route } from '../../src/http/route.ts';
-import type { Instance } from '../../src/flows/instance.ts';
 import { allRoutes } from '../../src/http/routes/index.ts';
 import { httpPorts, type ServedInstance } from '../../src/http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../../src/http/server.ts';
@@ -43,6 +43,8 @@ export interface LiveOptions {
   readonly tls?: boolean;
   /** Also on the private socket of a registered proxy. */
   readonly proxy?: () => RegisteredProxy;
+  /** Whose key and certificate stand in for those of the audit log; otherwise it has a key and no certificate. */
+  readonly log?: CastMember;
 }
 
 export interface Answer {
@@ -71,7 +73,8 @@ export class LiveService {
   }
 
   static async start(test: TestInstance, options: LiveOptions = {}): Promise<LiveService> {
-    const instance = servedInstanceOf(test.instance, options.handlers);
+    const served = servedInstanceOf(test.instance, options.handlers);
+    const instance = options.log === undefined ? served : { ...served, audit: loggedBy(test, options.log) };
     const faults: unknown[] = [];
     const ports = httpPorts(instance, {
       authorities: options.authorities ?? [],
@@ -85,6 +88,7 @@ export class LiveService {
     const application = createApplication(routes, ports, 'proxy');
     const proxied = front === undefined ? undefined : await listenForProxy(application, front());
     const live = new LiveService(test, instance, listener, tls);
+    live.#logKey = options.log?.key;
     live.#further = proxied === undefined ? [] : [proxied];
     return Object.assign(live, { faults });
   }
@@ -186,6 +190,10 @@ async function startTls(instance: ServedInstance, application: Application): Pro
   const identity = await issueServiceTls(instance, ['127.0.0.1', 'localhost']);
   const listener = await listen(application, { host: '127.0.0.1', port: 0 }, identity);
   return { listener, anchor: encodePem('CERTIFICATE', certificate) };
+}
+
+function loggedBy({ instance }: TestInstance, { certificate }: CastMember): Instance['audit'] {
+  return { ...instance.audit, certificate: () => Promise.resolve(certificate.der) };
 }
 
 /** Whoever signs: a key in an engine, and the certificate that names it. */

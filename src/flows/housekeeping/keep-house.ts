@@ -9,6 +9,8 @@ import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import type { Instance } from '../instance.ts';
+import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
+import { expireKeys } from '../keys/expire-keys.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
 import { KmcError } from '../../errors.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
@@ -46,6 +48,8 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
+  'expire-keys': (ports, caller) => expireKeys(ports, caller),
+  'destroy-keys': (ports, caller) => destroyDueKeys(ports, caller),
   'scan-escrow': scanEscrow,
   'renew-ocsp-responders': (ports, caller) => renewResponders(ports, caller),
   'presign-ocsp-answers': (ports) => presignAnswers(ports),

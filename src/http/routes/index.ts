@@ -12,6 +12,7 @@ import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
 import { healthRoutes } from './health.ts';
+import { keyRoutes } from './keys.ts';
 import { keystoreRoutes } from './keystore.ts';
 import { ocspRoutes } from './ocsp.ts';
 import { openApiRoute } from './openapi.ts';
@@ -38,6 +39,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   enrolmentRoutes,
   trustBundleRoutes,
   caKmcRoutes,
+  keyRoutes,
   poolRoutes,
   challengeRoutes,
   estRoutes,
