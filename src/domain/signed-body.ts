@@ -20,6 +20,7 @@ export const SIGNED_PREFIXES = {
   ceremony: 'KMC-CEREMONY-V1',
   voucher: 'KMC-VOUCHER-V1',
   attestation: 'KMC-ATTEST-V1',
+  verdict: 'KMC-VERDICT-V1',
 } as const;
 export type SignedKind = keyof typeof SIGNED_PREFIXES;
 

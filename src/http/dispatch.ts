@@ -17,6 +17,7 @@ const REFUSAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 429]);
 /** Not a fault of the service although it answers with 503. */
 const QUIET_CODES: ReadonlySet<ErrorCode> = new Set(['E_SEALED']);
 const API = '/api/v1/';
+const NO_BODY = Buffer.alloc(0);
 
 /** Errors of the schema as E_SCHEMA with JSON pointers. */
 function asKmcError(error: unknown): unknown {
@@ -87,7 +88,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
     if (route.whileSealed !== true && route.path.startsWith(API) && ports.isSealed()) {
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
-    await readBody(route, exchange);
+    await readBody(exchange, route);
     const identified = await identify(ports, exchange, route.access);
     const limited =
       identified.type === 'anonymous'
@@ -101,10 +102,10 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       params: request.params,
       query: request.query,
       body: parsedBody(route, exchange),
-      octets: route.octets === undefined ? undefined : bodyOf(request),
       caller: identified,
       requestId,
       source,
+      raw: route.media === undefined ? NO_BODY : (bodyOf(request) ?? NO_BODY),
       header: (name: string) => headerOf(request, name),
     };
     sendReply(exchange, await runOnce(ports, route, exchange, identified, () => route.handle(context)));

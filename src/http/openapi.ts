@@ -39,10 +39,10 @@ function securityOf(route: Route): Json {
   return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
 }
 
-function requestBodyOf({ body, octets }: Route): Json {
+function requestBodyOf({ body, media }: Route): Json {
   const content =
-    octets !== undefined
-      ? { [octets]: { schema: { type: 'string', format: 'binary' } } }
+    media !== undefined
+      ? { [media.type]: { schema: { type: 'string', format: 'binary' } } }
       : body === undefined
         ? undefined
         : { 'application/json': { schema: schemaOf(body, 'input') } };

@@ -1,4 +1,4 @@
-/** The body of a request: bounded, uncompressed, JSON in UTF-8 and nothing else. */
+/** The body of a request: bounded, uncompressed, JSON in UTF-8 unless its route has a media type of its own. */
 import express from 'express';
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { KmcError } from '../errors.ts';
@@ -21,16 +21,21 @@ function bodyFault(error: unknown): KmcError {
 
 /**
  * Reads the body into the request.
- * @throws KmcError E_SIZE; E_TYPE for another media type than the route's (JSON unless told); E_SCHEMA when it is cut short.
+ * @throws KmcError E_SIZE; E_TYPE for another media type than JSON or the route's own; E_SCHEMA when it is cut short.
  */
-export async function readBody(route: Route, { request, response }: Exchange): Promise<void> {
+export async function readBody({ request, response }: Exchange, { media }: Pick<Route, 'media'>): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     readRaw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(bodyFault(error))));
   });
   const type = headerOf(request, 'content-type');
-  if (bodyOf(request) === undefined) return;
-  const fits = route.octets === undefined ? JSON_TYPE.test(type ?? '') : type?.toLowerCase() === route.octets;
-  if (!fits) throw new KmcError('E_TYPE', `send the body as ${route.octets ?? 'application/json'}`);
+  const body = bodyOf(request);
+  if (body === undefined) return;
+  if (media !== undefined) {
+    if (body.length > media.maxBytes) throw new KmcError('E_SIZE', 'the body is larger than this call accepts');
+    if (type?.split(';', 1)[0]?.trim().toLowerCase() === media.type) return;
+    throw new KmcError('E_TYPE', `send the body as ${media.type}`);
+  }
+  if (type === undefined || !JSON_TYPE.test(type)) throw new KmcError('E_TYPE', 'send the body as application/json');
 }
 
 /**
@@ -39,8 +44,12 @@ export async function readBody(route: Route, { request, response }: Exchange): P
  */
 export function parsedBody(route: Route, { request }: Exchange): unknown {
   const body = bodyOf(request);
+  if (route.media !== undefined) {
+    if (body === undefined) throw new KmcError('E_SCHEMA', `this call needs a body of ${route.media.type}`);
+    return undefined;
+  }
   if (route.body === undefined) {
-    if (body === undefined || route.octets !== undefined) return undefined;
+    if (body === undefined) return undefined;
     throw new KmcError('E_SCHEMA', 'this call takes no body');
   }
   if (body === undefined) throw new KmcError('E_SCHEMA', 'this call needs a JSON body');

@@ -13,12 +13,12 @@ export interface RequestContext<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
-  /** The body as it came, of a route that takes octets. */
-  readonly octets: Buffer | undefined;
   readonly caller: Caller;
   readonly requestId: string;
   /** Transport address of the peer. */
   readonly source: string;
+  /** The body as received, of a route with a media type of its own; empty otherwise. */
+  readonly raw: Buffer;
   /** Value of a request header, if present once. */
   header(name: string): string | undefined;
 }
@@ -54,8 +54,8 @@ export interface Route {
   readonly params: z.ZodType;
   readonly query: z.ZodType;
   readonly body: z.ZodType | undefined;
-  /** Media type of a body that is no JSON: the route takes its octets. */
-  readonly octets?: string;
+  /** The body is of this media type and not JSON; `maxBytes` is its longest accepted form. */
+  readonly media?: { readonly type: string; readonly maxBytes: number };
   readonly answers: Readonly<Record<number, AnswerSpec>>;
   /** The answer to an error in the form of the route's own protocol; a problem document unless told. */
   refusal?(error: unknown): Reply;

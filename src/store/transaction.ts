@@ -16,6 +16,7 @@ import { StoredInstance } from './instance.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
 import { StoredOcspAnswers } from './ocsp-answers.ts';
+import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
@@ -38,6 +39,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     certificates: new StoredCertificates(sql),
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
+    peerChallenges: new StoredPeerChallenges(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     audit: new StoredAudit(sql, audit),

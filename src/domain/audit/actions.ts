@@ -93,6 +93,7 @@ export const AUDIT_ACTIONS = {
   'crl.issue': act('crl', CRL_FIELDS),
   'crl.import': act('crl', CRL_FIELDS),
   'ocsp.signer': act('crl', CERTIFICATE_FIELDS),
+  'verdict.signer': act('certificate', CERTIFICATE_FIELDS),
   'device.register': act('device', DEVICE_FIELDS),
   'device.update': act('device', DEVICE_FIELDS),
   'device.suspend': act('device', DEVICE_FIELDS),

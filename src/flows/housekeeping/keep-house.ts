@@ -9,6 +9,7 @@ import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import type { Instance } from '../instance.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
+import { renewVerdictKey } from '../verdicts/verdict-key.ts';
 
 /** Rows that one round forgets at the most. */
 const PURGE_LIMIT = 5_000;
@@ -28,6 +29,8 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'write-refusal-counts': (ports) => writeRefusalCounts(ports),
   'purge-nonces': (ports, _caller, now) => ports.database.transaction((tx) => tx.nonces.purge(now, PURGE_LIMIT)),
   'purge-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.idempotency.purge(now, PURGE_LIMIT)),
+  'purge-challenges': (ports, _caller, now) =>
+    ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),
 };
@@ -40,6 +43,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'renew-ocsp-responders': (ports, caller) => renewResponders(ports, caller),
+  'renew-verdict-key': (ports, caller) => renewVerdictKey(ports, caller),
   'presign-ocsp-answers': (ports) => presignAnswers(ports),
 };
 

@@ -18,6 +18,7 @@ import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
+import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 
@@ -37,6 +38,7 @@ export interface Reader {
   readonly certificates: CertificateReader;
   readonly crls: CrlReader;
   readonly ocspAnswers: OcspAnswerReader;
+  readonly peerChallenges: PeerChallengeReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly audit: AuditReader;
@@ -59,6 +61,7 @@ export interface Transaction extends Reader {
   readonly certificates: CertificateWriter;
   readonly crls: CrlWriter;
   readonly ocspAnswers: OcspAnswerWriter;
+  readonly peerChallenges: PeerChallengeWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly audit: AuditAppender;

@@ -14,6 +14,7 @@ import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { requestRoutes } from './requests.ts';
+import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   healthRoutes,
@@ -28,6 +29,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   ocspRoutes,
   deviceRoutes,
   enrolmentRoutes,
+  verdictRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */

@@ -6,6 +6,7 @@ import { answerOcsp, type AnswerOcspPorts } from '../../flows/ocsp/answer-ocsp.t
 import { OpenResponders } from '../../flows/ocsp/ocsp-responder.ts';
 import type { Instance } from '../../flows/instance.ts';
 import { ocspError, type OcspErrorName } from '../../x509/ocsp/response.ts';
+import { MAX_OCSP_REQUEST_OCTETS } from '../../x509/ocsp/request.ts';
 import { publishedReply } from '../published.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import { route, type Reply, type RequestContext, type Route } from '../route.ts';
@@ -75,10 +76,10 @@ export function ocspRoutes(instance: Instance): Route[] {
       tag: 'authorities',
       summary: 'The status of certificates (RFC 6960)',
       access: { public: true },
-      octets: 'application/ocsp-request',
+      media: { type: 'application/ocsp-request', maxBytes: MAX_OCSP_REQUEST_OCTETS },
       answers: ANSWERS,
       refusal,
-      handle: async (context) => reply((await answerOcsp(ports, context.octets ?? Buffer.alloc(0))).response),
+      handle: async (context) => reply((await answerOcsp(ports, context.raw)).response),
     }),
     route({
       operationId: 'getOcsp',
