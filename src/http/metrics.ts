@@ -1,4 +1,5 @@
 /** What the service counts of itself, for Prometheus. Names begin with kmc_; labels never hold ids of people or devices. */
+import { EXPIRING_KINDS, type Expiring } from '../domain/expiry.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const PREFIX = 'kmc_';
@@ -11,6 +12,9 @@ export interface ServiceFigures {
   readonly ready: boolean;
   readonly auditEvents: number;
   readonly auditPending: number;
+  /** What ends soon; absent when the database does not answer. */
+  readonly expiring: readonly Pick<Expiring, 'kind' | 'endsAt'>[] | undefined;
+  readonly now: Date;
 }
 
 export class Metrics {
@@ -39,6 +43,19 @@ export class Metrics {
   readonly #auditEvents = this.#gauge('audit_events', 'Audit events with a place in the tree');
   readonly #auditPending = this.#gauge('audit_pending_events', 'Audit events that wait for a place in the tree');
 
+  readonly #expiring = new Gauge({
+    name: `${PREFIX}expiring`,
+    help: 'Things without a successor that end within the lead time of their kind',
+    labelNames: ['kind'],
+    registers: [this.#registry],
+  });
+  readonly #firstEnd = new Gauge({
+    name: `${PREFIX}first_end_seconds`,
+    help: 'Seconds until the first of them ends; below zero when it ended',
+    labelNames: ['kind'],
+    registers: [this.#registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
   }
@@ -63,7 +80,18 @@ export class Metrics {
     this.#ready.set(figures.ready ? 1 : 0);
     this.#auditEvents.set(figures.auditEvents);
     this.#auditPending.set(figures.auditPending);
+    this.#setExpiring(figures);
     return await this.#registry.metrics();
+  }
+
+  #setExpiring({ expiring, now }: ServiceFigures): void {
+    if (expiring === undefined) return;
+    this.#firstEnd.reset();
+    for (const kind of EXPIRING_KINDS) {
+      const ends = expiring.filter((each) => each.kind === kind).map(({ endsAt }) => endsAt.getTime());
+      this.#expiring.set({ kind }, ends.length);
+      if (ends.length > 0) this.#firstEnd.set({ kind }, (Math.min(...ends) - now.getTime()) / 1000);
+    }
   }
 
   #gauge(name: string, help: string): Gauge {

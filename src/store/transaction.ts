@@ -11,6 +11,7 @@ import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
 import { StoredEnrolments } from './enrolments.ts';
 import { StoredEscrowedKeys } from './escrowed-keys.ts';
 import { StoredExecutions } from './executions.ts';
+import { StoredExpirations } from './expirations.ts';
 import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
@@ -30,6 +31,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     requests: new StoredRequests(sql),
     approvals: new StoredApprovals(sql),
     executions: new StoredExecutions(sql),
+    expirations: new StoredExpirations(sql),
     nonces: new StoredNonces(sql),
     idempotency: new StoredIdempotency(sql),
     devices: new StoredDevices(sql),

@@ -1,6 +1,7 @@
 /** The schemas of the policy files: strict, bounded, each value turned into what the domain works with. */
 import { z } from 'zod';
 import { PERIOD_NAMES, type CryptoPeriod } from '../../domain/crypto-period.ts';
+import { EXPIRING_KINDS } from '../../domain/expiry.ts';
 import type { DeviceProfile } from '../../domain/policy.ts';
 import { KEY_PURPOSES, PROFILE_EXTENSIONS, type CertificateProfile } from '../../domain/profile.ts';
 import { APPROVAL_CLASSES, type QuorumRule } from '../../domain/quorum.ts';
@@ -200,6 +201,7 @@ const POLICY_SCHEMAS = {
       'pool-high': count,
       'pool-batch': count,
     }),
+    reminders: z.record(z.enum(EXPIRING_KINDS), duration),
     audit: z.strictObject({ retention: duration }),
   }),
 } as const;

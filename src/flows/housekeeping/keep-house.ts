@@ -6,6 +6,7 @@ import { supersedeRequests } from '../approvals/supersede-requests.ts';
 import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
+import { remind } from '../expiry/remind.ts';
 import type { Instance } from '../instance.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
@@ -43,6 +44,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'renew-ocsp-responders': (ports, caller) => renewResponders(ports, caller),
+  remind: (ports, caller) => remind(ports, caller),
   'renew-verdict-key': (ports, caller) => renewVerdictKey(ports, caller),
   'presign-ocsp-answers': (ports) => presignAnswers(ports),
 };

@@ -12,6 +12,7 @@ import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
 import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
 import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
+import type { ExpirationReader, ExpirationWriter } from './expirations.ts';
 import type { ExecutionReader, ExecutionWriter } from './executions.ts';
 import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
@@ -30,6 +31,7 @@ export interface Reader {
   readonly requests: RequestReader;
   readonly approvals: ApprovalReader;
   readonly executions: ExecutionReader;
+  readonly expirations: ExpirationReader;
   readonly idempotency: IdempotencyReader;
   readonly devices: DeviceReader;
   readonly enrolmentTokens: EnrolmentTokenReader;
@@ -52,6 +54,7 @@ export interface Transaction extends Reader {
   readonly requests: RequestWriter;
   readonly approvals: ApprovalWriter;
   readonly executions: ExecutionWriter;
+  readonly expirations: ExpirationWriter;
   readonly nonces: NonceWriter;
   readonly idempotency: IdempotencyWriter;
   readonly devices: DeviceWriter;

@@ -1,6 +1,8 @@
 /** Liveness, readiness and figures: for load balancers and monitoring, without secrets. */
 import { z } from 'zod';
+import type { Expiring } from '../../domain/expiry.ts';
 import { KmcError } from '../../errors.ts';
+import { findExpiring } from '../../flows/expiry/find-expiring.ts';
 import { route, type Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 
@@ -20,6 +22,15 @@ async function auditFigures(instance: ServedInstance): Promise<AuditFigures | un
       size: await audit.size(),
       pending: await audit.pending(),
     }));
+  } catch (error) {
+    if (error instanceof KmcError) return undefined;
+    throw error;
+  }
+}
+
+async function expiringThings(instance: ServedInstance): Promise<readonly Expiring[] | undefined> {
+  try {
+    return await findExpiring(instance);
   } catch (error) {
     if (error instanceof KmcError) return undefined;
     throw error;
@@ -80,6 +91,8 @@ export function healthRoutes(instance: ServedInstance): Route[] {
           ready: reasonsOf(instance, figures).length === 0,
           auditEvents: figures?.size ?? 0,
           auditPending: figures?.pending ?? 0,
+          expiring: await expiringThings(instance),
+          now: instance.clock.now(),
         });
         return { status: 200, bytes: { type: instance.metrics.contentType, body: Buffer.from(text, 'utf8') } };
       },

@@ -7,6 +7,7 @@ import { certificateRoutes } from './certificates.ts';
 import { crlRoutes } from './crls.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
+import { expirationRoutes } from './expirations.ts';
 import { healthRoutes } from './health.ts';
 import { keystoreRoutes } from './keystore.ts';
 import { ocspRoutes } from './ocsp.ts';
@@ -27,6 +28,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   certificateRoutes,
   crlRoutes,
   ocspRoutes,
+  expirationRoutes,
   deviceRoutes,
   enrolmentRoutes,
   verdictRoutes,

@@ -1,4 +1,4 @@
-/** Certificate status: revoked certificates in the order of a CRL, the newest CRL of each scope, OCSP answers, challenges. */
+/** Certificate status: revoked certificates in the order of a CRL, the newest CRL of each scope, OCSP answers, challenges, reminders. */
 import type { Knex } from 'knex';
 import { runAll, schemaWords } from './schema-words.ts';
 
@@ -21,6 +21,17 @@ export async function up(knex: Knex): Promise<void> {
        response ${blob} not null,
        this_update ${text} not null,
        next_update ${text} not null
+     )${strict}`,
+    "create index certificates_by_end on certificates (not_after) where status = 'good'",
+    `create index certificates_of_service on certificates (authority_id, profile, not_after)
+       where device_id is null and source = 'issued'`,
+    `create table reminders (
+       kind ${text} not null,
+       id ${text} not null,
+       name ${text} not null,
+       ends_at ${text} not null,
+       reminded_at ${text} not null,
+       primary key (kind, id, name, ends_at)
      )${strict}`,
     // Two gateways that authenticate each other (enrolment-and-root-upgrade C.5).
     `create table peer_challenges (
