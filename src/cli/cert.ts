@@ -4,8 +4,9 @@ import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../x509/certificate.ts';
 import { parseCertificateList } from '../x509/crl.ts';
-import { certificateFindings } from '../x509/lint/lint-tbs-certificate.ts';
 import { ALL_KINDS, isCertificateKind } from '../x509/lint/certificate-kinds.ts';
+import { lintObjects, type ObjectReport } from '../x509/lint/lint-objects.ts';
+import type { Finding } from '../x509/lint/rule.ts';
 import type { PathReason, PathRule } from '../x509/path/path-reason.ts';
 import { PATH_PURPOSES, validatePath, type PathPurpose } from '../x509/path.ts';
 import { table, type Command, type CommandInput, type Outcome } from './command.ts';
@@ -13,19 +14,15 @@ import { EXIT } from './exit-codes.ts';
 import { readNamedFile } from './named-file.ts';
 
 /** The objects of a file: PEM (one or more), or one in DER. @throws KmcError E_NOT_FOUND, E_DER. */
-function dersOf(path: string, label: 'CERTIFICATE' | 'X509 CRL'): [Buffer, ...Buffer[]] {
+function dersOf(path: string, ...labels: readonly string[]): [Buffer, ...Buffer[]] {
   const bytes = readNamedFile(path, 'file');
-  const [first, ...rest] = bytes[0] === 0x30 ? [bytes] : decodePemAll(bytes.toString('utf8'), label);
-  if (first === undefined) throw new KmcError('E_NOT_FOUND', `There is no ${label} in ${path}`);
+  const [first, ...rest] = bytes[0] === 0x30 ? [bytes] : decodePemAll(bytes.toString('utf8'), labels);
+  if (first === undefined) throw new KmcError('E_NOT_FOUND', `There is no ${labels.join(' or ')} in ${path}`);
   return [first, ...rest];
 }
 
 function certificatesOf(path: string): Certificate[] {
   return dersOf(path, 'CERTIFICATE').map(parseCertificate);
-}
-
-function firstOf(path: string): Certificate {
-  return parseCertificate(dersOf(path, 'CERTIFICATE')[0]);
 }
 
 function factsOf(certificate: Certificate): Record<string, string> {
@@ -48,18 +45,30 @@ async function show(input: CommandInput): Promise<Outcome> {
   return { json: { certificates: all }, text };
 }
 
+const LINTED_LABELS = ['CERTIFICATE', 'CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST', 'X509 CRL'] as const;
+
+function lintRow({ type, kind, name }: ObjectReport, { id, severity, cites, text }: Finding): string[] {
+  return [name ?? type, kind ?? type, id, severity, cites, text];
+}
+
 async function lint(input: CommandInput): Promise<Outcome> {
-  const kind = input.required('kind');
-  if (!isCertificateKind(kind)) throw new KmcError('E_USAGE', `--kind is one of: ${ALL_KINDS.join(', ')}`);
-  const issuerFile = input.text('issuer');
-  const issuer = issuerFile === undefined ? {} : { issuer: firstOf(issuerFile) };
-  const findings = certificateFindings(firstOf(input.positionals[0] ?? ''), kind, issuer);
-  const failed = findings.some(({ severity }) => severity === 'error');
-  const rows = findings.map(({ id, severity, cites, text }) => [id, severity, cites, text]);
+  const kind = input.text('kind');
+  if (kind !== undefined && !isCertificateKind(kind)) {
+    throw new KmcError('E_USAGE', `--kind is one of: ${ALL_KINDS.join(', ')}`);
+  }
+  const files = [input.positionals[0] ?? '', ...input.list('enc')];
+  const objects = files.flatMap((path) => dersOf(path, ...LINTED_LABELS));
+  const issuers = input.list('issuer').flatMap(certificatesOf);
+  const reports = lintObjects(objects, { issuers, ...(kind === undefined ? {} : { kind }) });
+  const failed = reports.some(({ findings }) => findings.some(({ severity }) => severity === 'error'));
+  const rows = reports.flatMap((report) => report.findings.map((finding) => lintRow(report, finding)));
+  const findings = reports.flatMap((report, object) =>
+    report.findings.map(({ cites, ...finding }) => ({ object, ...finding, clause: cites })),
+  );
   return {
     exitCode: failed ? EXIT.verificationFailed : EXIT.ok,
-    json: { ok: !failed, findings },
-    text: findings.length === 0 ? 'no findings' : table(['RULE', 'SEVERITY', 'CLAUSE', 'MESSAGE'], rows),
+    json: { ok: !failed, objects: reports.map(({ findings: _, ...object }) => object), findings },
+    text: rows.length === 0 ? 'no findings' : table(['OBJECT', 'KIND', 'RULE', 'SEVERITY', 'CLAUSE', 'MESSAGE'], rows),
   };
 }
 
@@ -126,12 +135,28 @@ export const commands: readonly Command[] = [
   {
     noun: 'cert',
     verb: 'lint',
-    summary: 'Checks a certificate against the rules of its kind, each with its clause. Exit 4 when one is broken.',
-    example: 'kmc cert lint sign.crt.pem --kind gateway-sign --issuer issuing.pem',
+    summary:
+      'Checks the certificates, requests and CRLs of a file against RFC 5280, GM/T 0015 and TLCP, each finding with its clause. Exit 4 for an error.',
+    example: 'kmc cert lint tlcp.pem --issuer sm2-root.pem',
     positionals: ['FILE'],
     options: {
-      kind: { type: 'string', value: 'KIND', required: true, help: 'root, issuing, gateway-sign, gateway-enc, ...' },
-      issuer: { type: 'string', value: 'FILE', help: "the issuer's certificate, for the rules that compare with it" },
+      kind: {
+        type: 'string',
+        value: 'KIND',
+        help: 'root, issuing, gateway-sign, ... (default: as the certificate says)',
+      },
+      issuer: {
+        type: 'string',
+        value: 'FILE',
+        multiple: true,
+        help: 'certificates of issuers that are not in the file',
+      },
+      enc: {
+        type: 'string',
+        value: 'FILE',
+        multiple: true,
+        help: 'the encryption certificate, where it is in a file of its own',
+      },
     },
     run: lint,
   },

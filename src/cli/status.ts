@@ -1,7 +1,7 @@
 /** `kmc status`: whether the service can do its work, and for people with a key the state of its keystore. */
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { isObject } from '../domain/signed-body.ts';
-import type { Command } from './command.ts';
+import { table, type Command } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { keystoreText, readKeystoreStatus } from './keystore-status.ts';
 
@@ -12,12 +12,21 @@ function exceptionsOf(readiness: unknown): Readonly<Record<string, unknown>> {
   return others;
 }
 
+const COLUMNS = ['kind', 'id', 'name', 'endsAt'] as const;
+
+/** What ends soon, for people. */
+function expiringText(items: readonly Readonly<Record<string, unknown>>[]): string {
+  if (items.length === 0) return 'nothing ends soon';
+  const rows = items.map((item) => COLUMNS.map((name) => String(item[name])));
+  return table(['ENDS SOON', 'ID', 'NAME', 'ENDS AT'], rows);
+}
+
 export const commands: readonly Command[] = [
   {
     noun: 'status',
     verb: '',
     summary:
-      'Shows whether the service is ready and why not; with --key also its keystore. Exit 2 when it is not ready.',
+      'Shows whether the service is ready and why not; with --key also its keystore and what ends soon. Exit 2 when it is not ready.',
     example: 'kmc status --url http://127.0.0.1:8440 --key me.key.pem --cert me.crt.pem',
     async run(_input, context) {
       const client = await context.client();
@@ -30,13 +39,23 @@ export const commands: readonly Command[] = [
       const exceptions = exceptionsOf(readiness);
       const signed = context.environment.keyFile !== undefined;
       const keystore = signed ? await client.json('GET', '/api/v1/keystore') : undefined;
+      const answer = signed && ready ? await client.json('GET', '/api/v1/expirations') : undefined;
+      const expiring =
+        isObject(answer) && Array.isArray(answer['items']) ? answer['items'].filter(isObject) : undefined;
       return {
         exitCode: ready ? EXIT.ok : EXIT.refused,
-        json: { ready, reasons, ...exceptions, ...(keystore === undefined ? {} : { keystore }) },
+        json: {
+          ready,
+          reasons,
+          ...exceptions,
+          ...(keystore === undefined ? {} : { keystore }),
+          ...(expiring === undefined ? {} : { expiring }),
+        },
         text: [
           ready ? 'ready' : `not ready: ${reasons.join(', ')}`,
           ...Object.entries(exceptions).map(([name, value]) => `ATTENTION ${name}: ${JSON.stringify(value)}`),
           ...(keystore === undefined ? [] : [keystoreText(readKeystoreStatus(keystore))]),
+          ...(expiring === undefined ? [] : [expiringText(expiring)]),
         ].join('\n'),
       };
     },

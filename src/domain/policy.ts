@@ -4,6 +4,7 @@ import { sm3 } from '../crypto/gm/sm3.ts';
 import { KmcError } from '../errors.ts';
 import type { QuorumPolicy } from './approval/evaluation.ts';
 import type { CryptoPeriods } from './crypto-period.ts';
+import type { ReminderLeads } from './expiry.ts';
 import type { PoolRules } from './key-pool.ts';
 import type { CertificateProfile, PublicationPolicy, RequiredProfile } from './profile.ts';
 import type { QuorumRules } from './quorum.ts';
@@ -80,6 +81,7 @@ export interface PolicySet {
   readonly issuance: IssuanceLimits;
   readonly revocation: RevocationLimits;
   readonly keys: KeyLimits;
+  readonly reminders: ReminderLeads;
   /** Days for which audit events stay online; at least 180. */
   readonly auditRetentionDays: number;
 }

@@ -21,6 +21,7 @@ export const SIGNED_PREFIXES = {
   voucher: 'KMC-VOUCHER-V1',
   attestation: 'KMC-ATTEST-V1',
   breakGlass: 'KMC-BREAK-GLASS-V1',
+  verdict: 'KMC-VERDICT-V1',
 } as const;
 export type SignedKind = keyof typeof SIGNED_PREFIXES;
 

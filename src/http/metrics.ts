@@ -1,4 +1,5 @@
 /** What the service counts of itself, for Prometheus. Names begin with kmc_; labels never hold ids of people or devices. */
+import { EXPIRING_KINDS, type Expiring } from '../domain/expiry.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { PoolStatus } from '../flows/pools/list-pools.ts';
 
@@ -18,6 +19,9 @@ export interface ServiceFigures {
   readonly breakGlassOpen: boolean;
   readonly breakGlassUnreviewed: number;
   readonly issuancePaused: boolean;
+  /** What ends soon; absent when the database does not answer. */
+  readonly expiring: readonly Pick<Expiring, 'kind' | 'endsAt'>[] | undefined;
+  readonly now: Date;
 }
 
 export class Metrics {
@@ -56,6 +60,16 @@ export class Metrics {
     'Ended break-glass sessions without two reviews',
   );
   readonly #issuancePaused = this.#gauge('issuance_paused', '1 while issuance is paused');
+  readonly #expiring = this.#gauge(
+    'expiring',
+    'Things without a successor that end within the lead time of their kind',
+    ['kind'],
+  );
+  readonly #firstEnd = this.#gauge(
+    'first_end_seconds',
+    'Seconds until the first of them ends; below zero when it ended',
+    ['kind'],
+  );
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX });
@@ -92,7 +106,18 @@ export class Metrics {
     this.#breakGlassOpen.set(figures.breakGlassOpen ? 1 : 0);
     this.#breakGlassUnreviewed.set(figures.breakGlassUnreviewed);
     this.#issuancePaused.set(figures.issuancePaused ? 1 : 0);
+    this.#setExpiring(figures);
     return await this.#registry.metrics();
+  }
+
+  #setExpiring({ expiring, now }: ServiceFigures): void {
+    if (expiring === undefined) return;
+    this.#firstEnd.reset();
+    for (const kind of EXPIRING_KINDS) {
+      const ends = expiring.filter((each) => each.kind === kind).map(({ endsAt }) => endsAt.getTime());
+      this.#expiring.set({ kind }, ends.length);
+      if (ends.length > 0) this.#firstEnd.set({ kind }, (Math.min(...ends) - now.getTime()) / 1000);
+    }
   }
 
   #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {

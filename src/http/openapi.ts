@@ -42,12 +42,14 @@ function securityOf(route: Route): Json {
   return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
 }
 
-function requestBodyOf({ media, body }: Route): Json {
-  if (media !== undefined) {
-    return { requestBody: { required: true, content: { [media.type]: { schema: { type: 'string' } } } } };
-  }
-  if (body === undefined) return {};
-  return { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input') } } } };
+function requestBodyOf({ body, media }: Route): Json {
+  const content =
+    media !== undefined
+      ? { [media.type]: { schema: { type: 'string', format: 'binary' } } }
+      : body === undefined
+        ? undefined
+        : { 'application/json': { schema: schemaOf(body, 'input') } };
+  return content === undefined ? {} : { requestBody: { required: true, content } };
 }
 
 function operationOf(route: Route): Json {

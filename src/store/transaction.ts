@@ -14,6 +14,7 @@ import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
 import { StoredEnrolments } from './enrolments.ts';
 import { StoredEscrowedKeys } from './escrowed-keys.ts';
 import { StoredExecutions } from './executions.ts';
+import { StoredExpirations } from './expirations.ts';
 import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeyBatches } from './key-batches.ts';
@@ -22,6 +23,7 @@ import { StoredKeyTombstones } from './key-tombstones.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
 import { StoredOcspAnswers } from './ocsp-answers.ts';
+import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
 import { StoredRequests } from './requests.ts';
@@ -38,6 +40,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     requests: new StoredRequests(sql),
     approvals: new StoredApprovals(sql),
     executions: new StoredExecutions(sql),
+    expirations: new StoredExpirations(sql),
     nonces: new StoredNonces(sql),
     idempotency: new StoredIdempotency(sql),
     devices: new StoredDevices(sql),
@@ -49,6 +52,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     caKmcExchanges: new StoredCaKmcExchanges(sql),
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
+    peerChallenges: new StoredPeerChallenges(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),

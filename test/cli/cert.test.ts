@@ -82,8 +82,32 @@ describe('kmc cert', () => {
     const { ok, findings } = lint.json();
     expect(lint.code).to.equal(4);
     expect(ok).to.equal(false);
-    expect((findings as { id: string; cites: string }[])[0]).to.include.keys('id', 'cites', 'severity');
+    expect((findings as { id: string }[])[0]).to.include.keys('id', 'clause', 'severity', 'text', 'object');
     expect((await runKmc(['cert', 'lint', leaf, '--kind', 'gateway-sign'])).out).to.contain('CLAUSE');
+  });
+
+  it('lints certificates, requests and CRLs without being told what they are', async () => {
+    const [other] = GM_CRLS;
+    if (other === undefined) throw new Error('there is no sample CRL');
+    const all = files.write(
+      'all.pem',
+      [sample('gmssl-sign.pem'), sample('gmssl-enc.pem')].map((der) => encodePem('CERTIFICATE', der)).join('') +
+        encodePem('X509 CRL', derOf(other)),
+    );
+    const { objects } = (await runKmc(['cert', 'lint', all, '--issuer', chain, '--json'])).json();
+    expect((objects as { type: string }[]).map(({ type }) => type)).to.deep.equal([
+      'certificate',
+      'certificate',
+      'crl',
+      'pair',
+    ]);
+    const enc = files.pem('enc.pem', sample('gmssl-enc.pem'));
+    const pair = await runKmc(['cert', 'lint', leaf, '--enc', enc, '--issuer', chain, '--json']);
+    expect((pair.json()['objects'] as { type: string }[]).at(-1)).to.deep.equal({ type: 'pair' });
+    const cut = files.write('cut-lint.cer', sample('gmssl-sign.pem').subarray(0, 100));
+    expect((await runKmc(['cert', 'lint', cut])).out).to.contain('e_certificate_form');
+    const key = files.write('key.pem', encodePem('PRIVATE KEY', Buffer.from('3000', 'hex')));
+    expect((await runKmc(['cert', 'lint', key])).code).to.equal(4);
   });
 
   it('refuses what is no certificate with exit code 4, and a file that is not there with 5', async () => {

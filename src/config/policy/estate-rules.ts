@@ -1,7 +1,9 @@
 /** Rules over regions, addresses, crypto-periods and limits. */
+import { EXPIRING_KINDS } from '../../domain/expiry.ts';
 import { REGION_COUNTS } from '../../domain/region.ts';
 import { productionRule, repeated, rule, unless, type PolicyRule } from './rule.ts';
 
+const HOUR = 3_600;
 const DAY = 86_400;
 
 export const REGION_RULES: readonly PolicyRule[] = [
@@ -123,6 +125,16 @@ export const LIMIT_RULES: readonly PolicyRule[] = [
   rule('limits/sample', 'limits.yaml', ({ 'limits.yaml': { issuance } }) =>
     unless(issuance['sample-one-in'] <= 10_000, ['issuance', 'sample-one-in'], 'must be 10000 or less'),
   ),
+  rule('limits/reminders', 'limits.yaml', ({ 'limits.yaml': { reminders, revocation } }) => [
+    ...EXPIRING_KINDS.flatMap((kind) =>
+      unless(reminders[kind] >= HOUR, ['reminders', kind], 'an hour is the least that helps anybody'),
+    ),
+    ...unless(
+      reminders.crl < revocation['crl-validity'] - revocation['crl-interval'],
+      ['reminders', 'crl'],
+      'every CRL would be reminded of before the next one is due',
+    ),
+  ]),
   rule('limits/audit-retention', 'limits.yaml', ({ 'limits.yaml': { audit } }) =>
     unless(audit.retention >= 180 * DAY, ['audit', 'retention'], 'must be 180d or more'),
   ),

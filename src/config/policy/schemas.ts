@@ -1,6 +1,7 @@
 /** The schemas of the policy files: strict, bounded, each value turned into what the domain works with. */
 import { z } from 'zod';
 import { PERIOD_NAMES, type CryptoPeriod } from '../../domain/crypto-period.ts';
+import { EXPIRING_KINDS } from '../../domain/expiry.ts';
 import { POOL_NAMES, type PoolRule } from '../../domain/key-pool.ts';
 import { SIGNATURE_CHECKS, type DeviceProfile } from '../../domain/policy.ts';
 import { KEY_PURPOSES, PROFILE_EXTENSIONS, type CertificateProfile } from '../../domain/profile.ts';
@@ -219,6 +220,7 @@ const POLICY_SCHEMAS = {
       'destroy-window': duration,
       pools: z.record(z.enum(POOL_NAMES), pool),
     }),
+    reminders: z.record(z.enum(EXPIRING_KINDS), duration),
     audit: z.strictObject({ retention: duration }),
   }),
 } as const;

@@ -26,8 +26,9 @@ function boundaryLabel(line: string | undefined, kind: 'BEGIN' | 'END'): string 
   return match[2];
 }
 
-function checkLabel(found: string, wanted: string): void {
-  if (found === wanted) return;
+function checkLabel(found: string, accepted: readonly string[]): void {
+  if (accepted.includes(found)) return;
+  const wanted = accepted.join(' or ');
   if (found.endsWith('PRIVATE KEY')) {
     throw pemError(
       `the input holds a private key where ${wanted} is wanted; keep the key secret and send only ${wanted}`,
@@ -37,24 +38,26 @@ function checkLabel(found: string, wanted: string): void {
 }
 
 /**
- * DER of every PEM block (RFC 7468, strict form) in `text`, which must hold only blocks labelled `label`, with LF or
- * CRLF line ends and no text or headers around or in them. Throws `E_SIZE` above 1 MiB of text, else `E_DER`; a private
+ * DER of every PEM block (RFC 7468, strict form) in `text`, which must hold only blocks labelled `label` (or one of
+ * several labels), with LF or CRLF line ends and no text or headers around or in them. Throws `E_SIZE` above 1 MiB of text, else `E_DER`; a private
  * key where another label is wanted is refused by name and its body is not decoded.
  */
-export function decodePemAll(text: string, label: string): Buffer[] {
+export function decodePemAll(text: string, label: string | readonly string[]): Buffer[] {
+  const accepted = typeof label === 'string' ? [label] : label;
   if (text.length > MAX_TEXT_LENGTH) throw new KmcError('E_SIZE', 'The PEM text is longer than 1 MiB.');
   const lines = text.split(/\r?\n/);
   while (lines.at(-1) === '') lines.pop();
   const blocks: Buffer[] = [];
   for (let at = 0; at < lines.length;) {
-    checkLabel(boundaryLabel(lines[at], 'BEGIN'), label);
+    const found = boundaryLabel(lines[at], 'BEGIN');
+    checkLabel(found, accepted);
     let end = at + 1;
     while (end < lines.length && lines[end]?.startsWith('-----') !== true) end += 1;
-    if (boundaryLabel(lines[end], 'END') !== label) throw pemError('a BEGIN line and its END line differ');
+    if (boundaryLabel(lines[end], 'END') !== found) throw pemError('a BEGIN line and its END line differ');
     blocks.push(decodeBody(lines.slice(at + 1, end)));
     at = end + 1;
   }
-  if (blocks.length === 0) throw pemError(`the input holds no ${label} block`);
+  if (blocks.length === 0) throw pemError(`the input holds no ${accepted.join(' or ')} block`);
   return blocks;
 }
 

@@ -199,6 +199,7 @@ export const CRL_FIELDS: DetailFields = {
   signatureAlgorithm: 'name',
   thisUpdate: 'time',
 };
+export const EXPIRY_FIELDS: DetailFields = { kind: 'name', name: 'name', notAfter: 'time' };
 export const INSTANCE_FIELDS: DetailFields = {
   ceremony: 'id',
   environment: 'name',

@@ -8,6 +8,7 @@ import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
+import { remind } from '../expiry/remind.ts';
 import type { Instance } from '../instance.ts';
 import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
 import { expireKeys } from '../keys/expire-keys.ts';
@@ -15,6 +16,7 @@ import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
 import { KmcError } from '../../errors.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
+import { renewVerdictKey } from '../verdicts/verdict-key.ts';
 
 /** Rows that one round forgets at the most. */
 const PURGE_LIMIT = 5_000;
@@ -34,6 +36,8 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'write-refusal-counts': (ports) => writeRefusalCounts(ports),
   'purge-nonces': (ports, _caller, now) => ports.database.transaction((tx) => tx.nonces.purge(now, PURGE_LIMIT)),
   'purge-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.idempotency.purge(now, PURGE_LIMIT)),
+  'purge-challenges': (ports, _caller, now) =>
+    ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-ca-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.caKmcExchanges.eraseDue(now)),
   'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),
@@ -52,6 +56,8 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'destroy-keys': (ports, caller) => destroyDueKeys(ports, caller),
   'scan-escrow': scanEscrow,
   'renew-ocsp-responders': (ports, caller) => renewResponders(ports, caller),
+  remind: (ports, caller) => remind(ports, caller),
+  'renew-verdict-key': (ports, caller) => renewVerdictKey(ports, caller),
   'presign-ocsp-answers': (ports) => presignAnswers(ports),
 };
 

@@ -4,13 +4,12 @@ import { KmcError } from '../../errors.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import { CertIdIssuer } from '../../x509/ocsp/cert-id.ts';
 import { maySign, openAuthority } from '../authorities/issuing-authority.ts';
+import { findDelegates, type DelegateKind, type DelegateRow } from '../certificates/delegate.ts';
 import type { ObjectSigner } from '../certificates/sign-checked.ts';
 import type { Instance } from '../instance.ts';
 import type { AuthorityRow } from '../ports/authorities.ts';
-import type { CertificateRow } from '../ports/certificates.ts';
-import type { Reader } from '../ports/database.ts';
 
-export const OCSP_PROFILE = 'ocsp';
+export const OCSP_RESPONDER: DelegateKind = { profile: 'ocsp', keyPrefix: 'ocsp' };
 
 export interface OcspResponder {
   readonly signer: ObjectSigner;
@@ -20,43 +19,17 @@ export interface OcspResponder {
   readonly notAfter: Date;
 }
 
-/** Responders that an authority can have at a time: each lasts for months. */
-const RESPONDERS = 100;
-
 export type ResponderPorts = Pick<Instance, 'database' | 'clock' | 'engine' | 'keystore'>;
 
-/** A responder's certificate with the id of its key. */
-export interface ResponderRow {
-  readonly row: CertificateRow;
-  readonly certificate: Buffer;
-  readonly keyId: string;
-}
-
-/** The responders of an authority whose keys are here and that are in force at `at`, the longest-lasting first. */
-export async function findResponders(reader: Reader, authorityId: string, at: Date): Promise<ResponderRow[]> {
-  const filter = { authorityId, profile: OCSP_PROFILE, status: 'good' } as const;
-  const rows = await reader.certificates.list(filter, { limit: RESPONDERS });
-  const found: ResponderRow[] = [];
-  for (const row of rows.filter(({ notBefore, notAfter }) => notBefore <= at && notAfter > at)) {
-    const key = await reader.keystoreRows.caKeyBySpki(row.spkiSm3);
-    if (key === undefined || key.state !== 'active' || row.certificate === undefined) continue;
-    found.push({ row, certificate: row.certificate, keyId: key.keyId });
-  }
-  return found.sort((a, b) => b.row.notAfter.getTime() - a.row.notAfter.getTime());
-}
-
-async function delegatedOf(
-  { database, clock }: ResponderPorts,
-  authorityId: string,
-): Promise<ResponderRow | undefined> {
-  const [delegated] = await database.read((reader) => findResponders(reader, authorityId, clock.now()));
+async function delegatedOf({ database, clock }: ResponderPorts, authorityId: string): Promise<DelegateRow | undefined> {
+  const [delegated] = await database.read((reader) => findDelegates(reader, OCSP_RESPONDER, authorityId, clock.now()));
   return delegated;
 }
 
 async function open(
   ports: ResponderPorts,
   authority: AuthorityRow,
-  delegated: ResponderRow | undefined,
+  delegated: DelegateRow | undefined,
 ): Promise<OcspResponder> {
   if (delegated !== undefined) {
     const key = await ports.keystore.caKey(delegated.keyId);
@@ -91,7 +64,7 @@ export class OpenResponders {
   readonly #ports: ResponderPorts;
   /** An authority is a name and a key: these never change. */
   readonly #issuers = new Map<string, CertIdIssuer>();
-  readonly #found = new Map<string, { readonly delegated: ResponderRow; readonly until: number }>();
+  readonly #found = new Map<string, { readonly delegated: DelegateRow; readonly until: number }>();
 
   constructor(ports: ResponderPorts) {
     this.#ports = ports;

@@ -15,6 +15,7 @@ import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
 import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
 import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
+import type { ExpirationReader, ExpirationWriter } from './expirations.ts';
 import type { ExecutionReader, ExecutionWriter } from './executions.ts';
 import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
@@ -24,6 +25,7 @@ import type { KeyTombstoneReader, KeyTombstoneWriter } from './key-tombstones.ts
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
+import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
@@ -38,6 +40,7 @@ export interface Reader {
   readonly requests: RequestReader;
   readonly approvals: ApprovalReader;
   readonly executions: ExecutionReader;
+  readonly expirations: ExpirationReader;
   readonly idempotency: IdempotencyReader;
   readonly devices: DeviceReader;
   readonly enrolmentTokens: EnrolmentTokenReader;
@@ -48,6 +51,7 @@ export interface Reader {
   readonly caKmcExchanges: CaKmcExchangeReader;
   readonly crls: CrlReader;
   readonly ocspAnswers: OcspAnswerReader;
+  readonly peerChallenges: PeerChallengeReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
@@ -68,6 +72,7 @@ export interface Transaction extends Reader {
   readonly requests: RequestWriter;
   readonly approvals: ApprovalWriter;
   readonly executions: ExecutionWriter;
+  readonly expirations: ExpirationWriter;
   readonly nonces: NonceWriter;
   readonly idempotency: IdempotencyWriter;
   readonly devices: DeviceWriter;
@@ -79,6 +84,7 @@ export interface Transaction extends Reader {
   readonly caKmcExchanges: CaKmcExchangeWriter;
   readonly crls: CrlWriter;
   readonly ocspAnswers: OcspAnswerWriter;
+  readonly peerChallenges: PeerChallengeWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;

@@ -1,7 +1,9 @@
 /** Liveness, readiness and figures: for load balancers and monitoring, without secrets. */
 import { z } from 'zod';
+import type { Expiring } from '../../domain/expiry.ts';
 import { KmcError } from '../../errors.ts';
 import { listPools, type PoolStatus } from '../../flows/pools/list-pools.ts';
+import { findExpiring } from '../../flows/expiry/find-expiring.ts';
 import { route, type Route } from '../route.ts';
 import { timeText } from '../schemas.ts';
 import type { ServedInstance } from '../served-instance.ts';
@@ -42,6 +44,15 @@ async function storedFigures(instance: ServedInstance): Promise<StoredFigures | 
       keyFaults: await keyFaults.count(),
     }));
     return { ...counts, pools: await listPools(instance) };
+  } catch (error) {
+    if (error instanceof KmcError) return undefined;
+    throw error;
+  }
+}
+
+async function expiringThings(instance: ServedInstance): Promise<readonly Expiring[] | undefined> {
+  try {
+    return await findExpiring(instance);
   } catch (error) {
     if (error instanceof KmcError) return undefined;
     throw error;
@@ -108,6 +119,8 @@ export function healthRoutes(instance: ServedInstance): Route[] {
           auditPending: figures?.pending ?? 0,
           pools: figures?.pools ?? [],
           keyFaults: figures?.keyFaults ?? 0,
+          expiring: await expiringThings(instance),
+          now: instance.clock.now(),
         });
         return { status: 200, bytes: { type: instance.metrics.contentType, body: Buffer.from(text, 'utf8') } };
       },

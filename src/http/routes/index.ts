@@ -11,6 +11,7 @@ import { challengeRoutes } from './challenges.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
+import { expirationRoutes } from './expirations.ts';
 import { healthRoutes } from './health.ts';
 import { keyRoutes } from './keys.ts';
 import { keystoreRoutes } from './keystore.ts';
@@ -22,6 +23,7 @@ import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { requestRoutes } from './requests.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
+import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   healthRoutes,
@@ -35,6 +37,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   certificateRoutes,
   crlRoutes,
   ocspRoutes,
+  expirationRoutes,
   deviceRoutes,
   enrolmentRoutes,
   trustBundleRoutes,
@@ -44,6 +47,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   challengeRoutes,
   estRoutes,
   recoveryRoutes,
+  verdictRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */

@@ -1,4 +1,4 @@
-/** Certificate status: revoked certificates in the order of a CRL, the newest CRL of each scope, OCSP answers. */
+/** Certificate status: revoked certificates in the order of a CRL, the newest CRL of each scope, OCSP answers, challenges, reminders. */
 import type { Knex } from 'knex';
 import { runAll, schemaWords } from './schema-words.ts';
 
@@ -22,6 +22,25 @@ export async function up(knex: Knex): Promise<void> {
        this_update ${text} not null,
        next_update ${text} not null
      )${strict}`,
+    "create index certificates_by_end on certificates (not_after) where status = 'good'",
+    `create index certificates_of_service on certificates (authority_id, profile, not_after)
+       where device_id is null and source = 'issued'`,
+    `create table reminders (
+       kind ${text} not null,
+       id ${text} not null,
+       name ${text} not null,
+       ends_at ${text} not null,
+       reminded_at ${text} not null,
+       primary key (kind, id, name, ends_at)
+     )${strict}`,
+    // Two gateways that authenticate each other (enrolment-and-root-upgrade C.5).
+    `create table peer_challenges (
+       nonce ${text} not null primary key,
+       challenger_sm3 ${text} not null,
+       peer_sm3 ${text} not null,
+       expires_at ${text} not null
+     )${strict}`,
+    'create index peer_challenges_by_end on peer_challenges (expires_at)',
     'create index ocsp_answers_by_certificate on ocsp_answers (certificate_id)',
     'create index ocsp_answers_by_end on ocsp_answers (next_update)',
   ]);

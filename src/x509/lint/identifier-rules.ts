@@ -8,6 +8,11 @@ const MAX_DNS_NAME = 253;
 const DNS_NAME =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
 
+/** True for a dNSName of letters, digits, hyphens and dots, without a wildcard (RFC 1034 3.5). */
+export function isDnsName(name: string): boolean {
+  return name.length <= MAX_DNS_NAME && DNS_NAME.test(name);
+}
+
 function dnsNames(names: readonly GeneralName[] | undefined): string[] {
   return (names ?? []).flatMap((name) => (name.type === 'dNSName' ? [name.value] : []));
 }
@@ -64,7 +69,7 @@ export const IDENTIFIER_RULES: readonly CertificateRule[] = [
     cites: 'RFC 1034 §3.5, RFC 5280 §4.2.1.6',
     kinds: ALL_KINDS,
     check({ certificate: { subjectAltName } }) {
-      const wrong = dnsNames(subjectAltName).find((name) => name.length > MAX_DNS_NAME || !DNS_NAME.test(name));
+      const wrong = dnsNames(subjectAltName).find((name) => !isDnsName(name));
       return wrong === undefined
         ? undefined
         : 'a dNSName must be letters, digits, hyphens and dots, without a wildcard';

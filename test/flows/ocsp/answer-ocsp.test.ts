@@ -5,7 +5,8 @@ import { releaseCertificate } from '../../../src/flows/certificates/release-cert
 import { revokeCertificate } from '../../../src/flows/certificates/revoke-certificate.ts';
 import { importLegacyAuthority } from '../../../src/flows/authorities/import-legacy-authority.ts';
 import { answerOcsp, type AnswerOcspPorts } from '../../../src/flows/ocsp/answer-ocsp.ts';
-import { findResponders, OpenResponders } from '../../../src/flows/ocsp/ocsp-responder.ts';
+import { findDelegates } from '../../../src/flows/certificates/delegate.ts';
+import { OCSP_RESPONDER, OpenResponders } from '../../../src/flows/ocsp/ocsp-responder.ts';
 import { presignAnswers } from '../../../src/flows/ocsp/presign-answers.ts';
 import { renewResponders } from '../../../src/flows/ocsp/renew-responders.ts';
 import { parseCertificate } from '../../../src/x509/certificate.ts';
@@ -178,7 +179,8 @@ forEachDatabase('answerOcsp', (fixture) => {
 
   it('gets a new responder when a third of the last one’s life is left', async () => {
     const { instance, clock, database } = test();
-    const responders = () => database.read((reader) => findResponders(reader, 'sm2-issuing', clock.now()));
+    const responders = () =>
+      database.read((reader) => findDelegates(reader, OCSP_RESPONDER, 'sm2-issuing', clock.now()));
     await renew();
     const [first] = await responders();
     clock.advance(59 * DAY);
