@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { readEnvironment } from '../../src/config/environment.ts';
+import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { wipe } from '../../src/crypto/bytes.ts';
 import { hmacSm3 } from '../../src/crypto/gm/sm3.ts';
 import { assertSm2KeyPair, generateSm2Key } from '../../src/crypto/gm/sm2-key.ts';
@@ -20,13 +21,29 @@ import { ceremonySiteOf } from '../../src/main/ceremony-place.ts';
 import { makeDevelopmentInstance } from '../../src/main/development/make-instance.ts';
 import { DevelopmentStage } from '../../src/main/development/stage.ts';
 import { openInstance, type OpenedInstance } from '../../src/main/open-instance.ts';
-import { serve } from '../../src/main/serve.ts';
+import { serve, type RunningService } from '../../src/main/serve.ts';
 import { sm3Fingerprint } from '../../src/x509/certificate.ts';
 import { assembleCsr, encodeCertificationRequestInfo } from '../../src/x509/csr.ts';
 import { EXTENSIONS, extensionOf } from '../../src/x509/extensions.ts';
 
 /** What the parent may ask for; each order gets one answer. */
-export type Order = { readonly op: 'prepare'; readonly count: number } | { readonly op: 'usage' | 'sm2' | 'stop' };
+export type Order =
+  | { readonly op: 'prepare' | 'prepare-est'; readonly count: number }
+  | { readonly op: 'usage' | 'sm2' | 'tls' | 'stop' };
+
+/** A device that only has to send its request over EST. */
+export interface EstRequest {
+  /** Value of Authorization. */
+  readonly credential: string;
+  /** Base64 of DER. */
+  readonly csr: string;
+}
+
+/** Where HTTPS is, and its trust anchor, PEM. */
+export interface TlsPlace {
+  readonly url: string;
+  readonly anchor: string;
+}
 
 export interface Usage {
   /** Processor time of the process so far, all of its threads, in milliseconds. */
@@ -80,6 +97,21 @@ async function sm2Cost({ engine }: OpenedInstance): Promise<number> {
   return spent;
 }
 
+interface PreparedDevice {
+  readonly id: string;
+  /** DER. */
+  readonly csr: Buffer;
+  readonly token: Buffer;
+}
+
+/** Waits for HTTPS, which starts with the opened keystore. */
+async function tlsPlace(instance: OpenedInstance, service: RunningService): Promise<TlsPlace> {
+  while (service.tlsUrl() === undefined) await pause(20);
+  const [authority] = await instance.database.read((reader) => reader.authorities.list({ kind: 'transport' }));
+  if (authority === undefined) throw new Error('there is no transport CA');
+  return { url: service.tlsUrl() ?? '', anchor: encodePem('CERTIFICATE', authority.certificate) };
+}
+
 class EnrolmentService {
   readonly #instance: OpenedInstance;
   readonly #stage: DevelopmentStage;
@@ -92,15 +124,30 @@ class EnrolmentService {
 
   /** Registers devices, issues their tokens, makes keys and requests: the bodies that only have to be sent. */
   async prepare(count: number): Promise<string[]> {
+    return await this.#devices(count, ({ id, csr, token }) => {
+      const tokenMac = hmacSm3(token, tokenMacInput(csr)).toString('hex');
+      return JSON.stringify({ deviceId: id, csr: csr.toString('base64'), tokenMac });
+    });
+  }
+
+  /** As `prepare`, for EST. */
+  async prepareEst(count: number): Promise<EstRequest[]> {
+    return await this.#devices(count, ({ id, csr, token }) => {
+      const pair = Buffer.concat([Buffer.from(`SN-${id}:`), token]);
+      return { credential: `Basic ${pair.toString('base64')}`, csr: csr.toString('base64') };
+    });
+  }
+
+  async #devices<T>(count: number, form: (device: PreparedDevice) => T): Promise<T[]> {
     const [first, second] = [await this.#caller(`ra-${REGION}-1`), await this.#caller(`ra-${REGION}-2`)];
-    const bodies: string[] = [];
-    for (let index = 0; index < count; index += 1) bodies.push(await this.#device(first, second));
+    const bodies: T[] = [];
+    for (let index = 0; index < count; index += 1) bodies.push(form(await this.#device(first, second)));
     // What preparing left for the audit log is no part of the enrolments.
     while ((await this.#instance.database.read((reader) => reader.audit.pending())) > 0) await pause(50);
     return bodies;
   }
 
-  async #device(registrar: PersonCaller, issuer: PersonCaller): Promise<string> {
+  async #device(registrar: PersonCaller, issuer: PersonCaller): Promise<PreparedDevice> {
     const { engine } = this.#instance;
     const id = `bench-${(this.#made += 1)}`;
     const registration = {
@@ -127,8 +174,7 @@ class EnrolmentService {
     const info = encodeCertificationRequestInfo({ subject: device.subject, spki: key.spki, extensions });
     const csr = assembleCsr(info, 'SM2-SM3', await engine.sign(key, 'SM2-SM3', info));
     engine.destroyKey(key);
-    const tokenMac = hmacSm3(token, tokenMacInput(csr)).toString('hex');
-    return JSON.stringify({ deviceId: id, csr: csr.toString('base64'), tokenMac });
+    return { id, csr, token };
   }
 
   async #caller(name: string): Promise<PersonCaller> {
@@ -162,6 +208,8 @@ async function run(answer: (value: unknown) => void): Promise<void> {
   const devices = new EnrolmentService(instance, stage);
   const orders: Readonly<Record<Order['op'], (order: Order) => Promise<unknown>>> = {
     prepare: (order) => devices.prepare('count' in order ? order.count : 0),
+    'prepare-est': (order) => devices.prepareEst('count' in order ? order.count : 0),
+    tls: () => tlsPlace(instance, service),
     usage: () => Promise.resolve({ cpuMs: cpuMs() }),
     sm2: () => sm2Cost(instance),
     async stop() {

@@ -13,7 +13,7 @@ const SERVICE = fileURLToPath(new URL('enrolment-service.ts', import.meta.url));
 const CLIENTS = 24;
 
 /** The service in its process, and orders to it. */
-class ServiceProcess {
+export class ServiceProcess {
   readonly #child: ChildProcess;
   #url = '';
 
@@ -159,21 +159,29 @@ function enrolment(name: string, place: PlaceName, database: string): Benchmark 
     async run(options) {
       const opened = await openPlace(place);
       if (opened === undefined) return undefined;
-      const home = mkdtempSync(join(tmpdir(), 'kmc-bench-'));
       try {
-        const service = await ServiceProcess.start({ KMC_HOME: join(home, 'instance'), KMC_DB: opened.url });
-        try {
-          const measured = await measure(service, options);
-          return place === 'sqlite' ? withPeer(measured, await rateWithoutKernel(options)) : measured;
-        } finally {
-          await service.stop();
-        }
+        const measured = await withService(opened.url, (service) => measure(service, options));
+        return place === 'sqlite' ? withPeer(measured, await rateWithoutKernel(options)) : measured;
       } finally {
         await opened.release();
-        rmSync(home, { recursive: true, force: true });
       }
     },
   };
+}
+
+/** Runs `work` on a service of its own over the database at `url`. */
+export async function withService<T>(url: string, work: (service: ServiceProcess) => Promise<T>): Promise<T> {
+  const home = mkdtempSync(join(tmpdir(), 'kmc-bench-'));
+  try {
+    const service = await ServiceProcess.start({ KMC_HOME: join(home, 'instance'), KMC_DB: url });
+    try {
+      return await work(service);
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 }
 
 export const enrolmentBenchmarks: readonly Benchmark[] = [

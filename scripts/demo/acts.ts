@@ -22,6 +22,7 @@ import { parseCertificate } from '../../src/x509/certificate.ts';
 import { parseCertificateList } from '../../src/x509/crl.ts';
 import { validatePath } from '../../src/x509/path.ts';
 import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
+import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
 import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
 import { DemoPeople, textOf } from './people.ts';
@@ -36,7 +37,7 @@ export interface DemoFolders {
   readonly home: string;
 }
 
-interface Scene extends DemoFolders {
+export interface Scene extends DemoFolders {
   readonly instance: OpenedInstance;
   readonly stage: DevelopmentStage;
 }
@@ -315,6 +316,8 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
   );
   await story.step('links between the RSA root and the SM2 root', (log) => links(scene, estate, log));
   await story.step('gateways are registered and enrol over HTTP', (log) => enrolments(scene, people, log));
+  await story.step('a gateway enrols over EST', (log) => estEnrolment(scene, people, service, log));
+  await story.step('a gateway renews its pair', (log) => renewal(scene, people, log));
   await story.step('every gateway certificate validates, here and with openssl', async (log) =>
     checkGateways(scene, log),
   );

@@ -47,6 +47,15 @@ export const GATEWAYS: readonly DemoGateway[] = [
   },
 ];
 
+/** One that speaks EST; it is in no estate of before. */
+export const EST_GATEWAY: DemoGateway = {
+  id: 'gw-est-1',
+  region: '110000',
+  province: 'Beijing',
+  commonName: 'gw3.beijing.extranet.example',
+  legacyRevoked: false,
+};
+
 /** What a device was given: enough to enrol. */
 export interface HandedToken {
   readonly token: Buffer;

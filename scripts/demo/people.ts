@@ -1,5 +1,5 @@
 /** The people of the demo as callers of the service: signed requests, signed decisions. */
-import { createClient, type KmcClient } from '../../src/agent/signed-client.ts';
+import { createClient, type KmcClient, type RequestSigner } from '../../src/agent/signed-client.ts';
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import type { DecisionName } from '../../src/domain/approval/decision.ts';
 import { isObject, type SignedObject } from '../../src/domain/signed-body.ts';
@@ -36,6 +36,11 @@ export class DemoPeople {
   client(name: string): KmcClient {
     const { key, certificate } = this.stage.person(name);
     return createClient({ baseUrl: this.#url, signer: { engine: this.engine, key, certificate } });
+  }
+
+  /** A client that signs as a device. */
+  deviceClient(signer: RequestSigner): KmcClient {
+    return createClient({ baseUrl: this.#url, signer });
   }
 
   /** A client that signs nothing: a device before it has a certificate, or a stranger. */

@@ -116,6 +116,14 @@ function unreachable({ origin }: URL, cause: unknown): KmcError {
   return new KmcError('E_STORAGE', `The service at ${origin} cannot be reached${why}: ${advice}.`, { cause });
 }
 
+/**
+ * The service closed a kept connection in the moment in which it was used again. To send the same once more is safe: a
+ * request that did arrive has used its nonce, and the others are answered alike when they are repeated.
+ */
+function isStale(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNRESET';
+}
+
 function exchange(
   options: ClientOptions,
   url: URL,
@@ -125,7 +133,10 @@ function exchange(
 ): Promise<ClientAnswer> {
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const fail = (cause: unknown) => reject(unreachable(url, cause));
+    const fail = (cause: unknown) => {
+      if (outgoing.reusedSocket && isStale(cause)) resolve(exchange(options, url, method, headers, body));
+      else reject(unreachable(url, cause));
+    };
     const outgoing = start(
       url,
       { method, headers, timeout: options.timeoutMilliseconds ?? 30_000, ca: options.tlsAnchors },

@@ -16,7 +16,6 @@ export const ENROLMENT_OPERATIONS = {
   gmdualenroll: { protocol: 'est' },
   simpleenroll: { protocol: 'est' },
   simplereenroll: { protocol: 'est' },
-  serverkeygen: { protocol: 'est' },
 } as const;
 export type EnrolmentOperation = keyof typeof ENROLMENT_OPERATIONS;
 

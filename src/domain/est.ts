@@ -13,13 +13,13 @@ export const EST_OPERATIONS = [
   'fullcmc',
 ] as const;
 
-/** What an operation gives: the signing certificate, a certificate over a key made here, or the pair. */
-export type EstGift = 'signing' | 'encryption' | 'pair';
+/** What an operation gives: the signing certificate alone, or the pair. */
+export type EstGift = 'signing' | 'pair';
 
 /** The profile of devices that stands for requests without a label. */
 const DEFAULT_DEVICE_PROFILE = 'gateway';
 
-/** A label as policy knows it: of all certificates of a kind of device, or of one of them. */
+/** A label as policy knows it: of all certificates of a kind of device, or of the signing one. */
 export interface EstLabel {
   /** Device profiles whose devices may use it. */
   readonly deviceProfiles: readonly string[];
@@ -29,11 +29,12 @@ export interface EstLabel {
 }
 
 function giftsOf({ enc }: { readonly enc?: string }): readonly EstGift[] {
-  return enc === undefined ? ['signing'] : ['signing', 'encryption', 'pair'];
+  return enc === undefined ? ['signing'] : ['signing', 'pair'];
 }
 
 /**
- * What a label stands for: a device profile, or the certificate profile of a half. Without one it stands for gateways.
+ * What a label stands for: a device profile, or the certificate profile of its signing half. Without one it stands for
+ * gateways.
  * @throws KmcError E_NOT_FOUND for a label that names no profile of devices.
  */
 export function estLabel({ deviceProfiles }: PolicySet, label: string | undefined): EstLabel {
@@ -42,11 +43,8 @@ export function estLabel({ deviceProfiles }: PolicySet, label: string | undefine
   if (whole !== undefined) {
     return { deviceProfiles: [name], gives: giftsOf(whole), certificateProfile: whole.sign };
   }
-  const using = (half: 'sign' | 'enc') =>
-    Object.entries(deviceProfiles).flatMap(([device, profile]) => (profile[half] === name ? [device] : []));
-  const [signing, encrypting] = [using('sign'), using('enc')];
+  const signing = Object.entries(deviceProfiles).flatMap(([device, { sign }]) => (sign === name ? [device] : []));
   if (signing.length > 0) return { deviceProfiles: signing, gives: ['signing'], certificateProfile: name };
-  if (encrypting.length > 0) return { deviceProfiles: encrypting, gives: ['encryption'], certificateProfile: name };
   throw new KmcError('E_NOT_FOUND', 'There is no label of that name: a label is a profile of devices.');
 }
 
@@ -67,11 +65,8 @@ export function requireGift(
   }
   const gives = known?.gives ?? giftsOf(deviceProfile(policies, device.profile));
   if (gives.includes(gift)) return;
-  throw new KmcError('E_POLICY', REFUSALS[gift]);
+  throw new KmcError(
+    'E_POLICY',
+    'This label, or the profile of the device, has no certificate pair: ask with simpleenroll.',
+  );
 }
-
-const REFUSALS: Readonly<Record<EstGift, string>> = {
-  signing: 'This label is for encryption certificates: the key is made by the service, ask with serverkeygen.',
-  encryption: 'Keys are made by the service for encryption profiles only: make your own key, ask with simpleenroll.',
-  pair: 'This label, or the profile of the device, has no certificate pair: ask with simpleenroll.',
-};

@@ -1,17 +1,7 @@
 /** The attributes of a certification request (RFC 2986 4.1, RFC 2985 5.4), and what asks a requester for them. */
 import { KEY_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../crypto/algorithms.ts';
 import type { KeyAlgorithmName } from '../crypto/algorithms.ts';
-import {
-  eachChild,
-  implicitAs,
-  oid,
-  readOctetString,
-  readOid,
-  readString,
-  sequence,
-  set,
-  TAG,
-} from '../crypto/asn1/der.ts';
+import { eachChild, implicitAs, oid, readOid, readString, sequence, set, TAG } from '../crypto/asn1/der.ts';
 import type { DerElement } from '../crypto/asn1/der.ts';
 import { OID, oidName } from '../crypto/asn1/oids.ts';
 import { KmcError } from '../errors.ts';
@@ -24,8 +14,6 @@ export interface RequestAttributes {
   readonly requestedExtensions: readonly Extension[];
   /** The channel binding of EST where the client sent it. */
   readonly challengePassword: string | undefined;
-  /** Names the key to which a key made for the requester is to be encrypted (RFC 7030 4.4.1.2). */
-  readonly decryptKeyIdentifier: Buffer | undefined;
   /** The dotted OIDs of all attributes, in order. */
   readonly attributeTypes: readonly string[];
 }
@@ -89,11 +77,9 @@ export function parseRequestAttributes(element: DerElement): RequestAttributes {
   const attributes = parseList(element);
   if (!attributes.some(({ bare }) => bare)) implicitAs(element, TAG.set);
   const request = attributes.find(({ type }) => type === OID.extensionRequest);
-  const decryptKey = attributes.find(({ type }) => type === OID.asymmetricDecryptKeyIdentifier);
   const challenge = attributes.find(({ type }) => type === OID.challengePassword);
   return {
     requestedExtensions: request === undefined ? [] : parseExtensions(request.value, 'E_CSR'),
-    decryptKeyIdentifier: decryptKey === undefined ? undefined : readOctetString(decryptKey.value),
     challengePassword: challenge === undefined ? undefined : challengeText(challenge.value),
     attributeTypes: attributes.map(({ type }) => type),
   };

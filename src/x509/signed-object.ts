@@ -1,5 +1,5 @@
 /** SIGNED{}: what certificates, CRLs, requests and OCSP responses have in common (RFC 5280 4.1.1, RFC 2986 4.2). */
-import { signatureAlgorithmFromIdentifier, verifySignature } from '../crypto/algorithms.ts';
+import { signatureAlgorithmFromIdentifier } from '../crypto/algorithms.ts';
 import type { SignatureAlgorithmName } from '../crypto/algorithms.ts';
 import { bitString, decodeSequence, readBitString, sequence, TAG } from '../crypto/asn1/der.ts';
 import type { DerElement } from '../crypto/asn1/der.ts';
@@ -51,12 +51,4 @@ export function requireSameAlgorithm(signed: SignedObject, inner: Buffer, what: 
 /** SEQUENCE { tbs, signatureAlgorithm, signatureValue } of DER parts and the signature octets. */
 export function encodeSignedObject(tbs: Buffer, algorithmIdentifier: Buffer, signature: Buffer): Buffer {
   return sequence(tbs, algorithmIdentifier, bitString(signature));
-}
-
-/**
- * True when the signature verifies under the subjectPublicKeyInfo `spki` (DER); SM2 with the default ID. False for a
- * wrong signature and for a key of another algorithm. Throws `E_POINT`, `E_KEY` or `E_DER` for a key that is not acceptable.
- */
-export function verifySignedObject(signed: SignedObject, spki: Buffer): boolean {
-  return verifySignature(signed.signatureAlgorithm, spki, signed.tbs.encoded, signed.signature);
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -34,6 +35,24 @@ describe('the client of the service', () => {
       expect(message).to.contain(baseUrl).and.to.contain('--tls-anchor');
       const trusting = createClient({ baseUrl, tlsAnchors: pair.cert.toString('utf8') });
       expect(await trusting.json('GET', '/readyz')).to.deep.equal({ ok: true });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  it('sends once more what met a kept connection that the service was just closing', async () => {
+    const answered = new WeakMap<object, number>();
+    const server = createPlainServer((request, response) => {
+      const before = answered.get(request.socket) ?? 0;
+      answered.set(request.socket, before + 1);
+      if (before > 0) request.socket.resetAndDestroy();
+      else response.end('{"ok":true}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = createClient({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    try {
+      for (let call = 0; call < 3; call += 1) expect(await client.json('GET', '/readyz')).to.deep.equal({ ok: true });
     } finally {
       server.closeAllConnections();
       server.close();

@@ -42,6 +42,17 @@ describe('the environment', () => {
     expect(port({ KMC_LISTEN: '127.0.0.1:9002' }, { listen: '127.0.0.1:9003' })).to.equal(9003);
   });
 
+  it('reads registered proxies with their sockets, and refuses one twice, a long path and another form', () => {
+    expect(read().proxies).to.deep.equal([]);
+    expect(read({ KMC_PROXIES: 'front=/run/kmc/a.sock,tlcp=/run/kmc/b.sock' }).proxies).to.deep.equal([
+      { name: 'front', socket: '/run/kmc/a.sock' },
+      { name: 'tlcp', socket: '/run/kmc/b.sock' },
+    ]);
+    for (const text of ['front', 'front=a.sock', 'a=/x,a=/y', 'a=/x,b=/x', 'a=/x,', `a=/${'x'.repeat(100)}`]) {
+      expect(codeOf({ KMC_PROXIES: text }), text).to.equal('E_CONFIG');
+    }
+  });
+
   it('finds the file in the home that a flag names', () => {
     const other = join(home, 'other');
     mkdirSync(other);

@@ -104,6 +104,7 @@ describe('the policy files', () => {
     ['roles.yaml', /custodian, bundle-signer/, 'custodian, custodian', 'roles/exclusion-self'],
     ['profiles.yaml', '  canary:\n    kind', '  canaries:\n    kind', 'profiles/required'],
     ['profiles.yaml', 'enc: gateway-enc, marked: true', 'enc: gateway-encryption, marked: true', 'profiles/device'],
+    ['profiles.yaml', '  hub-gateway: {', '  simpleenroll: {', 'profiles/label'],
     [
       'profiles.yaml',
       'gateway: {sign: gateway-sign, enc: gateway-enc',

@@ -182,6 +182,13 @@ forEachDatabase('signed requests over HTTP', (fixture) => {
     }
   });
 
+  it('refuses a Content-Type without a body', async () => {
+    const signer = handSigner(test().instance.engine, test().people.auditor);
+    const headers = { 'content-type': 'application/json' };
+    const answer = await live().call(signer, 'GET', '/api/v1/keystore', undefined, { headers });
+    expect([answer.status, answer.json['code']]).to.deep.equal([401, 'E_UNAUTHENTICATED']);
+  });
+
   it('says what to sign in the 401 answer', async () => {
     const answer = await send(live().url, 'GET', '/api/v1/keystore');
     expect(answer.status).to.equal(401);

@@ -150,8 +150,8 @@ export class LiveService {
   }
 
   async close(): Promise<void> {
-    const all = [this.#listener, this.#tls?.listener, ...this.#further];
-    await Promise.all(all.map((listener) => listener?.close()));
+    const all = [this.#listener, ...(this.#tls === undefined ? [] : [this.#tls.listener]), ...this.#further];
+    await Promise.all(all.map((listener) => listener.close()));
   }
 }
 

@@ -55,8 +55,7 @@ describe('the openssl example', () => {
         execFileSync('openssl', ['x509', '-in', cert, '-noout', '-pubkey']).toString(),
         'PUBLIC KEY',
       );
-      // Leading zeros in r or s are one in 128: several signatures meet them now and then.
-      for (const body of [file, '', file, '']) {
+      for (const body of [file, '']) {
         const args = ['POST', 'kmc.example:8443', '/api/v1/x?a=1', key, cert, body];
         const request = printed(execFileSync('sh', [SCRIPT, ...args]).toString());
         const parts: SignedRequestParts = {
@@ -79,6 +78,8 @@ describe('the openssl example', () => {
 });
 
 forEachDatabase('the openssl example against the service', (fixture) => {
+  // What the other side sees depends on no database: the slow program runs once.
+  if (fixture.engine === 'postgresql') return;
   const test = testInstance(fixture);
   const service = liveService(test, { tls: true });
   let folder: string;

@@ -111,6 +111,8 @@ forEachDatabase('a registered proxy', (fixture) => {
     expect(await asProxy(csr, field)).to.equal(403);
   });
 
+  // What nginx sends depends on no database.
+  if (fixture.engine === 'postgresql') return;
   describe('nginx', () => {
     let child: ChildProcess | undefined;
     before(function needed() {

@@ -40,6 +40,8 @@ after(() => {
 });
 
 forEachDatabase("BouncyCastle's EST client", (fixture) => {
+  // What the other side sees depends on no database: the slow program runs once.
+  if (fixture.engine === 'postgresql') return;
   const test = testInstance(fixture);
   const service = liveService(test, { tls: true });
 

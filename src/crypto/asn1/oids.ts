@@ -80,7 +80,6 @@ export const OID = {
   signingTime: '1.2.840.113549.1.9.5',
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
-  asymmetricDecryptKeyIdentifier: '1.2.840.113549.1.9.16.2.54',
   friendlyName: '1.2.840.113549.1.9.20',
   localKeyId: '1.2.840.113549.1.9.21',
   x509Certificate: '1.2.840.113549.1.9.22.1',
