@@ -4,6 +4,7 @@ import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
 import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
 import { hmacSm3 } from '../crypto/gm/sm3.ts';
 import { tokenMacInput } from '../domain/enrolment.ts';
+import { asEnvelopedKey, ENVELOPE_FAMILIES } from '../domain/envelope-family.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { assembleCsr, encodeCertificationRequestInfo, parseCsr } from '../x509/csr.ts';
@@ -40,7 +41,10 @@ export const DEVICE_FILES = {
   signKey: 'sign.key.pem',
   csr: 'csr.der',
   encKey: 'enc.key.pem',
+  /** SM2EnvelopedKey, for devices of every family. */
   envelopedKey: 'enveloped-key.der',
+  /** The envelope as the device's own software imports it, where that is another. */
+  packedKey: 'packed-key.bin',
   csrResponse: 'csr-response.der',
   encCertificate: 'enc.crt.pem',
   chain: 'chain.pem',
@@ -92,16 +96,18 @@ function isText(value: unknown): value is string {
 
 function readAnswer(json: unknown): ReceivedEnrolment {
   const answer: Readonly<Record<string, unknown>> = isObject(json) ? json : {};
-  const { chain, bundleVersion } = answer;
+  const { chain, bundleVersion, envelope } = answer;
+  const family = ENVELOPE_FAMILIES.find((name) => name === envelope);
   const parts = DER_MEMBERS.map((name) => answer[name]);
-  if (!parts.every(isText) || !Array.isArray(chain) || !chain.every(isText) || !isText(bundleVersion)) {
+  if (!parts.every(isText) || !Array.isArray(chain) || !chain.every(isText) || !isText(bundleVersion) || !family) {
     throw new KmcError('E_SCHEMA', 'The service answered something that is no enrolment.');
   }
   const [signCertificate, encCertificate, envelopedKey, csrResponse] = parts.map((text) =>
     Buffer.from(text, 'base64'),
   ) as [Buffer, Buffer, Buffer, Buffer];
   const certificates = chain.map((text) => Buffer.from(text, 'base64'));
-  return { signCertificate, encCertificate, envelopedKey, csrResponse, chain: certificates, bundleVersion };
+  const parsed = { signCertificate, encCertificate, envelopedKey, csrResponse };
+  return { ...parsed, envelope: family, chain: certificates, bundleVersion };
 }
 
 async function keepAnswer(
@@ -115,7 +121,8 @@ async function keepAnswer(
     certificates.map((certificate) => encodePem('CERTIFICATE', certificate)).join('');
   const { signCertificate, encCertificate, chain } = answer;
   await writeKey(engine, at('encKey'), encKey, passphrase);
-  writeAtomically(at('envelopedKey'), answer.envelopedKey);
+  writeAtomically(at('envelopedKey'), asEnvelopedKey(answer.envelopedKey, encKey.spki));
+  if (answer.envelope !== 'gmt-0009') writeAtomically(at('packedKey'), answer.envelopedKey);
   writeAtomically(at('csrResponse'), answer.csrResponse);
   writeAtomically(at('encCertificate'), pem(encCertificate));
   writeAtomically(at('chain'), pem(...chain));

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { PERIOD_NAMES, type CryptoPeriod } from '../../domain/crypto-period.ts';
 import { POOL_NAMES, type PoolRule } from '../../domain/key-pool.ts';
+import { ENVELOPE_FAMILIES } from '../../domain/envelope-family.ts';
 import type { DeviceProfile } from '../../domain/policy.ts';
 import { KEY_PURPOSES, PROFILE_EXTENSIONS, type CertificateProfile } from '../../domain/profile.ts';
 import { APPROVAL_CLASSES, type QuorumRule } from '../../domain/quorum.ts';
@@ -101,12 +102,19 @@ const profile = z
   });
 
 const deviceKind = z
-  .strictObject({ sign: id, enc: id.optional(), marked: z.boolean(), tier: z.enum(['hub', 'edge']) })
-  .transform(({ sign, enc, marked, tier }): DeviceProfile => ({
+  .strictObject({
+    sign: id,
+    enc: id.optional(),
+    marked: z.boolean(),
+    tier: z.enum(['hub', 'edge']),
+    envelope: z.enum(ENVELOPE_FAMILIES).default('gmt-0009'),
+  })
+  .transform(({ sign, enc, marked, tier, envelope }): DeviceProfile => ({
     sign,
     ...(enc === undefined ? {} : { enc }),
     marked,
     tier,
+    envelope,
   }));
 
 const period = z

@@ -16,6 +16,8 @@ export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'engine' | 'keystore
 export interface DeviceAuthority {
   readonly row: SigningAuthorityRow;
   readonly chain: readonly Buffer[];
+  /** It speaks GM/T 0014: keys may have been applied for before their devices enrol. */
+  readonly appliesForKeys: boolean;
 }
 
 /** For so long a newer authority may be passed over. That the one in use is still in service is looked at each time. */
@@ -47,7 +49,13 @@ export async function findDeviceAuthority(ports: DeviceAuthorityPorts, reader: R
     .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   if (newest === undefined) throw new KmcError('E_STATE', 'No SM2 issuing CA is in service yet.');
   const row = await requireSigningAuthority(reader, newest.id, 'certificates');
-  const found = { row, chain: await authorityChain(reader, newest.id), until: now + REMEMBERED_MS };
+  const found = {
+    row,
+    chain: await authorityChain(reader, newest.id),
+    // Registering it raises the version of the authority, so that this does not stay unseen.
+    appliesForKeys: (await reader.communicationCertificates.activeOf(newest.id)) !== undefined,
+    until: now + REMEMBERED_MS,
+  };
   REMEMBERED.set(ports.keystore, found);
   return found;
 }

@@ -21,7 +21,10 @@ import { NOT_ISSUED, recordPair, recordWaitingPair } from './record-enrolment.ts
 import { redeliver } from './redeliver.ts';
 import { waitForApproval } from './wait-for-approval.ts';
 
-export type EnrolDevicePorts = Pick<Instance, 'database' | 'clock' | 'engine' | 'keystore' | 'policies' | 'node'>;
+export type EnrolDevicePorts = Pick<
+  Instance,
+  'id' | 'database' | 'clock' | 'engine' | 'keystore' | 'policies' | 'node'
+>;
 
 export interface EnrolDeviceInput {
   readonly deviceId: string;
@@ -103,7 +106,8 @@ async function issue(
     return await findDeviceAuthority(ports, reader);
   });
   const authority = await openDeviceAuthority(ports, found);
-  const plan = { device, profile, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
+  const { appliesForKeys } = found;
+  const plan = { device, profile, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   const answerUntil = new Date(at.getTime() + ports.policies.enrolment.redeliverySeconds * 1000);
   const { pair, counts } = await retryTaken(async () => {
     const issued = await issuePair(ports, plan);

@@ -92,12 +92,22 @@ export function completionEvent(scene: EnrolmentScene, row: EnrolmentRow, pair: 
   };
 }
 
+async function acquireKey(tx: Transaction, { acquired, escrowedKey }: IssuedPair): Promise<void> {
+  if (acquired === 'taken') {
+    await takeKey(tx, escrowedKey);
+    return;
+  }
+  const { id, version, owner, lastAuditEvent } = escrowedKey;
+  if (await tx.escrowedKeys.bindDevice(id, version - 1, owner.deviceId ?? '', lastAuditEvent)) return;
+  throw new KmcError('E_CONFLICT', 'The key was changed at the same time. Send the same request again.');
+}
+
 async function writePair(tx: Transaction, scene: EnrolmentScene, row: EnrolmentRow, pair: IssuedPair): Promise<void> {
   const { device, at } = scene;
   // Somebody else may have come with this key in the meantime.
   await requireCertifiable(tx, scene.spkiSm3, { deviceId: device.id });
   await tx.certificates.insertAll([pair.sign, pair.enc]);
-  await takeKey(tx, pair.escrowedKey);
+  await acquireKey(tx, pair);
   if (!(await tx.devices.bindKey(device.id, device.version, pair.sign.spkiSm3, at))) {
     throw new KmcError('E_CONFLICT', 'The device was changed at the same time. Send the same request again.');
   }
