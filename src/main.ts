@@ -23,6 +23,7 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   ca: { summary: 'certification authorities', load: async () => (await import('./cli/ca.ts')).commands },
   cert: { summary: 'certificates', load: async () => (await import('./cli/cert.ts')).commands },
   device: { summary: 'devices and their enrolment', load: async () => (await import('./cli/device.ts')).commands },
+  key: { summary: 'keys over their life', load: async () => (await import('./cli/key.ts')).commands },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
   audit: { summary: 'the audit log', load: async () => (await import('./cli/audit.ts')).commands },
   policy: { summary: 'the policy files', load: async () => (await import('./cli/policy.ts')).commands },

@@ -14,6 +14,8 @@ import { grantRole } from './people/grant-role.ts';
 import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
+import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
+import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
 interface HandledAct {
   /** The parameters, for people: a question mark marks an optional one. */
@@ -55,6 +57,11 @@ const HANDLED = {
     handler: replaceCertificate,
   },
   'person.revoke-role': { params: 'role, region?', handler: revokeRole },
+  'recovery.judicial': {
+    params: 'caseNumber, legalBasis, legalDocument (sm3:...), applicant, key, evidenceCertificate (base64 of DER)',
+    handler: judicialRecovery,
+  },
+  'recovery.user': { params: 'recipient (base64 of a SubjectPublicKeyInfo)', handler: approvedUserRecovery },
   'policy.change': { params: 'digest (sm3:...), version; the target is policy-set', handler: changePolicyHandler },
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 

@@ -20,8 +20,10 @@ import { StoredKeyFaults } from './key-faults.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
 import { StoredPeople } from './people.ts';
+import { StoredRecoveries } from './recoveries.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
+import { StoredWorkCursors } from './work-cursors.ts';
 
 /** `audit` is absent where nothing is appended: readers, and tools that only look. */
 export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
@@ -46,6 +48,8 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     escrowedKeys: new StoredEscrowedKeys(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
+    recoveries: new StoredRecoveries(sql),
+    workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
   };
 }

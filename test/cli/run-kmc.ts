@@ -4,6 +4,7 @@ import { commands as audit } from '../../src/cli/audit.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
 import { commands as check } from '../../src/cli/check.ts';
+import { commands as key } from '../../src/cli/key.ts';
 import { commands as policy } from '../../src/cli/policy.ts';
 import { commands as pool } from '../../src/cli/pool.ts';
 import { commands as request } from '../../src/cli/request.ts';
@@ -15,7 +16,7 @@ import { runCommand, type Noun, type Program } from '../../src/cli/run-command.t
 import { createContext, type ClosableContext } from '../../src/main/command-context.ts';
 
 /** Imported as they stand: what `import()` loads inside of a test is another instance of every module. */
-const COMMANDS = { approval, audit, ca, cert, check, policy, pool, request, seal, status, unseal };
+const COMMANDS = { approval, audit, ca, cert, check, key, policy, pool, request, seal, status, unseal };
 
 export const NOUNS: Readonly<Record<string, Noun>> = Object.fromEntries(
   Object.entries(COMMANDS).map(([noun, commands]) => [noun, { summary: noun, load: () => Promise.resolve(commands) }]),

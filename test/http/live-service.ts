@@ -13,6 +13,7 @@ import type { ActionHandlers } from '../../src/flows/approvals/action-handler.ts
 import { advanceAuditLog } from '../../src/flows/audit/advance-audit-log.ts';
 import { CheckpointSight } from '../../src/flows/audit/checkpoint-sight.ts';
 import { OutstandingReceipts } from '../../src/flows/audit/outstanding-receipts.ts';
+import type { Instance } from '../../src/flows/instance.ts';
 import { createRowMac } from '../../src/flows/audit/row-mac.ts';
 import { Metrics } from '../../src/http/metrics.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimits } from '../../src/http/rate-limit.ts';
@@ -30,6 +31,8 @@ export interface LiveOptions {
   readonly authorities?: readonly string[];
   /** Besides those of the product. */
   readonly routes?: readonly Route[];
+  /** Whose key and certificate stand in for those of the audit log; otherwise it has a key and no certificate. */
+  readonly log?: CastMember;
 }
 
 export interface Answer {
@@ -62,6 +65,7 @@ export class LiveService {
       tally: new RefusalTally(),
       metrics: new Metrics(),
       isAuditBlocked: () => false,
+      ...(options.log === undefined ? {} : { audit: loggedBy(test, options.log) }),
     };
     const faults: unknown[] = [];
     const ports = httpPorts(instance, {
@@ -71,7 +75,9 @@ export class LiveService {
     });
     const routes = [...allRoutes(instance), ...(options.routes ?? [])];
     const listener = await listen(createApplication(routes, ports, false), { host: '127.0.0.1', port: 0 });
-    return Object.assign(new LiveService(test, instance, listener), { faults });
+    const service = Object.assign(new LiveService(test, instance, listener), { faults });
+    service.#logKey = options.log?.key;
+    return service;
   }
 
   get url(): string {
@@ -127,6 +133,10 @@ export class LiveService {
   close(): Promise<void> {
     return this.#listener.close();
   }
+}
+
+function loggedBy({ instance }: TestInstance, { certificate }: CastMember): Instance['audit'] {
+  return { ...instance.audit, certificate: () => Promise.resolve(certificate.der) };
 }
 
 /** Whoever signs: a key in an engine, and the certificate that names it. */

@@ -16,6 +16,7 @@ import {
   type DerElement,
 } from '../asn1/der.ts';
 import { OID } from '../asn1/oids.ts';
+import { assertSm2Point } from './sm2-point.ts';
 import { bareScalarOf, makeKeyEnvelope, openKeyEnvelope, type KeyEnvelope, type Sm2KeyPair } from './key-envelope.ts';
 
 const LONGEST_DER = 512;
@@ -63,6 +64,17 @@ export function parseEnvelopedKey(envelopedKey: Buffer): KeyEnvelope {
   const encryptedScalar = wholeOctets(fields.next(TAG.bitString, 'sm2EncryptedPrivateKey'));
   fields.end('SM2EnvelopedKey');
   return { point, wrappedKey, encryptedScalar };
+}
+
+/**
+ * The public key (65 octets) of the pair in an SM2EnvelopedKey, as the envelope states it: whoever opens it finds out
+ * whether dG is that key.
+ * @throws KmcError E_DER, E_SIZE, E_POINT.
+ */
+export function envelopedPublicPoint(envelopedKey: Buffer): Buffer {
+  const point = Buffer.from(parseEnvelopedKey(envelopedKey).point);
+  assertSm2Point(point);
+  return point;
 }
 
 function checkSymmetricAlgorithm(element: DerElement): void {

@@ -7,6 +7,8 @@ import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import type { Instance } from '../instance.ts';
+import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
+import { KmcError } from '../../errors.ts';
 
 /** Rows that one round forgets at the most. */
 const PURGE_LIMIT = 5_000;
@@ -38,7 +40,15 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
+  'scan-escrow': scanEscrow,
 };
+
+/** @throws KmcError E_INTEGRITY naming the keys that do not open: so they get into the log of the service at once. */
+async function scanEscrow(ports: HousekeepingPorts): Promise<void> {
+  const { broken } = await scanEscrowedKeys(ports);
+  if (broken.length === 0) return;
+  throw new KmcError('E_INTEGRITY', `Escrowed keys that do not open: ${broken.join(', ')}. Restore their rows.`);
+}
 
 /**
  * One round of the regular work: purge what is over, end requests whose time or policy is over and executions that a crash

@@ -22,7 +22,9 @@ import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
+import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
 
 /** The readers of all nouns. */
 export interface Reader {
@@ -45,6 +47,8 @@ export interface Reader {
   readonly escrowedKeys: EscrowedKeyReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
+  readonly recoveries: RecoveryReader;
+  readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
 }
 
@@ -70,6 +74,8 @@ export interface Transaction extends Reader {
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
+  readonly recoveries: RecoveryWriter;
+  readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
 }
 

@@ -13,6 +13,7 @@ import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
+import { recoveryRoutes } from './recoveries.ts';
 import { requestRoutes } from './requests.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -28,6 +29,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   enrolmentRoutes,
   caKmcRoutes,
   poolRoutes,
+  recoveryRoutes,
 ];
 
 /** The routes in the order in which they are tried and described. */

@@ -1,0 +1,8 @@
+/** `kmc key`: keys over their life. */
+import type { Command } from './command.ts';
+import { openRecoveredCommand } from './key/open-recovered.ts';
+import { recoverCommand } from './key/recover.ts';
+import { verifyEvidenceCommand } from './key/verify-evidence.ts';
+
+/** The commands of `kmc key`. */
+export const commands: readonly Command[] = [recoverCommand, verifyEvidenceCommand, openRecoveredCommand];
