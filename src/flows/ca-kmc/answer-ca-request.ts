@@ -14,15 +14,14 @@ import { entityNameOf } from '../../x509/ca-kmc/entity-name.ts';
 import { parseCaRequest, type CaRequest, type KeyServiceRequest } from '../../x509/ca-kmc/request.ts';
 import { encodeKeyServiceResponses, type KeyServiceResponse } from '../../x509/ca-kmc/response.ts';
 import { isConformingSerialNumber } from '../../x509/serial-number.ts';
-import type { ChooseKeyPorts } from '../keys/choose-key.ts';
+import type { Instance } from '../instance.ts';
 import { retryTaken } from '../keys/retry-taken.ts';
 import { applyForKey } from './apply-for-key.ts';
-import { kmcIdentity, type KmcIdentity, type KmcIdentityPorts } from './kmc-identity.ts';
+import { kmcIdentity, type KmcIdentity } from './kmc-identity.ts';
 import type { MessageScene, Prepared, PreparedResponse } from './prepared-response.ts';
 import { findRegisteredAuthority } from './registered-authority.ts';
+import { restoreKey } from './restore-key.ts';
 import { revokeKey } from './revoke-key.ts';
-
-export type AnswerCaRequestPorts = KmcIdentityPorts & ChooseKeyPorts;
 
 export interface CaAnswer {
   /** KMRespond, DER. */
@@ -33,6 +32,8 @@ export interface CaAnswer {
 
 /** After so many collisions with another process that does the same at the same time something is wrong. */
 const TRIES = 8;
+/** What the transaction of an answer says when something else came first. */
+const OVERTAKEN: readonly ErrorCode[] = ['E_CONFLICT', 'E_STATE'];
 const MALFORMED: readonly ErrorCode[] = ['E_DER', 'E_SIZE', 'E_SIGNATURE', 'E_CERT', 'E_POINT', 'E_KEY'];
 
 /**
@@ -41,11 +42,7 @@ const MALFORMED: readonly ErrorCode[] = ['E_DER', 'E_SIZE', 'E_SIGNATURE', 'E_CE
  * @param message CARequest, DER.
  * @throws KmcError E_SEALED; E_STATE without an issuing CA, which certifies our side; E_STORAGE, E_AUDIT.
  */
-export async function answerCaRequest(
-  ports: AnswerCaRequestPorts,
-  message: Buffer,
-  source: AuditSource,
-): Promise<CaAnswer> {
+export async function answerCaRequest(ports: Instance, message: Buffer, source: AuditSource): Promise<CaAnswer> {
   const identity = await kmcIdentity(ports);
   const at = ports.clock.now();
   const read = readMessage(message);
@@ -71,7 +68,7 @@ function readMessage(message: Buffer): CaRequest | undefined {
 }
 
 async function unproven(
-  ports: AnswerCaRequestPorts,
+  ports: Instance,
   identity: KmcIdentity,
   { error, task, at }: { readonly error: CaKmcError; readonly task: bigint; readonly at: Date },
 ): Promise<CaAnswer> {
@@ -85,7 +82,7 @@ function refused(error: CaKmcError): KeyServiceResponse {
 }
 
 async function signedResponse(
-  { engine }: AnswerCaRequestPorts,
+  { engine }: Instance,
   { key, certificate }: KmcIdentity,
   said: { readonly responses: readonly KeyServiceResponse[]; readonly task: bigint; readonly at: Date },
 ): Promise<Buffer> {
@@ -95,13 +92,13 @@ async function signedResponse(
 }
 
 /** The answer to a message whose signature holds, once for each signed content. */
-async function answerProven(ports: AnswerCaRequestPorts, scene: MessageScene, read: CaRequest): Promise<Buffer> {
+async function answerProven(ports: Instance, scene: MessageScene, read: CaRequest): Promise<Buffer> {
   for (let tries = 1; ; tries += 1) {
     try {
       return (await storedAnswer(ports, scene, read)) ?? (await retryTaken(() => freshAnswer(ports, scene, read)));
     } catch (error) {
       // The same message, or another about the same key, was answered at the same time: look again at what stands.
-      if (!(error instanceof KmcError) || error.code !== 'E_CONFLICT' || tries === TRIES) throw error;
+      if (!(error instanceof KmcError) || !OVERTAKEN.includes(error.code) || tries === TRIES) throw error;
     }
   }
 }
@@ -110,18 +107,14 @@ function requestDigest({ message }: CaRequest): string {
   return `sm3:${sm3(message.signed.encoded).toString('hex')}`;
 }
 
-async function storedAnswer(
-  ports: AnswerCaRequestPorts,
-  scene: MessageScene,
-  read: CaRequest,
-): Promise<Buffer | undefined> {
+async function storedAnswer(ports: Instance, scene: MessageScene, read: CaRequest): Promise<Buffer | undefined> {
   const { authorityId } = scene.authority;
   const stored = await ports.database.read((reader) => reader.caKmcExchanges.find(authorityId, requestDigest(read)));
   if (stored === undefined) return undefined;
   return stored.response ?? (await refusedMessage(ports, scene, read, 'answer-erased'));
 }
 
-async function freshAnswer(ports: AnswerCaRequestPorts, scene: MessageScene, read: CaRequest): Promise<Buffer> {
+async function freshAnswer(ports: Instance, scene: MessageScene, read: CaRequest): Promise<Buffer> {
   const { identity, authority, at } = scene;
   if (Math.abs(at.getTime() - read.requestTime.getTime()) > REQUEST_WINDOW_SECONDS * 1000) {
     return await refusedMessage(ports, scene, read, 'stale-time');
@@ -145,7 +138,7 @@ async function freshAnswer(ports: AnswerCaRequestPorts, scene: MessageScene, rea
 }
 
 async function prepareAll(
-  ports: AnswerCaRequestPorts,
+  ports: Instance,
   scene: MessageScene,
   requests: readonly KeyServiceRequest[],
 ): Promise<PreparedResponse[]> {
@@ -161,14 +154,10 @@ async function prepareAll(
   return prepared;
 }
 
-async function prepare(
-  ports: AnswerCaRequestPorts,
-  scene: MessageScene,
-  request: KeyServiceRequest,
-): Promise<Prepared> {
+async function prepare(ports: Instance, scene: MessageScene, request: KeyServiceRequest): Promise<Prepared> {
   if (request.kind === 'apply') return await applyForKey(ports, scene, request);
   if (request.kind === 'revoke') return await revokeKey(ports, scene, request);
-  return 'not-done';
+  return await restoreKey(ports, scene, request);
 }
 
 /** The refusal of one request, which is an event beside what the others do. */
@@ -184,7 +173,7 @@ function refusedOne(scene: MessageScene, error: CaKmcError): PreparedResponse {
 
 /** Refuses a message as a whole: nothing is kept of it but the event. */
 async function refusedMessage(
-  ports: AnswerCaRequestPorts,
+  ports: Instance,
   scene: MessageScene,
   { task }: CaRequest,
   error: CaKmcError,
