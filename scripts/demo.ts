@@ -13,7 +13,6 @@ import { Story } from './demo/story.ts';
 const ABSENT = [
   'trust/manifest-<n>.json: trust bundles and the root-upgrade workflow',
   'ocsp/: OCSP responder',
-  'kmc/: GM/T 0014 exchanges of the key management centre',
   'recovery/: judicial recovery',
   'supervision/: figures by province, reports and pictures',
 ];

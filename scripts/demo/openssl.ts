@@ -37,10 +37,15 @@ export function opensslLink(subject: Buffer, issuer: Buffer): boolean {
 
 /** True when openssl verifies the SM2 signature over the TBSCertificate under the key of `issuer` (both DER). */
 export function opensslSm2Signature(subject: Buffer, issuer: Buffer): boolean {
+  const { tbs, signature } = parseCertificate(subject);
+  return opensslVerifies(tbs, signature, issuer);
+}
+
+/** True when openssl verifies the SM2 signature (DER) over the message under the key of the certificate (DER). */
+export function opensslVerifies(message: Buffer, signature: Buffer, issuer: Buffer): boolean {
   return inScratch((folder) => {
-    const { tbs, signature } = parseCertificate(subject);
     const at = (name: string) => join(folder, name);
-    writeFileSync(at('tbs'), tbs);
+    writeFileSync(at('tbs'), message);
     writeFileSync(at('sig'), signature);
     writeFileSync(at('issuer.pem'), encodePem('CERTIFICATE', issuer));
     writeFileSync(at('pub.pem'), execFileSync('openssl', ['x509', '-in', at('issuer.pem'), '-noout', '-pubkey']));
