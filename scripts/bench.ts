@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { approvalBenchmarks } from './bench/approvals.ts';
 import { auditBenchmarks } from './bench/audit-log.ts';
+import { caKmcBenchmarks } from './bench/ca-kmc.ts';
 import { certificateBenchmarks } from './bench/certificates.ts';
 import { closePlaces } from './bench/database-place.ts';
 import { enrolmentBenchmarks } from './bench/enrolment.ts';
@@ -23,6 +24,7 @@ const ALL: readonly Benchmark[] = [
   ...certificateBenchmarks,
   ...enrolmentBenchmarks,
   ...poolBenchmarks,
+  ...caKmcBenchmarks,
   ...approvalBenchmarks,
   ...auditBenchmarks,
   ...startBenchmarks,
@@ -30,7 +32,6 @@ const ALL: readonly Benchmark[] = [
 /** What they measure is not there yet. */
 const ABSENT: readonly string[] = [
   'enrol.est',
-  'kmc.apply',
   'crypto.encrypt.1k',
   'ocsp.answer',
   'rootupgrade.reissue',

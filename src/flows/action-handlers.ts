@@ -8,6 +8,7 @@ import { revokeCertificates } from './certificates/revoke-certificates.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
 import type { Instance } from './instance.ts';
+import { changeKey } from './keys/change-key.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
 import { grantRole } from './people/grant-role.ts';
@@ -48,6 +49,13 @@ const HANDLED = {
     handler: registerDeviceBatch,
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'key.destroy': {
+    params: 'none: opens the window of policies/limits.yaml',
+    handler: (instance) => changeKey(instance, 'key.destroy'),
+  },
+  'key.mark-compromised': { params: 'incident', handler: (instance) => changeKey(instance, 'key.mark-compromised') },
+  'key.reactivate': { params: 'none', handler: (instance) => changeKey(instance, 'key.reactivate') },
+  'key.suspend': { params: 'none', handler: (instance) => changeKey(instance, 'key.suspend') },
   'person.appoint': { params: PERSON, handler: (instance) => appointPerson(instance, 'operating') },
   'person.appoint-auditor': { params: PERSON, handler: (instance) => appointPerson(instance, 'audit') },
   'person.enable': { params: 'none', handler: () => enablePerson() },

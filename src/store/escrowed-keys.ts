@@ -41,6 +41,7 @@ const KEYS = new Table<FlatKey>('escrowed_keys', {
   createdAt: time,
   activatedAt: optional(time),
   changedAt: time,
+  stateReason: optional(text),
   compromisedAt: optional(time),
   destroyAfter: optional(time),
   lastAuditEvent: text,
@@ -117,6 +118,24 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     return rows.map(unflatten);
   }
 
+  async due(at: Date, limit: number): Promise<EscrowedKeyRow[]> {
+    const condition = "where state = 'destroy-pending' and destroy_after <= ? order by destroy_after, id limit ?";
+    return (await KEYS.all(this.#sql, condition, time.encode(at), limit)).map(unflatten);
+  }
+
+  async activatedBefore(at: Date, limit: number): Promise<EscrowedKeyRow[]> {
+    const condition = "where state in ('active', 'suspended') and activated_at < ? order by activated_at, id limit ?";
+    return (await KEYS.all(this.#sql, condition, time.encode(at), limit)).map(unflatten);
+  }
+
+  async countSealedUnder(kekVersion: number): Promise<number> {
+    const [record = {}] = await this.#sql.all(
+      'select count(*) as count from escrowed_keys where kek_version = ? and sealed_key is not null',
+      kekVersion,
+    );
+    return integer.decode(record['count']);
+  }
+
   insertAll(rows: readonly EscrowedKeyRow[]): Promise<void> {
     return KEYS.insertAll(this.#sql, rows.map(flatten));
   }
@@ -173,11 +192,12 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     );
   }
 
-  transition({ id, from, to, at, destroyAfter, auditEvent }: KeyTransition): Promise<boolean> {
+  transition({ id, from, to, at, destroyAfter, reason, auditEvent }: KeyTransition): Promise<boolean> {
     const store = storeOf(to);
     return won(
       this.#sql.run(
         `update escrowed_keys set state = ?, store = ?, version = version + 1, changed_at = ?, destroy_after = ?,
+           state_reason = ?,
            compromised_at = case when ? = 'compromised' then coalesce(compromised_at, ?) else compromised_at end,
            sealed_key = case when ? = 'tombstone' then null else sealed_key end, last_audit_event = ?
          where id = ? and state = ? and version = ?`,
@@ -185,6 +205,7 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
         store,
         time.encode(at),
         optional(time).encode(destroyAfter),
+        reason ?? null,
         to,
         time.encode(at),
         store,

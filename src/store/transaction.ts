@@ -17,6 +17,7 @@ import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeyBatches } from './key-batches.ts';
 import { StoredKeyFaults } from './key-faults.ts';
+import { StoredKeyTombstones } from './key-tombstones.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
 import { StoredNonces } from './nonces.ts';
 import { StoredPeople } from './people.ts';
@@ -48,6 +49,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     escrowedKeys: new StoredEscrowedKeys(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
+    keyTombstones: new StoredKeyTombstones(sql),
     recoveries: new StoredRecoveries(sql),
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),

@@ -3,6 +3,8 @@ import { expect } from 'chai';
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { actionHandlers } from '../../src/flows/action-handlers.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
+import { readApprovalRequest } from '../../src/domain/approval/request.ts';
+import { answerText } from '../../src/cli/answer-table.ts';
 import { approve, ask } from '../fixtures/approvals.ts';
 import type { CastMember } from '../fixtures/estate.ts';
 import { testInstance } from '../fixtures/instance.ts';
@@ -30,6 +32,34 @@ forEachDatabase('kmc key', (fixture) => {
     const identity = member === undefined ? [] : await files.identity(test().instance.engine, member);
     return await runKmc([...args, '--url', service.url, ...identity]);
   }
+
+  it('lists, shows and archives keys, and proposes what two people decide', async () => {
+    const { people } = test();
+    const device = await enrolled(test());
+    const id = device.key.id;
+    const listed = await run(people.caOperatorOne, 'key', 'list', '--store', 'in-use');
+    expect(listed.out, listed.err).to.contain(id);
+    expect((await run(people.caOperatorOne, 'key', 'list', '--store', 'history')).out).not.to.contain(id);
+    const suspend = ['key', 'suspend', id, '--reason', 'a doubt', '--json'];
+    expect((await run(people.caOperatorOne, ...suspend)).json()).to.have.property('digest');
+    expect((await run(people.raOne, ...suspend)).code).to.equal(6);
+    const archived = await run(people.caOperatorOne, 'key', 'archive', id, '--reason', 'replaced', '--json');
+    expect(archived.json(), archived.err).to.include({ state: 'deactivated', store: 'history' });
+    expect((await run(people.caOperatorOne, 'key', 'archive', id, '--reason', 'again')).code).to.equal(7);
+    const destroy = await run(people.caOperatorOne, 'key', 'destroy', id, '--reason', 'over', '--json');
+    const request = answerText(destroy.json(), 'id');
+    const row = await test().database.read((reader) => reader.requests.find(request));
+    const asked = readApprovalRequest(JSON.parse(row?.canonical.toString('utf8') ?? ''));
+    await approve(test(), { request: asked, digest: row?.digest ?? '' }, [people.securityOne, people.caOperatorTwo]);
+    const answer = await service
+      .client(people.caOperatorOne)
+      .json('POST', `/api/v1/requests/${request}/executions`, {});
+    expect(answer).to.have.nested.property('result.state', 'destroy-pending');
+    const shown = await run(people.caOperatorOne, 'key', 'show', id);
+    expect(shown.out).to.contain('destroy-pending').and.to.contain('destroyAfter');
+    const cancelled = await run(people.securityOne, 'key', 'cancel-destroy', id, '--reason', 'needed', '--json');
+    expect(cancelled.json(), cancelled.err).to.include({ state: 'deactivated' });
+  }).timeout(60_000);
 
   it('recovers for a case, with evidence that verifies from files alone, and the recipient opens the key', async () => {
     const { people, estate, instance } = test();

@@ -234,6 +234,7 @@ export function escrowedKey(id: string, lastAuditEvent: string, given: Partial<E
     createdAt: AT,
     activatedAt: undefined,
     changedAt: AT,
+    stateReason: undefined,
     compromisedAt: undefined,
     destroyAfter: undefined,
     lastAuditEvent,

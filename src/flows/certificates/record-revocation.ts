@@ -1,6 +1,7 @@
 /** The part of every revocation that stands in a transaction: one certificate, its event, and what becomes of its key. */
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { KmcError } from '../../errors.ts';
+import { followCertificate } from '../keys/follow-certificate.ts';
 import type { CertificateRow, RevocationReason } from '../ports/certificates.ts';
 import type { Reader, Transaction } from '../ports/database.ts';
 
@@ -40,6 +41,7 @@ export async function requireNoPersons(reader: Reader, rows: readonly Certificat
  */
 export async function recordRevocation(tx: Transaction, row: CertificateRow, revocation: Revocation): Promise<void> {
   const { reason, invalidityDate, auditEvent, at, actor, source, approvals } = revocation;
+  const given = approvals === undefined ? {} : { approvals };
   await tx.audit.append(
     {
       id: auditEvent,
@@ -52,7 +54,7 @@ export async function recordRevocation(tx: Transaction, row: CertificateRow, rev
       ],
       actor,
       source,
-      ...(approvals === undefined ? {} : { approvals }),
+      ...given,
       detail: { authority: row.authorityId, serial: row.serialNumber, profile: row.profile, reason },
     },
     at,
@@ -60,6 +62,8 @@ export async function recordRevocation(tx: Transaction, row: CertificateRow, rev
   const from = row.status === 'on-hold' ? 'on-hold' : 'good';
   const won = await tx.certificates.revoke(row.id, from, { revokedAt: at, reason, invalidityDate }, auditEvent);
   if (!won) throw new KmcError('E_STATE', 'The certificate changed meanwhile: look at it again.');
+  const act = reason === 'certificateHold' ? 'suspend' : 'deactivate';
+  await followCertificate(tx, row, { act, at, certificateEvent: auditEvent, reason, actor, source, ...given });
   if (!BLOCKS_KEY.includes(reason)) return;
   await tx.blockedKeys.insert({ spkiSm3: row.spkiSm3, reason, blockedAt: at, auditEvent });
 }

@@ -1,6 +1,7 @@
 import { auditActor, type Caller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
 import { KmcError } from '../../errors.ts';
+import { followCertificate } from '../keys/follow-certificate.ts';
 import { certificateWithPair } from './certificate-pair.ts';
 import type { RevocationPorts } from './revoke-certificate.ts';
 
@@ -18,6 +19,10 @@ export async function releaseCertificate(
   const pair = await ports.database.read((reader) => certificateWithPair(reader, input.certificateId));
   if (pair[0].status !== 'on-hold') throw new KmcError('E_STATE', 'The certificate is not on hold.');
   const held = pair.filter((row) => row.status === 'on-hold').map((row) => ({ row, auditEvent: newId('ev', at) }));
+  const by = {
+    actor: auditActor(caller),
+    source: { node: ports.node, ...(input.requestId === undefined ? {} : { request: input.requestId }) },
+  };
   return await ports.database.transaction(async (tx) => {
     for (const { row, auditEvent } of held) {
       await tx.audit.append(
@@ -30,8 +35,7 @@ export async function releaseCertificate(
             { type: 'authority', id: row.authorityId },
             ...(row.deviceId === undefined ? [] : [{ type: 'device', id: row.deviceId }]),
           ],
-          actor: auditActor(caller),
-          source: { node: ports.node, ...(input.requestId === undefined ? {} : { request: input.requestId }) },
+          ...by,
           detail: { authority: row.authorityId, serial: row.serialNumber, profile: row.profile },
         },
         at,
@@ -39,6 +43,7 @@ export async function releaseCertificate(
       if (!(await tx.certificates.release(row.id, auditEvent))) {
         throw new KmcError('E_STATE', 'The certificate changed meanwhile: look at it again.');
       }
+      await followCertificate(tx, row, { act: 'resume', at, certificateEvent: auditEvent, ...by });
     }
     return held.map(({ row }) => row.id);
   });

@@ -7,6 +7,8 @@ import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import type { Instance } from '../instance.ts';
+import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
+import { expireKeys } from '../keys/expire-keys.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
 import { KmcError } from '../../errors.ts';
 
@@ -40,6 +42,8 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
+  'expire-keys': (ports, caller) => expireKeys(ports, caller),
+  'destroy-keys': (ports, caller) => destroyDueKeys(ports, caller),
   'scan-escrow': scanEscrow,
 };
 

@@ -67,6 +67,7 @@ async function makeKey({ engine, keystore, clock }: ChooseKeyPorts, pool: PoolNa
       createdAt: at,
       activatedAt: undefined,
       changedAt: at,
+      stateReason: undefined,
       compromisedAt: undefined,
       destroyAfter: undefined,
       lastAuditEvent: '',

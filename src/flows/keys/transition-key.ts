@@ -12,7 +12,9 @@ export interface KeyChange extends Pick<AuditEventInput, 'actor' | 'source' | 'a
   readonly at: Date;
   /** End of the window, where the act opens one. */
   readonly destroyAfter?: Date;
-  /** Why: reason, request, incident; what the event says besides. */
+  /** A word for why; it stands in the row and in the event. */
+  readonly reason?: string;
+  /** What the event says besides: request, note. */
   readonly detail?: AuditEventInput['detail'];
 }
 
@@ -23,11 +25,14 @@ export interface KeyChange extends Pick<AuditEventInput, 'actor' | 'source' | 'a
  * @throws KmcError E_STATE when the act is not one of the key's state; E_CONFLICT when the key changed meanwhile.
  */
 export async function transitionKey(tx: Transaction, key: EscrowedKeyRow, change: KeyChange): Promise<EscrowedKeyRow> {
-  const { act, auditEvent, at, destroyAfter } = change;
+  const { act, auditEvent, at, destroyAfter, reason } = change;
   const to = nextKeyState(act, key);
   const from = { state: key.state, version: key.version };
-  const window = destroyAfter === undefined ? {} : { destroyAfter };
-  if (!(await tx.escrowedKeys.transition({ id: key.id, from, to, at, auditEvent, ...window }))) {
+  const facts = {
+    ...(destroyAfter === undefined ? {} : { destroyAfter }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+  if (!(await tx.escrowedKeys.transition({ id: key.id, from, to, at, auditEvent, ...facts }))) {
     throw new KmcError('E_CONFLICT', 'The key changed at the same time. Read it again.');
   }
   await tx.audit.append(keyEvent(key, change, to), at);
@@ -37,7 +42,7 @@ export async function transitionKey(tx: Transaction, key: EscrowedKeyRow, change
 }
 
 function keyEvent(key: EscrowedKeyRow, change: KeyChange, to: EscrowedKeyRow['state']): AuditEventInput {
-  const { act, auditEvent, actor, source, approvals, terms, detail } = change;
+  const { act, auditEvent, actor, source, approvals, terms, reason, detail } = change;
   return {
     id: auditEvent,
     action: keyActRule(act).audit,
@@ -47,6 +52,13 @@ function keyEvent(key: EscrowedKeyRow, change: KeyChange, to: EscrowedKeyRow['st
     actor,
     source,
     ...(approvals === undefined ? {} : { approvals }),
-    detail: { algorithm: key.algorithm, from: key.state, to, kid: key.spkiSm3, ...detail },
+    detail: {
+      algorithm: key.algorithm,
+      from: key.state,
+      to,
+      kid: key.spkiSm3,
+      ...(reason === undefined ? {} : { reason }),
+      ...detail,
+    },
   };
 }

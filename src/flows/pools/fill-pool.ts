@@ -91,6 +91,7 @@ function rowsOf(batch: NewBatch, algorithm: EscrowedKeyRow['algorithm'], needsBa
     createdAt: batch.at,
     activatedAt: undefined,
     changedAt: batch.at,
+    stateReason: undefined,
     compromisedAt: undefined,
     destroyAfter: undefined,
     lastAuditEvent: batch.auditEvent,

@@ -19,6 +19,7 @@ import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
 import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
+import type { KeyTombstoneReader, KeyTombstoneWriter } from './key-tombstones.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
@@ -47,6 +48,7 @@ export interface Reader {
   readonly escrowedKeys: EscrowedKeyReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
+  readonly keyTombstones: KeyTombstoneReader;
   readonly recoveries: RecoveryReader;
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
@@ -74,6 +76,7 @@ export interface Transaction extends Reader {
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
+  readonly keyTombstones: KeyTombstoneWriter;
   readonly recoveries: RecoveryWriter;
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;

@@ -27,6 +27,8 @@ export interface EscrowedKeyRow {
   readonly activatedAt: Date | undefined;
   /** When it came to its present state. */
   readonly changedAt: Date;
+  /** Why it came there, where a word says it, e.g. `certificateHold` or `expired`. */
+  readonly stateReason: string | undefined;
   /** When it was marked compromised; it stays, whatever becomes of the key. */
   readonly compromisedAt: Date | undefined;
   /** End of the destruction window. */
@@ -51,6 +53,7 @@ export interface KeyTransition {
   readonly to: KeyState;
   readonly at: Date;
   readonly destroyAfter?: Date;
+  readonly reason?: string;
   readonly auditEvent: string;
 }
 
@@ -84,6 +87,12 @@ export interface EscrowedKeyReader {
    * fault. Public keys are spread evenly, so that callers with random starts rarely choose the same one.
    */
   spare(algorithm: KeyAlgorithmName, from: string): Promise<EscrowedKeyRow | undefined>;
+  /** Keys in the destruction window whose end is reached, the earliest first. */
+  due(at: Date, limit: number): Promise<EscrowedKeyRow[]>;
+  /** Keys in use that were activated before that time, the oldest first. */
+  activatedBefore(at: Date, limit: number): Promise<EscrowedKeyRow[]>;
+  /** How many blobs there are under that version of the `escrow-store` key. */
+  countSealedUnder(kekVersion: number): Promise<number>;
   /** Keys that are sealed under that version of the `escrow-store` key, in the order of ids: the cursor of a rewrap. */
   sealedUnder(kekVersion: number, page: Page): Promise<EscrowedKeyRow[]>;
 }

@@ -8,6 +8,7 @@ import { certificateRoutes } from './certificates.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { healthRoutes } from './health.ts';
+import { keyRoutes } from './keys.ts';
 import { keystoreRoutes } from './keystore.ts';
 import { openApiRoute } from './openapi.ts';
 import { personRoutes } from './people.ts';
@@ -28,6 +29,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   deviceRoutes,
   enrolmentRoutes,
   caKmcRoutes,
+  keyRoutes,
   poolRoutes,
   recoveryRoutes,
 ];

@@ -26,6 +26,7 @@ async function pools(knex: Knex, words: SchemaWords): Promise<void> {
   const { text, integer, strict } = words;
   await runAll(knex, [
     `alter table escrowed_keys add column compromised_at ${text}`,
+    `alter table escrowed_keys add column state_reason ${text}`,
     "create index escrowed_keys_spare on escrowed_keys (algorithm, spki_sm3) where state = 'spare'",
     'create index escrowed_keys_by_batch on escrowed_keys (batch_id, id)',
     "create index escrowed_keys_due on escrowed_keys (destroy_after, id) where state = 'destroy-pending'",

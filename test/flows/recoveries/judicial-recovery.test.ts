@@ -204,7 +204,7 @@ forEachDatabase('judicial recovery', (fixture) => {
     const trust = { administratorAnchors: [estate.administratorCa.certificate.der] };
     verifyEvidence(text, trust);
     for (const [code, change] of altered) {
-      const changed = canonicalizeSigned({ ...whole, ...change } as unknown as SignedObject);
+      const changed = canonicalizeSigned({ ...whole, ...change });
       await refusalOf(code, () => verifyEvidence(changed, trust)).catch((error: unknown) => {
         throw new Error(`${Object.keys(change).join()}: ${String(error)}`);
       });
