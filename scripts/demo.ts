@@ -12,7 +12,6 @@ import { Story } from './demo/story.ts';
 /** What other work brings; nothing of it is faked. */
 const ABSENT = [
   'trust/manifest-<n>.json: trust bundles and the root-upgrade workflow',
-  'kmc/: GM/T 0014 exchanges of the key management centre',
   'recovery/: judicial recovery',
   'supervision/: figures by province, reports and pictures',
 ];

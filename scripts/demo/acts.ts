@@ -1,12 +1,12 @@
 /** The acts of the demo, in their order. Each does one thing that a user of the product does, and checks it. */
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodePem } from '../../src/crypto/asn1/pem.ts';
+import { decodePem, encodePem } from '../../src/crypto/asn1/pem.ts';
 import { createAuditFolder } from '../../src/cli/audit-folder.ts';
 import { runAuditVerify } from '../../src/cli/audit-verify.ts';
 import { PERSON_FILES } from '../../src/cli/participants.ts';
 import { readEnvironment } from '../../src/config/environment.ts';
-import { spkiSm3 } from '../../src/crypto/spki.ts';
+import { sm2PointFromSpki, spkiSm3 } from '../../src/crypto/spki.ts';
 import { DEFAULT_CLOCK_SKEW, DEFAULT_MAX_DELAY } from '../../src/domain/audit/policy.ts';
 import { verifyApprovalFile } from '../../src/domain/approval/file.ts';
 import { exportAudit } from '../../src/flows/audit/export-audit.ts';
@@ -21,6 +21,16 @@ import { serve, type RunningService } from '../../src/main/serve.ts';
 import { parseCertificate } from '../../src/x509/certificate.ts';
 import { parseCertificateList } from '../../src/x509/crl.ts';
 import { validatePath } from '../../src/x509/path.ts';
+import {
+  CaFront,
+  encCertificate,
+  exchange,
+  makeSigningKey,
+  openWithOpenssl,
+  overHttp,
+  overTcp,
+  writeSides,
+} from './ca-kmc.ts';
 import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
@@ -134,12 +144,81 @@ async function links(scene: Scene, estate: LegacyEstate, log: StepLog): Promise<
   writePem(out, 'trust/legacy-root-by-sm2.pem', oldWithNew);
 }
 
-async function enrolments(scene: Scene, people: DemoPeople, log: StepLog): Promise<void> {
+/** The gateway whose encryption key its CA applies for over GM/T 0014. */
+const APPLIED_FOR = GATEWAYS[2];
+
+interface CaSide {
+  readonly front: CaFront;
+  /** The service's communication certificate, DER. */
+  readonly kmc: Buffer;
+}
+
+/** The issuing CA is registered for GM/T 0014, by three people as every external CA. */
+async function caSide({ instance, out }: Scene, people: DemoPeople, log: StepLog): Promise<CaSide> {
+  const front = await CaFront.make(instance);
+  const params = { communicationCertificate: front.certificate.der.toString('base64') };
+  const act = 'authority.register-external';
+  const request = await people.propose('owner-1', act, 'sm2-issuing', params, 'GM/T 0014 for the issuing CA');
+  await people.decide('owner-2', 'ca-owner', request);
+  await people.decide('security-1', 'security-administrator', request);
+  await people.decide('security-3', 'security-administrator', request);
+  await people.execute('owner-1', request);
+  const kmc = (await people.stranger().send('GET', '/api/v1/kmc/certificate')).body;
+  writeSides(out, front.certificate, kmc);
+  log.check(parseCertificate(kmc).keyUsage?.includes('digitalSignature') === true, 'the service shows its own side');
+  return { front, kmc };
+}
+
+/** The CA applies for the encryption key of a gateway before it enrols. */
+async function applyOverHttp(
+  { instance, out }: Scene,
+  { front, kmc }: CaSide,
+  to: { readonly subject: Buffer; readonly url: string; readonly passphraseFile: string },
+  log: StepLog,
+): Promise<string> {
+  const { id = '', region = '' } = APPLIED_FOR ?? {};
+  const folder = join(out, 'gateways', id);
+  const signKey = await makeSigningKey(instance.engine, folder, to.passphraseFile);
+  const send = overHttp(to.url);
+  const request = await front.apply(signKey.spki, to.subject, region);
+  const answer = await exchange({ out, name: 'apply', send, kmc }, request, log);
+  log.check(
+    (await send(request)).equals(readFileSync(join(out, 'kmc/apply-response.der'))),
+    'the same message gets the same answer',
+  );
+  return answer.certificateSerial;
+}
+
+/** The CA restores the key for the gateway's live signing certificate; openssl opens both packages. */
+async function restoreOverTcp(
+  { instance, out, home }: Scene,
+  { front, kmc }: CaSide,
+  caUrl: string | undefined,
+  log: StepLog,
+): Promise<void> {
+  const id = APPLIED_FOR?.id ?? '';
+  const enc = encCertificate(out, id);
+  const pem = readFileSync(join(out, 'gateways', id, 'sign.key.pem'), 'utf8');
+  const passphrase = readFileSync(join(out, 'passphrase.txt'));
+  const signKey = await instance.engine.importPkcs8(decodePem(pem, 'ENCRYPTED PRIVATE KEY'), passphrase);
+  const request = await front.restore(enc.serialNumber, signKey.spki);
+  const answer = await exchange({ out, name: 'restore', send: overTcp(caUrl ?? ''), kmc }, request, log);
+  log.check(answer.spki.equals(enc.spki), 'the restored key is that of the certificate');
+  for (const name of ['apply', 'restore'] as const) {
+    const file = join(out, 'kmc', `${name}-response.der`);
+    const point = await openWithOpenssl(instance.engine, signKey, file, home);
+    log.check(sm2PointFromSpki(enc.spki).equals(point), `openssl opens the key of the ${name} response`);
+  }
+}
+
+async function enrolments(scene: Scene, people: DemoPeople, ca: CaSide, url: string, log: StepLog): Promise<void> {
   const { out, stage } = scene;
   const handed = new Map<string, HandedToken>();
   for (const gateway of GATEWAYS) handed.set(gateway.id, await registerGateway(people, gateway));
   const root = readFileSync(join(stage.bundleOf('sm2-root'), 'outputs', 'sm2-root.cer'));
   const to = { folder: join(out, 'gateways'), root, passphraseFile: join(out, 'passphrase.txt') };
+  const subject = handed.get(APPLIED_FOR?.id ?? '')?.subject ?? Buffer.alloc(0);
+  const serial = await applyOverHttp(scene, ca, { subject, url, passphraseFile: to.passphraseFile }, log);
   for (const gateway of GATEWAYS) {
     const token = handed.get(gateway.id);
     if (token !== undefined) await enrolGateway(people, gateway, token, to);
@@ -156,6 +235,11 @@ async function enrolments(scene: Scene, people: DemoPeople, log: StepLog): Promi
   const stolen = first === undefined || again === undefined ? undefined : enrolGateway(people, first, again, other);
   log.check((await refusalCode(Promise.resolve(stolen))) === 'E_TOKEN', 'a token with another key is refused');
   for (const { token } of handed.values()) token.fill(0);
+  const applied = encCertificate(out, APPLIED_FOR?.id ?? '');
+  log.check(
+    applied.serialNumber === serial,
+    'the key that the CA applied for is in the certificate of that serial number',
+  );
   log.count('gateways', GATEWAYS.length);
   log.count('certificates', 2 * GATEWAYS.length);
 }
@@ -315,7 +399,15 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
     hierarchy(scene, people, log),
   );
   await story.step('links between the RSA root and the SM2 root', (log) => links(scene, estate, log));
-  await story.step('gateways are registered and enrol over HTTP', (log) => enrolments(scene, people, log));
+  const ca = await story.step('the issuing CA is registered for GM/T 0014 by three people', (log) =>
+    caSide(scene, people, log),
+  );
+  await story.step('gateways are registered and enrol over HTTP, one with a key applied for over GM/T 0014', (log) =>
+    enrolments(scene, people, ca, service.url, log),
+  );
+  await story.step('a key is restored over GM/T 0014, TCP; openssl opens it', (log) =>
+    restoreOverTcp(scene, ca, service.caUrl, log),
+  );
   await story.step('a gateway enrols over EST', (log) => estEnrolment(scene, people, service, log));
   await story.step('a gateway renews its pair', (log) => renewal(scene, people, log));
   await story.step('every gateway certificate validates, here and with openssl', async (log) =>
@@ -347,6 +439,7 @@ export async function tellStory(story: Story, folders: DemoFolders): Promise<voi
     home: join(home, 'instance'),
     listen: '127.0.0.1:0',
     tlsListen: '127.0.0.1:0',
+    caListen: '127.0.0.1:0',
   });
   const instance = await openInstance(environment);
   const site = ceremonySiteOf(environment, instance.engine);

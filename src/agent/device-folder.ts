@@ -15,7 +15,10 @@ export const DEVICE_FILES = {
   signKey: 'sign.key.pem',
   csr: 'csr.der',
   encKey: 'enc.key.pem',
+  /** SM2EnvelopedKey, for devices of every family. */
   envelopedKey: 'enveloped-key.der',
+  /** The envelope as the device's own software imports it, where that is another. */
+  packedKey: 'packed-key.bin',
   csrResponse: 'csr-response.der',
   encCertificate: 'enc.crt.pem',
   chain: 'chain.pem',

@@ -2,6 +2,7 @@
 import { defaultSignatureOf } from '../crypto/algorithms.ts';
 import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
 import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
+import { asEnvelopedKey, ENVELOPE_FAMILIES } from '../domain/envelope-family.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { assembleCsr, encodeCertificationRequestInfo, parseCsr } from '../x509/csr.ts';
@@ -73,16 +74,18 @@ function isText(value: unknown): value is string {
 /** The answer of an enrolment or a renewal, nothing in it checked. @throws KmcError E_SCHEMA. */
 export function readAnswer(json: unknown): ReceivedEnrolment {
   const answer: Readonly<Record<string, unknown>> = isObject(json) ? json : {};
-  const { chain, bundleVersion } = answer;
+  const { chain, bundleVersion, envelope } = answer;
+  const family = ENVELOPE_FAMILIES.find((name) => name === envelope);
   const parts = DER_MEMBERS.map((name) => answer[name]);
-  if (!parts.every(isText) || !Array.isArray(chain) || !chain.every(isText) || !isText(bundleVersion)) {
+  if (!parts.every(isText) || !Array.isArray(chain) || !chain.every(isText) || !isText(bundleVersion) || !family) {
     throw new KmcError('E_SCHEMA', 'The service answered something that is no enrolment.');
   }
   const [signCertificate, encCertificate, envelopedKey, csrResponse] = parts.map((text) =>
     Buffer.from(text, 'base64'),
   ) as [Buffer, Buffer, Buffer, Buffer];
   const certificates = chain.map((text) => Buffer.from(text, 'base64'));
-  return { signCertificate, encCertificate, envelopedKey, csrResponse, chain: certificates, bundleVersion };
+  const parsed = { signCertificate, encCertificate, envelopedKey, csrResponse };
+  return { ...parsed, envelope: family, chain: certificates, bundleVersion };
 }
 
 /** Keeps an answer that was checked beside its signing key, whole at the end. */
@@ -96,7 +99,8 @@ export async function keepAnswer(
     certificates.map((certificate) => encodePem('CERTIFICATE', certificate)).join('');
   const { signCertificate, encCertificate, chain } = answer;
   await writeKey(engine, { set, file: 'encKey' }, encKey, passphrase);
-  set.write('envelopedKey', answer.envelopedKey);
+  set.write('envelopedKey', asEnvelopedKey(answer.envelopedKey, encKey.spki));
+  if (answer.envelope !== 'gmt-0009') set.write('packedKey', answer.envelopedKey);
   set.write('csrResponse', answer.csrResponse);
   set.write('encCertificate', pem(encCertificate));
   set.write('chain', pem(...chain));

@@ -77,7 +77,6 @@ export const CA_KMC_ERRORS = {
     text: 'The key is not restored at once to that userPubKey: people decide. Ask again once they have approved.',
   },
   'pool-empty': { number: 19, code: 'E_POOL_EMPTY', text: 'No key is ready. Send a new message a little later.' },
-  'not-done': { number: 20, code: 'E_POLICY', text: 'Policy does not allow it.' },
 } as const satisfies Readonly<Record<string, CaKmcErrorRule>>;
 
 export type CaKmcError = keyof typeof CA_KMC_ERRORS;

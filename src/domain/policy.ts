@@ -4,6 +4,7 @@ import { sm3 } from '../crypto/gm/sm3.ts';
 import { KmcError } from '../errors.ts';
 import type { QuorumPolicy } from './approval/evaluation.ts';
 import type { CryptoPeriods } from './crypto-period.ts';
+import type { EnvelopeFamily } from './envelope-family.ts';
 import type { ReminderLeads } from './expiry.ts';
 import type { PoolRules } from './key-pool.ts';
 import type { CertificateProfile, PublicationPolicy, RequiredProfile } from './profile.ts';
@@ -20,6 +21,8 @@ export interface DeviceProfile {
   readonly marked: boolean;
   /** `hub` devices are held to 100 % in the gates of a root upgrade (A.5). */
   readonly tier: 'hub' | 'edge';
+  /** How the encryption key comes to the device. */
+  readonly envelope: EnvelopeFamily;
 }
 
 export interface EnrolmentLimits {

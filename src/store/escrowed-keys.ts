@@ -10,7 +10,7 @@ import type {
 } from '../flows/ports/escrowed-keys.ts';
 import { storeOf, type KeyState, type KeyStore } from '../domain/key-state.ts';
 import { listPage, pageLimit, type FilterColumns } from './list.ts';
-import { byCount, type Sql } from './sql.ts';
+import { byCount, type Binding, type Sql } from './sql.ts';
 import {
   blob,
   decodeRecord,
@@ -105,6 +105,22 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     return this.#one('where authority_id = ? and certificate_serial = ?', authorityId, certificateSerial);
   }
 
+  appliedFor({
+    authorityId,
+    recipientSpkiSm3,
+    subject,
+  }: Pick<KeyOwner, 'authorityId' | 'recipientSpkiSm3' | 'subject'>): Promise<EscrowedKeyRow | undefined> {
+    return this.#one(
+      `where authority_id = ? and recipient_spki_sm3 = ? and subject = ? and device_id is null
+         and state = 'active' and not exists (select 1 from certificates where certificates.authority_id = escrowed_keys.authority_id
+                         and certificates.serial_number = escrowed_keys.certificate_serial)
+       order by id limit 1`,
+      authorityId,
+      recipientSpkiSm3,
+      subject,
+    );
+  }
+
   async list(filter: EscrowedKeyFilter, page: Page): Promise<EscrowedKeyRow[]> {
     return (await listPage(this.#sql, KEYS, FILTER, filter, page)).map(unflatten);
   }
@@ -183,6 +199,19 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     return (await this.#sql.run(statement, ...given)) === keys.length;
   }
 
+  bindDevice(id: string, version: number, deviceId: string, auditEvent: string): Promise<boolean> {
+    return won(
+      this.#sql.run(
+        `update escrowed_keys set device_id = ?, version = version + 1, last_audit_event = ?
+         where id = ? and version = ? and device_id is null and state = 'active'`,
+        deviceId,
+        auditEvent,
+        id,
+        version,
+      ),
+    );
+  }
+
   transition({ id, from, to, at, destroyAfter, reason, auditEvent }: KeyTransition): Promise<boolean> {
     const store = storeOf(to);
     return won(
@@ -228,7 +257,7 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     );
   }
 
-  async #one(condition: string, ...bindings: string[]): Promise<EscrowedKeyRow | undefined> {
+  async #one(condition: string, ...bindings: Binding[]): Promise<EscrowedKeyRow | undefined> {
     const flat = await KEYS.find(this.#sql, condition, ...bindings);
     return flat === undefined ? undefined : unflatten(flat);
   }

@@ -9,9 +9,16 @@ import { createClient, type KmcClient } from '../../src/agent/signed-client.ts';
 import { children, decodeDer } from '../../src/crypto/asn1/der.ts';
 import { decodePem, decodePemAll } from '../../src/crypto/asn1/pem.ts';
 import { createSoftwareEngine } from '../../src/crypto/software-engine.ts';
+import {
+  encodeSignedAndEnveloped,
+  parseSignedAndEnveloped,
+  wrapSignedAndEnveloped,
+} from '../../src/crypto/gm/signed-enveloped.ts';
+import { envelopeFamilyOf } from '../../src/domain/envelope-family.ts';
 import { readAlternativeNames } from '../../src/domain/device.ts';
 import { refusal } from '../crypto/refusal.ts';
 import { registered, tokenFor } from '../fixtures/enrolling.ts';
+import { makeRoot } from '../fixtures/estate.ts';
 import { testInstance } from '../fixtures/instance.ts';
 import { liveService } from '../http/live-service.ts';
 import { forEachDatabase } from '../store/databases.ts';
@@ -28,8 +35,8 @@ forEachDatabase('the agent of a device', (fixture) => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function enrolment(id: string): Promise<DeviceEnrolment> {
-    const device = await registered(test(), id);
+  async function enrolment(id: string, profile = 'gateway'): Promise<DeviceEnrolment> {
+    const device = await registered(test(), id, { profile });
     const { token } = await tokenFor(test(), id);
     return {
       deviceId: id,
@@ -94,6 +101,47 @@ forEachDatabase('the agent of a device', (fixture) => {
       { input: symEncryptedKey },
     );
     expect(symmetric).to.have.length(16);
+  });
+
+  for (const [profile, family] of [
+    ['token-gateway', 'gmt-0016-a'],
+    ['package-gateway', 'gmt-0010'],
+  ] as const) {
+    it(`of the profile ${profile} gets its key as ${family} and as SM2EnvelopedKey, and the same again`, async () => {
+      const wanted = await enrolment('gw-4', profile);
+      const answer = await enrol(ports(), wanted);
+      expect(answer.envelope).to.equal(family);
+      expect(read('packedKey').equals(answer.envelopedKey)).to.equal(true);
+      expect(envelopeFamilyOf(read('packedKey'))).to.equal(family);
+      expect(envelopeFamilyOf(read('envelopedKey'))).to.equal('gmt-0009');
+      const engine = createSoftwareEngine();
+      const pem = (name: 'signKey' | 'encKey') => decodePem(read(name).toString(), 'ENCRYPTED PRIVATE KEY');
+      const signKey = await engine.importPkcs8(pem('signKey'), Buffer.from(PASSPHRASE));
+      const encKey = await engine.importPkcs8(pem('encKey'), Buffer.from(PASSPHRASE));
+      const opened = await engine.openEnvelopedKey(signKey, read('envelopedKey'));
+      expect(opened.spki.equals(encKey.spki)).to.equal(true);
+      const again = await enrol(ports(), wanted);
+      expect(again.envelopedKey.equals(answer.envelopedKey)).to.equal(true);
+      expect(again.csrResponse.equals(answer.csrResponse)).to.equal(true);
+    });
+  }
+
+  it('does not take a key package whose signer its root does not vouch for', async () => {
+    const client = createClient({ baseUrl: service().url });
+    const stranger = await makeRoot(test().instance.engine, 'other', 'root', 'Another root');
+    const altered: KmcClient = {
+      ...client,
+      json: async (method, target, body) => {
+        const answer = (await client.json(method, target, body)) as Record<string, string>;
+        const data = parseSignedAndEnveloped(Buffer.from(answer['envelopedKey'] ?? '', 'base64'));
+        const certificates = [stranger.certificate.der];
+        const forged = wrapSignedAndEnveloped(encodeSignedAndEnveloped({ ...data, certificates }));
+        return { ...answer, envelopedKey: forged.toString('base64') };
+      },
+    };
+    const wanted = await enrolment('gw-5', 'package-gateway');
+    await refusal('E_CERT', () => enrol(ports(altered), wanted));
+    expect(existsSync(join(folder, DEVICE_FILES.encKey))).to.equal(false);
   });
 
   it('goes on after it was killed: the same key, the same certificates', async () => {

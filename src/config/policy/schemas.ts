@@ -4,6 +4,7 @@ import { PERIOD_NAMES, type CryptoPeriod } from '../../domain/crypto-period.ts';
 import { EXPIRING_KINDS } from '../../domain/expiry.ts';
 import { POOL_NAMES, type PoolRule } from '../../domain/key-pool.ts';
 import { SIGNATURE_CHECKS, type DeviceProfile } from '../../domain/policy.ts';
+import { ENVELOPE_FAMILIES } from '../../domain/envelope-family.ts';
 import { KEY_PURPOSES, PROFILE_EXTENSIONS, type CertificateProfile } from '../../domain/profile.ts';
 import { APPROVAL_CLASSES, type QuorumRule } from '../../domain/quorum.ts';
 import { REGION_CODE, type Region, type RegistrationAuthority } from '../../domain/region.ts';
@@ -104,12 +105,19 @@ const profile = z
   });
 
 const deviceKind = z
-  .strictObject({ sign: id, enc: id.optional(), marked: z.boolean(), tier: z.enum(['hub', 'edge']) })
-  .transform(({ sign, enc, marked, tier }): DeviceProfile => ({
+  .strictObject({
+    sign: id,
+    enc: id.optional(),
+    marked: z.boolean(),
+    tier: z.enum(['hub', 'edge']),
+    envelope: z.enum(ENVELOPE_FAMILIES).default('gmt-0009'),
+  })
+  .transform(({ sign, enc, marked, tier, envelope }): DeviceProfile => ({
     sign,
     ...(enc === undefined ? {} : { enc }),
     marked,
     tier,
+    envelope,
   }));
 
 const period = z

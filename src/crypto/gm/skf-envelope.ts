@@ -19,6 +19,8 @@ const VERSION = 1;
 /** SGD_SM4_ECB (GM/T 0006). */
 const SGD_SM4_ECB = 0x401;
 const BITS = 256;
+/** Where cbEncryptedPriKey stands. */
+const ENCRYPTED_AT = 12;
 /** Octets of ECCPUBLICKEYBLOB and ECCCIPHERBLOB that hold a coordinate: right-aligned. */
 const COORDINATE = 64;
 const UNCOMPRESSED = Buffer.from([4]);
@@ -92,7 +94,16 @@ class BlobFields {
 }
 
 /**
- * Reads a blob of either convention: leading zeros mean A, which chance gives to a blob of B once in 2^256.
+ * The convention of a blob by its looks: leading zeros mean A, which chance gives to a blob of B once in 2^256.
+ * @throws KmcError E_DER for octets of another length.
+ */
+export function skfConventionOf(blob: Buffer): SkfConvention {
+  if (blob.length !== SKF_ENVELOPE_LENGTH) throw malformed();
+  return isAllZero(blob.subarray(ENCRYPTED_AT, ENCRYPTED_AT + SM2_FIELD_LENGTH)) ? 'A' : 'B';
+}
+
+/**
+ * Reads a blob of either convention, see `skfConventionOf`.
  * @throws KmcError E_DER when it has another length, version, algorithm, size or padding.
  */
 export function parseSkfEnvelope(blob: Buffer): KeyEnvelope {
@@ -108,11 +119,10 @@ export function parseSkfEnvelope(blob: Buffer): KeyEnvelope {
   const c3 = fields.take(32);
   fields.number(SM4_KEY_LENGTH);
   const c2 = fields.take(SM4_KEY_LENGTH);
-  const isA = isAllZero(encrypted.subarray(0, SM2_FIELD_LENGTH));
   return {
     point,
     wrappedKey: encodeSm2Ciphertext({ c1, c2, c3 }),
-    encryptedScalar: isA ? encrypted.subarray(SM2_FIELD_LENGTH) : encrypted,
+    encryptedScalar: skfConventionOf(blob) === 'A' ? encrypted.subarray(SM2_FIELD_LENGTH) : encrypted,
   };
 }
 

@@ -6,7 +6,7 @@ import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { serialNumberAlone } from '../../x509/ca-kmc/identifier.ts';
 import type { ApplyKeyRequest } from '../../x509/ca-kmc/request.ts';
-import { chooseKey, type ChooseKeyPorts } from '../keys/choose-key.ts';
+import { chooseKey, type ChooseKeyPorts, type ChosenKey } from '../keys/choose-key.ts';
 import { ownedKey, takeKey, type OwnedKeyRow } from '../keys/take-key.ts';
 import type { Reader } from '../ports/database.ts';
 import { packageSigner } from './kmc-identity.ts';
@@ -35,10 +35,7 @@ export async function applyForKey(
   if (!isServedValidity(ports, scene.at, request)) return 'bad-validity';
   const refused = await ports.database.read((reader) => refusalOf(reader, scene, request));
   if (refused !== undefined) return refused;
-  const chosen = await chooseKey(ports, 'sm2-encryption').catch((error: unknown) => {
-    if (error instanceof KmcError && error.code === 'E_POOL_EMPTY') return undefined;
-    throw error;
-  });
+  const chosen = await chooseApart(ports);
   if (chosen === undefined) return 'pool-empty';
   const { row, handle } = chosen;
   const { certificateSerial, recipientSpki } = request;
@@ -55,14 +52,39 @@ export async function applyForKey(
     const key = ownedKey(row, owner, scene.at, newId('ev', scene.at));
     return {
       response: { kind: 'apply', certificateSerial, spki: row.spki, keyPackage },
+      release: () => void SET_ASIDE.delete(row.id),
       async record(tx) {
         await takeKey(tx, key);
         await tx.audit.append(distributionEvent(scene, request, key), scene.at);
       },
     };
+  } catch (error) {
+    SET_ASIDE.delete(row.id);
+    throw error;
   } finally {
     ports.engine.destroyKey(handle);
   }
+}
+
+/** Keys that messages under way in this process have chosen: no other one chooses them, nor the same one twice. */
+const SET_ASIDE = new Set<string>();
+/** Of a pool in which nearly every key is set aside some message has to be told that there is none. */
+const CHOICES = 64;
+
+async function chooseApart(ports: ChooseKeyPorts): Promise<ChosenKey | undefined> {
+  for (let choice = 0; choice < CHOICES; choice += 1) {
+    const chosen = await chooseKey(ports, 'sm2-encryption').catch((error: unknown) => {
+      if (error instanceof KmcError && error.code === 'E_POOL_EMPTY') return undefined;
+      throw error;
+    });
+    if (chosen === undefined) return undefined;
+    if (!SET_ASIDE.has(chosen.row.id)) {
+      SET_ASIDE.add(chosen.row.id);
+      return chosen;
+    }
+    ports.engine.destroyKey(chosen.handle);
+  }
+  return undefined;
 }
 
 function isServedValidity({ policies }: ChooseKeyPorts, at: Date, { notBefore, notAfter }: ApplyKeyRequest): boolean {

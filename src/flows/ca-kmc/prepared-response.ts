@@ -19,6 +19,8 @@ export interface PreparedResponse {
   readonly response: KeyServiceResponse;
   /** Writes what the response promises; may run again. */
   record(tx: Transaction): Promise<void>;
+  /** Gives up what was set aside for it in this process, once it is recorded or dropped. */
+  release?(): void;
 }
 
 /** A prepared response, or why the request is refused. */

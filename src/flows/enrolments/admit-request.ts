@@ -10,7 +10,7 @@ import { findScenes, requireTokenFor, type EnrolmentScene } from './enrolment-sc
 import { isProven, tokenRefused } from './prove-token.ts';
 import { recordRefusedRequest } from './record-refused-request.ts';
 
-export type AdmissionPorts = Pick<Instance, 'database' | 'clock' | 'engine' | 'keystore' | 'policies' | 'node'>;
+export type AdmissionPorts = Pick<Instance, 'id' | 'database' | 'clock' | 'engine' | 'keystore' | 'policies' | 'node'>;
 
 export interface EnrolDeviceInput {
   readonly deviceId: string;

@@ -18,6 +18,8 @@ export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'database' | 'engine
 export interface DeviceAuthority {
   readonly row: SigningAuthorityRow;
   readonly chain: readonly Buffer[];
+  /** It speaks GM/T 0014: keys may have been applied for before their devices enrol. */
+  readonly appliesForKeys: boolean;
 }
 
 /** For so long a newer authority may be passed over. Whether the one in use is in service is looked at in each transaction. */
@@ -73,7 +75,12 @@ async function newestAuthority(reader: Reader, hierarchy: KeyAlgorithmName): Pro
     .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   if (newest === undefined) throw new KmcError('E_STATE', `No ${hierarchy} issuing CA is in service yet.`);
   const row = await requireSigningAuthority(reader, newest.id, 'certificates');
-  return { row, chain: await authorityChain(reader, newest.id) };
+  return {
+    row,
+    chain: await authorityChain(reader, newest.id),
+    // Registering it raises the version of the authority, so that this does not stay unseen.
+    appliesForKeys: (await reader.communicationCertificates.activeOf(newest.id)) !== undefined,
+  };
 }
 
 /**

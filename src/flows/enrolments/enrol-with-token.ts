@@ -114,7 +114,8 @@ async function issue<Answer extends SigningAnswer>(
   }
   const found = await way.authorityFor(ports, device);
   const authority = await openDeviceAuthority(ports, found);
-  const plan = { device, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
+  const { appliesForKeys } = found;
+  const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   return await retryTaken(async () => {
     const made = await way.issue(ports, plan, found.chain).catch((error: unknown) => explainLint(ports, scene, error));
     const issued = issuedEnrolment(row, made.certificates, answerEnd(ports, at));

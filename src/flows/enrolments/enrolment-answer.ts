@@ -1,3 +1,5 @@
+import { asEnvelopedKey, envelopeFamilyOf, type EnvelopeFamily } from '../../domain/envelope-family.ts';
+import { parseCertificate } from '../../x509/certificate.ts';
 import { encodeCsrResponse } from '../../x509/csr-response.ts';
 import { KmcError } from '../../errors.ts';
 import type { Reader } from '../ports/database.ts';
@@ -13,9 +15,10 @@ export interface SigningAnswer {
 /** What a device gets that has a pair: everything DER. */
 export interface EnrolmentAnswer extends SigningAnswer {
   readonly encCertificate: Buffer;
-  /** SM2EnvelopedKey (GM/T 0009) to the device's signing key. */
+  /** The encryption key in an envelope to the device's signing key, of the family below. */
   readonly envelopedKey: Buffer;
-  /** CSRResponse (GM/T 0092): the certificates and the envelope in one. */
+  readonly envelope: EnvelopeFamily;
+  /** CSRResponse (GM/T 0092): certificates and envelope in one; its envelope is always SM2EnvelopedKey (GM/T 0009). */
   readonly csrResponse: Buffer;
   /** Version of the trust bundle in force; `0` while none was published. */
   readonly bundleVersion: string;
@@ -32,11 +35,14 @@ export type AnswerParts = Pick<EnrolmentAnswer, 'signCertificate' | 'encCertific
 /** Puts the answer together. */
 export function enrolmentAnswer(parts: AnswerParts): EnrolmentAnswer {
   const { signCertificate, encCertificate, envelopedKey } = parts;
+  const envelope = envelopeFamilyOf(envelopedKey);
+  const packed =
+    envelope === 'gmt-0009' ? envelopedKey : asEnvelopedKey(envelopedKey, parseCertificate(encCertificate).spki);
   const csrResponse = encodeCsrResponse({
     signCertificates: [signCertificate],
-    encryption: { envelopedKey, certificates: [encCertificate] },
+    encryption: { envelopedKey: packed, certificates: [encCertificate] },
   });
-  return { ...parts, csrResponse, bundleVersion: '0' };
+  return { ...parts, envelope, csrResponse, bundleVersion: '0' };
 }
 
 /** Longest way from an issuing CA to its root. */

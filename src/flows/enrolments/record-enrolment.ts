@@ -139,6 +139,17 @@ export function completionEvent({ scene: { device, token, source }, row, made }:
   };
 }
 
+/** The encryption keys go to their devices: out of the pool, or as their authority applied for them before. */
+async function acquireKeys(tx: Transaction, pairs: readonly IssuedPair[]): Promise<void> {
+  await takeKey(tx, ...pairs.filter(({ acquired }) => acquired === 'taken').map(({ escrowedKey }) => escrowedKey));
+  for (const { acquired, escrowedKey } of pairs) {
+    if (acquired === 'taken') continue;
+    const { id, version, owner, lastAuditEvent } = escrowedKey;
+    if (await tx.escrowedKeys.bindDevice(id, version - 1, owner.deviceId ?? '', lastAuditEvent)) continue;
+    throw new KmcError('E_CONFLICT', 'The key was changed at the same time. Send the same request again.');
+  }
+}
+
 /** Somebody else may have come with one of these keys, or its certificate was revoked. @throws KmcError E_KEY_BLOCKED. */
 async function requireKeys(tx: Transaction, recordings: readonly Recording[]): Promise<void> {
   await claimKeys(tx, new Map(recordings.map(({ scene }) => [scene.spkiSm3, { deviceId: scene.device.id }])));
@@ -164,7 +175,10 @@ export async function writeIssued(
   await tx.certificates.insertAll(
     recordings.flatMap(({ made }) => ('enc' in made ? [made.sign, made.enc] : [made.sign])),
   );
-  await takeKey(tx, ...recordings.flatMap(({ made }) => ('enc' in made ? [made.escrowedKey] : [])));
+  await acquireKeys(
+    tx,
+    recordings.flatMap(({ made }) => ('enc' in made ? [made] : [])),
+  );
   const bindings = recordings.map(({ scene: { device, spkiSm3, at } }) => ({
     id: device.id,
     version: device.version,

@@ -144,7 +144,8 @@ export async function renewWithCertificate<Answer extends SigningAnswer>(
   });
   const found = await way.authorityFor(ports, device);
   const authority = await openDeviceAuthority(ports, found);
-  const plan = { device, authority, signSpki: request.spki, at, auditEvent: newId('ev', at) };
+  const { appliesForKeys } = found;
+  const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   const renewed = await retryTaken(async () => {
     const { certificates: made, answer } = await way.issue(ports, plan, found.chain);
     const issued = issuedEnrolment(row, made, answerEnd(ports, at));

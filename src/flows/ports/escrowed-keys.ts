@@ -75,6 +75,8 @@ export interface EscrowedKeyReader {
   find(id: string): Promise<EscrowedKeyRow | undefined>;
   findByKey(spkiSm3: string): Promise<EscrowedKeyRow | undefined>;
   findByCertificate(authorityId: string, certificateSerial: string): Promise<EscrowedKeyRow | undefined>;
+  /** A key that the authority was given for that user, that is no device's and has no certificate yet. */
+  appliedFor(user: Pick<KeyOwner, 'authorityId' | 'recipientSpkiSm3' | 'subject'>): Promise<EscrowedKeyRow | undefined>;
   list(filter: EscrowedKeyFilter, page: Page): Promise<EscrowedKeyRow[]>;
   /** One row for each algorithm and state that occurs. */
   counts(): Promise<EscrowedKeyCount[]>;
@@ -105,6 +107,8 @@ export interface EscrowedKeyWriter extends EscrowedKeyReader {
    * @throws KmcError E_CONFLICT when an owner's serial has a key already.
    */
   claim(...keys: readonly (EscrowedKeyRow & { readonly owner: KeyOwner })[]): Promise<boolean>;
+  /** Says whose device an active key is, once: compare-and-set on version. False when it is a device's already. */
+  bindDevice(id: string, version: number, deviceId: string, auditEvent: string): Promise<boolean>;
   /** Compare-and-set on state and version; the store follows the state, and a destroyed key loses its blob. */
   transition(transition: KeyTransition): Promise<boolean>;
   /** Puts a blob sealed under another key in the place of object version `from`. */

@@ -1,6 +1,7 @@
 /** Enrolment of devices: nothing here is secret or unproven, so both listeners serve it the same. */
 import { z } from 'zod';
 import { decodePem } from '../../crypto/asn1/pem.ts';
+import { ENVELOPE_FAMILIES } from '../../domain/envelope-family.ts';
 import { DEVICE_READERS } from '../../flows/devices/device-access.ts';
 import { enrolDevice, type EnrolmentOutcome } from '../../flows/enrolments/enrol-device.ts';
 import type { EnrolmentAnswer } from '../../flows/enrolments/enrolment-answer.ts';
@@ -32,7 +33,8 @@ const ENROLMENT = z.strictObject({
 const ISSUED = z.object({
   signCertificate: z.string(),
   encCertificate: z.string(),
-  envelopedKey: z.string().describe('SM2EnvelopedKey (GM/T 0009) to the signing key'),
+  envelopedKey: z.string().describe('the encryption key in an envelope to the signing key'),
+  envelope: z.enum(ENVELOPE_FAMILIES).describe('family of envelopedKey; in csrResponse it is always gmt-0009'),
   csrResponse: z.string().describe('CSRResponse (GM/T 0092)'),
   chain: z.array(z.string()).describe('issuing CA, then root'),
   bundleVersion: z.string(),
@@ -54,13 +56,14 @@ function rendered(row: EnrolmentRow): object {
 }
 
 function answerReply(answer: EnrolmentAnswer): Reply {
-  const { signCertificate, encCertificate, envelopedKey, csrResponse, chain, bundleVersion } = answer;
+  const { signCertificate, encCertificate, envelopedKey, envelope, csrResponse, chain, bundleVersion } = answer;
   return {
     status: 200,
     json: {
       signCertificate: signCertificate.toString('base64'),
       encCertificate: encCertificate.toString('base64'),
       envelopedKey: envelopedKey.toString('base64'),
+      envelope,
       csrResponse: csrResponse.toString('base64'),
       chain: chain.map((certificate) => certificate.toString('base64')),
       bundleVersion,

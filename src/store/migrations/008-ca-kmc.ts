@@ -20,6 +20,7 @@ export async function up(knex: Knex): Promise<void> {
        ${lastAuditEvent(words)}
      )${strict}`,
     "create unique index communication_certificates_active on communication_certificates (authority_id) where state = 'active'",
+    'create index escrowed_keys_applied on escrowed_keys (authority_id, recipient_spki_sm3) where device_id is null',
     `create table ca_kmc_exchanges (
        authority_id ${text} not null references authorities (id),
        request_sm3 ${text} not null,

@@ -23,7 +23,8 @@ export async function storePair(test: TestInstance, fixture: DatabaseFixture, id
   const auditEvent = await recordEvent(fixture);
   const pair = await issuePair(instance, {
     device: row,
-    profile: { sign: 'gateway-sign', enc: 'gateway-enc', marked: false, tier: 'edge' },
+    profile: { sign: 'gateway-sign', enc: 'gateway-enc', marked: false, tier: 'edge', envelope: 'gmt-0009' },
+    appliesForKeys: false,
     authority,
     signSpki: key.spki,
     at: instance.clock.now(),
