@@ -94,7 +94,7 @@ function chainOf({ session, events }: BreakGlassReport): AuditRecord[] {
 
 function requireFrame(report: BreakGlassReport, chain: readonly AuditRecord[]): void {
   const [first, last] = [chain[0], chain.at(-1)];
-  if (first?.act !== 'break-glass.open' || last?.act !== 'break-glass.end') {
+  if (first?.act !== 'breakglass.open' || last?.act !== 'breakglass.end') {
     throw broken('it does not reach from the opening to the end');
   }
   const statements = canonicalizeSigned(report.statements);
@@ -112,7 +112,7 @@ function actOf(record: AuditRecord, report: BreakGlassReport): ReportedAct {
   const { operation = '', target = '' } = record.det;
   const opener = report.statements.some(({ body }) => body.account === record.actor.id);
   const known = isBreakGlassOperation(String(operation));
-  if (record.act !== 'break-glass.act' || record.actor.t !== 'sealed-account' || !opener || !known) {
+  if (record.act !== 'breakglass.act' || record.actor.t !== 'sealed-account' || !opener || !known) {
     throw broken('an act is of somebody else, or not one of break-glass');
   }
   return { at: record.ts, account: record.actor.id, operation: String(operation), target: String(target) };

@@ -36,7 +36,7 @@ export async function endSession(tx: Transaction, session: BreakGlassRow, ending
   const actor = by ?? { type: 'system' as const, id: node };
   const reason = by === undefined ? 'time' : 'ended';
   const detail = { acts: events.length - 1, reason };
-  await tx.audit.append(glassEvent({ id, action: 'break-glass.end', session: session.id, actor, source, detail }), at);
+  await tx.audit.append(glassEvent({ id, action: 'breakglass.end', session: session.id, actor, source, detail }), at);
 }
 
 /**
