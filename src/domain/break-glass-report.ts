@@ -102,6 +102,7 @@ function requireFrame(report: BreakGlassReport, chain: readonly AuditRecord[]): 
     throw broken('the log names other statements');
   }
   if (last.det['acts'] !== chain.length - 2) throw broken('its end counts other acts');
+  if (last.det['ended'] !== report.endedAt) throw broken('the log says that it ended at another time');
   const seconds = (Date.parse(report.endedAt) - Date.parse(report.openedAt)) / 1000;
   if (Math.abs(Date.parse(first.ts) - Date.parse(report.openedAt)) >= 1000 || seconds > BREAK_GLASS_SECONDS) {
     throw broken('its times are not those of the log, or it lasted too long');
