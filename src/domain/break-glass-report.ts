@@ -94,7 +94,7 @@ function chainOf({ session, events }: BreakGlassReport): AuditRecord[] {
 
 function requireFrame(report: BreakGlassReport, chain: readonly AuditRecord[]): void {
   const [first, last] = [chain[0], chain.at(-1)];
-  if (first?.act !== 'break-glass.open' || last?.act !== 'break-glass.end') {
+  if (first?.act !== 'breakglass.open' || last?.act !== 'breakglass.end') {
     throw broken('it does not reach from the opening to the end');
   }
   const statements = canonicalizeSigned(report.statements);
@@ -102,6 +102,7 @@ function requireFrame(report: BreakGlassReport, chain: readonly AuditRecord[]): 
     throw broken('the log names other statements');
   }
   if (last.det['acts'] !== chain.length - 2) throw broken('its end counts other acts');
+  if (last.det['ended'] !== report.endedAt) throw broken('the log says that it ended at another time');
   const seconds = (Date.parse(report.endedAt) - Date.parse(report.openedAt)) / 1000;
   if (Math.abs(Date.parse(first.ts) - Date.parse(report.openedAt)) >= 1000 || seconds > BREAK_GLASS_SECONDS) {
     throw broken('its times are not those of the log, or it lasted too long');
@@ -112,7 +113,7 @@ function actOf(record: AuditRecord, report: BreakGlassReport): ReportedAct {
   const { operation = '', target = '' } = record.det;
   const opener = report.statements.some(({ body }) => body.account === record.actor.id);
   const known = isBreakGlassOperation(String(operation));
-  if (record.act !== 'break-glass.act' || record.actor.t !== 'sealed-account' || !opener || !known) {
+  if (record.act !== 'breakglass.act' || record.actor.t !== 'sealed-account' || !opener || !known) {
     throw broken('an act is of somebody else, or not one of break-glass');
   }
   return { at: record.ts, account: record.actor.id, operation: String(operation), target: String(target) };

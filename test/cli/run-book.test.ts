@@ -115,5 +115,5 @@ forEachDatabase('the run-book for administrators', (fixture) => {
     const states = Object.fromEntries(people.map(({ id, status }) => [id, status]));
     expect(states).to.include({ 'p-owner-3': 'left', 'p-ca-operator-two': 'active', 'p-ra-one': 'disabled' });
     expect(kmc().service.faults).to.deep.equal([]);
-  }).timeout(120_000);
+  }).timeout(240_000);
 });

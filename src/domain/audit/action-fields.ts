@@ -97,6 +97,7 @@ export const BREAK_GLASS_FIELDS: DetailFields = {
   bag: 'name',
   certificate: 'digest',
   digest: 'digest',
+  ended: 'time',
   expires: 'time',
   kid: 'digest',
   operation: 'name',

@@ -3,6 +3,7 @@ import type { AuditActor } from '../../domain/audit/event.ts';
 import { auditActor, type Caller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
 import { holdsRoleIn } from '../../domain/person.ts';
+import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
 import type { BreakGlassRow } from '../ports/break-glass.ts';
@@ -35,8 +36,8 @@ export async function endSession(tx: Transaction, session: BreakGlassRow, ending
   const source = { node, ...(request === undefined ? {} : { request }) };
   const actor = by ?? { type: 'system' as const, id: node };
   const reason = by === undefined ? 'time' : 'ended';
-  const detail = { acts: events.length - 1, reason };
-  await tx.audit.append(glassEvent({ id, action: 'break-glass.end', session: session.id, actor, source, detail }), at);
+  const detail = { acts: events.length - 1, ended: signedTime(endedAt), reason };
+  await tx.audit.append(glassEvent({ id, action: 'breakglass.end', session: session.id, actor, source, detail }), at);
 }
 
 /**

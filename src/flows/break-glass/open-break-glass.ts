@@ -86,7 +86,7 @@ export async function openBreakGlass(
       {
         ...glassEvent({
           id: ids.open,
-          action: 'break-glass.open',
+          action: 'breakglass.open',
           session: id,
           actor: { type: 'sealed-account', id: first?.id ?? '', cert: first?.certificateSm3 ?? '' },
           source,

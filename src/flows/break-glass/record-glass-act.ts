@@ -30,7 +30,7 @@ export async function recordGlassAct(
     }
     const source = { node: ports.node, request: requestId };
     const detail = { account: caller.id, operation, target };
-    const event = { id, action: 'break-glass.act', session: session.id, actor: auditActor(caller), source } as const;
+    const event = { id, action: 'breakglass.act', session: session.id, actor: auditActor(caller), source } as const;
     await tx.audit.append(glassEvent({ ...event, detail }), at);
   });
 }

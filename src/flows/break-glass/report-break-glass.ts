@@ -53,7 +53,7 @@ export async function reportBreakGlass(
     const endedAt = session.endedAt ?? sessionEnd(session, ports.clock.now());
     const history = await reader.audit.history('break-glass', sessionId, 0, MOST_EVENTS);
     const chain = history.map(({ canon }) => canon.toString('utf8'));
-    const end = chain.findIndex((canon) => parseAuditRecord(Buffer.from(canon, 'utf8')).act === 'break-glass.end');
+    const end = chain.findIndex((canon) => parseAuditRecord(Buffer.from(canon, 'utf8')).act === 'breakglass.end');
     if (endedAt === undefined || end < 0) {
       throw new KmcError('E_STATE', 'The session lasts, or its end is still to be written: ask again a little later.');
     }

@@ -37,7 +37,7 @@ export async function reviewBreakGlass(
     if (!(await tx.breakGlass.review({ session, person: caller.id, report, findings, at }))) {
       throw new KmcError('E_SAME_PERSON', 'You have reviewed this session already; another auditor must.');
     }
-    const event = { id, action: 'break-glass.review', session, actor: auditActor(caller, 'auditor') } as const;
+    const event = { id, action: 'breakglass.review', session, actor: auditActor(caller, 'auditor') } as const;
     const source = { node: ports.node, request: requestId };
     await tx.audit.append(glassEvent({ ...event, source, detail: { digest: report, note: auditText(findings) } }), at);
   });

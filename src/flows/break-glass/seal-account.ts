@@ -73,7 +73,7 @@ export function sealAccount(): DatabaseHandler {
         await tx.audit.append(
           {
             id: event,
-            action: 'break-glass.seal-account',
+            action: 'breakglass.seal-account',
             outcome: 'success',
             subjects: [{ type: 'sealed-account', id, version: (before?.version ?? 0) + 1 }],
             actor: act.actor,

@@ -33,7 +33,7 @@ async function recordsOf(reader: Reader, type: 'break-glass' | 'sealed-account',
 async function sealedAs(reader: Reader, { body }: OpeningStatement): Promise<RegisteredSeal | undefined> {
   const sealings = await recordsOf(reader, 'sealed-account', body.account);
   const isIt = ({ act, det }: AuditRecord): boolean =>
-    act === 'break-glass.seal-account' && det['bag'] === body.bag && det['certificate'] === body.certSm3;
+    act === 'breakglass.seal-account' && det['bag'] === body.bag && det['certificate'] === body.certSm3;
   return sealings.some(isIt)
     ? { id: body.account, bag: body.bag, certificateSm3: body.certSm3, state: 'sealed' }
     : undefined;
@@ -59,7 +59,7 @@ async function openingFault(
 function actFaults(session: BreakGlassRow, records: readonly AuditRecord[], end: Date): string[] {
   const openers = new Set(statementsOf(session).map(({ body }) => body.account as string));
   return records
-    .filter(({ act }) => act === 'break-glass.act')
+    .filter(({ act }) => act === 'breakglass.act')
     .flatMap(({ actor, det, ts }) => [
       ...(actor.t === 'sealed-account' && openers.has(actor.id) ? [] : [`an act is by ${actor.id}`]),
       ...(isBreakGlassOperation(String(det['operation'])) ? [] : [`an act is ${String(det['operation'])}`]),
@@ -84,7 +84,7 @@ export async function checkBreakGlass(ports: BreakGlassPorts, reader: Reader): P
     const longest = session.openedAt.getTime() + BREAK_GLASS_SECONDS * 1000;
     if (session.expiresAt.getTime() > longest || end > session.expiresAt) found.add(`${session.id}: it lasts too long`);
     const records = await recordsOf(reader, 'break-glass', session.id);
-    if (records[0]?.act !== 'break-glass.open') found.add(`${session.id}: its opening is not in the log`);
+    if (records[0]?.act !== 'breakglass.open') found.add(`${session.id}: its opening is not in the log`);
     for (const one of actFaults(session, records, end)) found.add(`${session.id}: ${one}`);
     const isDue = sessionEnd(session, now) !== undefined && now.getTime() > end.getTime() + REVIEW_SECONDS * 1000;
     const reviews = isDue ? await reader.breakGlass.reviews(session.id) : [];

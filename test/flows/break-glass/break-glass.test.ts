@@ -156,9 +156,9 @@ forEachDatabase('break-glass', (fixture) => {
     expect((await call(bagSigner(test(), bags[1]), 'POST', '/api/v1/break-glass/end', {})).status).to.equal(200);
     expect((await call(bagSigner(test(), bags[1]), 'POST', '/api/v1/break-glass/end', {})).status).to.equal(401);
     expect((await test().history('break-glass', session)).map(({ act }) => act)).to.deep.equal([
-      'break-glass.open',
-      'break-glass.act',
-      'break-glass.end',
+      'breakglass.open',
+      'breakglass.act',
+      'breakglass.end',
     ]);
   });
 

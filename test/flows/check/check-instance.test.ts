@@ -113,6 +113,13 @@ forEachDatabase('checkInstance', (fixture) => {
     expect(await broken()).to.deep.equal(['I6']);
   });
 
+  it('sees somebody who has left and still holds a role and an account (I13)', async () => {
+    await fixture.sql("update people set status = 'left' where id = ?", [test().people.raOne.id]);
+    expect(await broken()).to.deep.equal(['I13']);
+    const found = (await checkInstance(test().instance)).find(({ id }) => id === 'I13');
+    expect(found?.violations).to.have.length(2);
+  });
+
   it('counts the violations that it does not name', async () => {
     const pairs = [];
     for (let i = 0; i < 22; i += 1) pairs.push(await storePair(test(), fixture, `gw-${i}`));
