@@ -35,6 +35,7 @@ import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gat
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
 import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
+import { provePeer, type PeerScene } from './peers.ts';
 import { DemoPeople, textOf } from './people.ts';
 import { askStatus, type AskedGateway } from './status.ts';
 import type { Story, StepLog } from './story.ts';
@@ -378,6 +379,22 @@ function legacyGateways(estate: LegacyEstate, out: string): void {
   for (const { id } of GATEWAYS) copyFileSync(estate.certificateOf(id), join(out, 'gateways', id, 'legacy.crt.pem'));
 }
 
+/** The second gateway is the one that is revoked between. */
+async function peerProofs(scene: PeerScene, when: 'before' | 'after', log: StepLog): Promise<void> {
+  const [first = '', second = '', third = ''] = GATEWAYS.map(({ id }) => id);
+  const against = await provePeer(scene, first, second);
+  log.check(
+    against?.join() === (when === 'before' ? '' : 'revoked'),
+    `${second} proves itself, or is known as revoked`,
+  );
+  log.check((await provePeer(scene, third, first))?.length === 0, `${first} proves itself to ${third}`);
+  const refused = await refusalCode(provePeer(scene, second, first));
+  log.check(
+    refused === (when === 'before' ? undefined : 'E_UNAUTHENTICATED'),
+    `${second} may ask only while it is good`,
+  );
+}
+
 /** After the revocations: the second gateway in the SM2 hierarchy, and who was revoked in the RSA estate before. */
 function statusOfGateways(): AskedGateway[] {
   return GATEWAYS.map(({ id, legacyRevoked }, index) => ({
@@ -413,7 +430,10 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
   await story.step('every gateway certificate validates, here and with openssl', async (log) =>
     checkGateways(scene, log),
   );
+  const peers = { out: scene.out, engine: scene.instance.engine, url: service.url };
+  await story.step('two gateways prove themselves to each other', (log) => peerProofs(peers, 'before', log));
   await story.step('a gateway is revoked; CRLs of both hierarchies', (log) => revocations(scene, people, log));
+  await story.step('the gateway that was revoked proves nothing any more', (log) => peerProofs(peers, 'after', log));
   legacyGateways(estate, scene.out);
   await story.step('OCSP: what openssl reads and verifies in the answers of both hierarchies', (log) =>
     askStatus(scene, people, statusOfGateways(), log),

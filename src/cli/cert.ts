@@ -51,6 +51,10 @@ function lintRow({ type, kind, name }: ObjectReport, { id, severity, cites, text
   return [name ?? type, kind ?? type, id, severity, cites, text];
 }
 
+function described({ type, kind, name }: ObjectReport): Omit<ObjectReport, 'findings'> {
+  return { type, ...(kind === undefined ? {} : { kind }), ...(name === undefined ? {} : { name }) };
+}
+
 async function lint(input: CommandInput): Promise<Outcome> {
   const kind = input.text('kind');
   if (kind !== undefined && !isCertificateKind(kind)) {
@@ -67,7 +71,7 @@ async function lint(input: CommandInput): Promise<Outcome> {
   );
   return {
     exitCode: failed ? EXIT.verificationFailed : EXIT.ok,
-    json: { ok: !failed, objects: reports.map(({ findings: _, ...object }) => object), findings },
+    json: { ok: !failed, objects: reports.map(described), findings },
     text: rows.length === 0 ? 'no findings' : table(['OBJECT', 'KIND', 'RULE', 'SEVERITY', 'CLAUSE', 'MESSAGE'], rows),
   };
 }
