@@ -72,11 +72,11 @@ forEachDatabase('the renewal of a device', (fixture) => {
     for (const { id, violations } of await checkInstance(instance)) expect(violations, id).to.deep.equal([]);
   });
 
-  it('answers the same key octet by octet, once and sixteen times at once', async () => {
+  it('answers the same key octet by octet, once and six times at once', async () => {
     const { instance } = test();
     const device = await enrolled('gw-1');
     const csr = await newRequest(device);
-    const answers = await Promise.all(Array.from({ length: 16 }, () => renewDevice(instance, device.caller, { csr })));
+    const answers = await Promise.all(Array.from({ length: 6 }, () => renewDevice(instance, device.caller, { csr })));
     const again = await renewDevice(instance, device.caller, { csr });
     for (const answer of answers) expect(answer.csrResponse.equals(again.csrResponse)).to.equal(true);
     // Two pairs, two escrowed keys, two enrolments: the first one and the one renewal.
