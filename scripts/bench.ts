@@ -68,7 +68,13 @@ const results: Record<string, Measurement> = {};
 try {
   for (const benchmark of ALL.filter(({ name }) => isWanted(name))) {
     process.stdout.write(`${benchmark.name}: ${benchmark.what}\n`);
-    const measurement = await benchmark.run({ quick: values.quick });
+    const measurement = await benchmark.run({ quick: values.quick }).catch((error: unknown) => {
+      // The others are measured all the same.
+      process.stdout.write(`${benchmark.name.padEnd(18)} failed: ${String(error)}\n`);
+      process.exitCode = 1;
+      return 'failed' as const;
+    });
+    if (measurement === 'failed') continue;
     if (measurement === undefined) {
       process.stdout.write(`${benchmark.name.padEnd(18)} left out: there is no PostgreSQL server program here\n`);
       continue;

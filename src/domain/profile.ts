@@ -159,6 +159,43 @@ function extensionsOf(
   if (facts.subjectAltName !== undefined && !profile.extensions.includes('subjectAltName')) {
     throw new KmcError('E_POLICY', 'The profile holds no alternative names.');
   }
+  return fixedExtensions(profile, publication, facts).map((extension) =>
+    typeof extension === 'string' ? EXTENSION_BUILDERS[extension](publication, facts) : extension,
+  );
+}
+
+/** The extensions that differ from certificate to certificate of one issuer, profile and shard. */
+const OWN_EXTENSIONS: readonly ProfileExtension[] = ['subjectKeyIdentifier', 'subjectAltName'];
+
+interface FixedExtensions {
+  readonly publication: PublicationPolicy;
+  readonly shard: string | undefined;
+  readonly extensions: readonly (Extension | ProfileExtension)[];
+}
+
+/** What was written last for an issuer and a profile: the same octets stand in each of their certificates. */
+const FIXED = new WeakMap<CertificateIssuer, WeakMap<CertificateProfile, FixedExtensions>>();
+
+/** The extensions of a profile in their order; those of `OWN_EXTENSIONS` by name, still to be built. */
+function fixedExtensions(
+  profile: CertificateProfile,
+  publication: PublicationPolicy,
+  facts: CertificateFacts,
+): readonly (Extension | ProfileExtension)[] {
+  const { issuer, shard } = facts;
+  const ofIssuer = FIXED.get(issuer) ?? new WeakMap<CertificateProfile, FixedExtensions>();
+  const known = ofIssuer.get(profile);
+  if (known?.publication === publication && known.shard === shard) return known.extensions;
+  const extensions = buildFixedExtensions(profile, publication, facts);
+  FIXED.set(issuer, ofIssuer.set(profile, { publication, shard, extensions }));
+  return extensions;
+}
+
+function buildFixedExtensions(
+  profile: CertificateProfile,
+  publication: PublicationPolicy,
+  facts: CertificateFacts,
+): (Extension | ProfileExtension)[] {
   return [
     ...(profile.ca === undefined ? [] : [extensionOf(EXTENSIONS.basicConstraints, { ca: true, ...profile.ca })]),
     extensionOf(EXTENSIONS.keyUsage, profile.keyUsage),
@@ -171,7 +208,9 @@ function extensionsOf(
             profile.keyPurposesCritical,
           ),
         ]),
-    ...profile.extensions.map((name) => EXTENSION_BUILDERS[name](publication, facts)),
+    ...profile.extensions.map((name) =>
+      OWN_EXTENSIONS.includes(name) ? name : EXTENSION_BUILDERS[name](publication, facts),
+    ),
   ];
 }
 
