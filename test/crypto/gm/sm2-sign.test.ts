@@ -6,9 +6,9 @@ import { ecSignatureFromRaw } from '../../../src/crypto/ec-signature.ts';
 import { encodeSm2Pkcs8, parsePkcs8, sm2SigningKey } from '../../../src/crypto/pkcs8.ts';
 import { encodeSm2Spki, importPublicKey } from '../../../src/crypto/spki.ts';
 import { generateSm2Key } from '../../../src/crypto/gm/sm2-key.ts';
-import { computeZ, signSm2, verifySm2, verifySm2Independently } from '../../../src/crypto/gm/sm2-sign.ts';
+import { computeZ, signSm2, signSm2Many, verifySm2, verifySm2Independently } from '../../../src/crypto/gm/sm2-sign.ts';
 import type { Sm2SigningKey, Sm2VerificationKey } from '../../../src/crypto/gm/sm2-sign.ts';
-import { randomBytes } from '../../../src/crypto/random.ts';
+import { createRandomSource, randomBytes } from '../../../src/crypto/random.ts';
 import { SM2_SIGNATURE_OPTIONS, withOpenssl } from '../openssl.ts';
 import { refusal } from '../refusal.ts';
 import { describeForEachSm2Engine } from '../sm2-engines.ts';
@@ -133,6 +133,25 @@ describeForEachSm2Engine('sm2 signatures', (engine) => {
       message[0]! ^= 1;
       expect(verdict(pair, message, signature)).to.equal(false);
     }
+  });
+
+  it('are not made with a stuck generator, nor with numbers out of range', async () => {
+    if (engine !== 'kernel') return;
+    const { privateKey } = newPair();
+    const stuck = createRandomSource((target) => target.fill(0x42));
+    expect(signSm2Many(privateKey, [MESSAGE], undefined, stuck)).to.have.length(1);
+    await refusal('E_SELF_TEST', () => signSm2Many(privateKey, [MESSAGE], undefined, stuck));
+    for (const octet of [0, 0xff]) {
+      const useless = createRandomSource((target) => target.fill(octet));
+      await refusal('E_SELF_TEST', () => signSm2Many(privateKey, [MESSAGE], undefined, useless));
+    }
+  });
+
+  it('of many messages are those of each', () => {
+    const pair = newPair();
+    const messages = Array.from({ length: 140 }, (_, length) => randomBytes(length));
+    const signatures = signSm2Many(pair.privateKey, messages);
+    for (const [at, message] of messages.entries()) expect(verdict(pair, message, signatures[at]!)).to.equal(true);
   });
 
   it('go both ways with sm-crypto', () => {
