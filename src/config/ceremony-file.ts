@@ -120,8 +120,7 @@ function unreadable(findings: readonly CeremonyFileFinding[]): KmcError {
 export function pinSoftware(bytes: Uint8Array, software: Readonly<Record<'bundle' | 'node' | 'lock', string>>): Buffer {
   const parsed = parseCeremonyFile(bytes);
   if (parsed.findings !== undefined) throw unreadable(parsed.findings);
-  const text = Buffer.from(bytes).toString('utf8');
-  const lines = text.split('\n');
+  const lines = Buffer.from(bytes).toString('utf8').split('\n');
   const first = lines.findIndex((line) => line.startsWith('software:'));
   const rest = first === -1 ? -1 : lines.slice(first + 1).findIndex((line) => /^[^\s#]/.test(line));
   const { bundle, node, lock } = software;
