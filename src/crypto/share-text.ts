@@ -156,7 +156,7 @@ function valuesByCode(): readonly number[] {
     values[character.charCodeAt(0)] = value;
     values[character.toLowerCase().charCodeAt(0)] = value;
   };
-  for (const [value, character] of [...ALPHABET].entries()) put(character, value);
+  for (const [value, character] of ALPHABET.split('').entries()) put(character, value);
   for (const [other, character] of Object.entries(LOOK_ALIKES)) put(other, ALPHABET.indexOf(character));
   return values;
 }

@@ -173,7 +173,10 @@ describe('kmc ceremony', function ceremonyCommands() {
     expect(printed.out).not.to.contain(text.slice(0, 11));
     renameSync(share, `${share}.aside`);
     const typed = join(folder, 'service.share.txt');
-    writeFileSync(typed, text.replace(/^.{5} (.)/, (found, first) => found.slice(0, 6) + (first === 'A' ? 'B' : 'A')));
+    writeFileSync(
+      typed,
+      text.replace(/^.{5} (.)/, (found, first) => found.slice(0, 6) + (first === 'A' ? 'B' : 'A')),
+    );
     const custodians = participants(CUSTODIANS);
     const wrong = await kmc('ceremony', 'import', dir, ...custodians);
     expect(wrong.code).to.equal(4);

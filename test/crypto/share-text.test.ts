@@ -63,7 +63,7 @@ describe('crypto/share-text', () => {
       return long;
     };
     for (const [at, group] of GROUPS.entries()) {
-      const [a = 0, b = 0, c = 0, d = 0, check] = [...group].map((character) => ALPHABET.indexOf(character));
+      const [a = 0, b = 0, c = 0, d = 0, check] = group.split('').map((character) => ALPHABET.indexOf(character));
       expect(times(2, a) ^ times(4, b) ^ times(8, c) ^ times(16, d) ^ times(5, at + 1)).to.equal(check);
     }
   });

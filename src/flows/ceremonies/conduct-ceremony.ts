@@ -2,7 +2,7 @@
 import { wipe } from '../../crypto/bytes.ts';
 import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
 import type { CeremonyFile } from '../../domain/ceremony/ceremony-file.ts';
-import { ceremonyTypeRule } from '../../domain/ceremony/ceremony-types.ts';
+import { needsService } from '../../domain/ceremony/ceremony-types.ts';
 import { ceremonyProgress, type CeremonyProgress } from '../../domain/ceremony/progress.ts';
 import type { SeatName } from '../../domain/ceremony/seats.ts';
 import { stepKindRule } from '../../domain/ceremony/step-kinds.ts';
@@ -72,7 +72,7 @@ export async function conductCeremony(
     requireTime(ports.clock.now(), input, records);
     check(begun);
     const seated = requireAttendance(file, input.participants);
-    if (ceremonyTypeRule(file.type)?.service === true && ports.service === undefined) {
+    if (needsService(file) && ports.service === undefined) {
       throw new KmcError('E_STATE', 'This ceremony writes into the service: run it where the instance lies.');
     }
     const network = requireIsolation(ports, file, records);

@@ -18,7 +18,7 @@ import { filesOfKeystore } from './steps/keystore-change.ts';
 export async function takeBackShares(run: CeremonyRun, journal: StepJournal): Promise<readonly AwaitedShare[]> {
   const { steps } = run.facts.file;
   for (const awaited of awaitedShares(steps, journal.records)) {
-    const holder = run.people('custodian').find((one) => one.person === awaited.person);
+    const holder = run.facts.seated.find((one) => one.person === awaited.person);
     if (holder === undefined) continue;
     const about = { kind: 'share', step: awaited.step, operator: awaited.person } as const;
     const result = await journal.attempt(about, async () => {
