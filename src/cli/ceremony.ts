@@ -8,6 +8,7 @@ import { prepareCommand } from './ceremony/prepare.ts';
 import { resumeCommand } from './ceremony/resume.ts';
 import { runCommandOfCeremony } from './ceremony/run.ts';
 import { rehearseCommand } from './ceremony/rehearse.ts';
+import { printShareCommand } from './ceremony/print-share.ts';
 import { printCommand } from './ceremony/print.ts';
 import { verifyCommand } from './ceremony/verify.ts';
 import { importCommand } from './ceremony/import.ts';
@@ -25,5 +26,6 @@ export const commands: readonly Command[] = [
   deviateCommand,
   closeCommand,
   verifyCommand,
+  printShareCommand,
   importCommand,
 ];

@@ -6,7 +6,10 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
 import { wipe } from '../crypto/bytes.ts';
-import type { CryptoEngine } from '../crypto/engine.ts';
+import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
+import type { KeystoreName } from '../domain/ceremony/step-kinds.ts';
+import type { SealedShare } from '../flows/keystore/hand-out-shares.ts';
+import { sealTypedShare } from '../flows/keystore/paper-share.ts';
 import { personSharesOf, type HandedOver } from '../flows/ceremonies/hand-over.ts';
 import { encodeShareFile, readShareFile, type Participant } from '../flows/ceremonies/participant.ts';
 import { KmcError } from '../errors.ts';
@@ -22,6 +25,8 @@ export const PERSON_FILES = {
 
 /** The share of each keystore, where the person holds one. */
 export const SHARE_FILES = { service: 'service.share.json', ceremony: 'ceremony.share.json' } as const;
+/** The same as it was typed in from paper; it is taken before the file. */
+export const TYPED_SHARE_FILES = { service: 'service.share.txt', ceremony: 'ceremony.share.txt' } as const;
 
 const KEYSTORES = ['service', 'ceremony'] as const;
 
@@ -53,7 +58,9 @@ export async function loadParticipant(
   const passphrase = await passphraseOf(context, name, folder);
   try {
     const key = await engine.importPkcs8(decodePem(text, 'ENCRYPTED PRIVATE KEY'), passphrase);
-    return { name, key, certificate: certificateIn(folder), shares: sharesIn(folder) };
+    const certificate = certificateIn(folder);
+    const typed = await typedSharesIn(folder, engine, key, certificate);
+    return { name, key, certificate, shares: { ...sharesIn(folder), ...typed } };
   } finally {
     wipe(passphrase);
   }
@@ -87,6 +94,27 @@ function sharesIn(folder: string): Participant['shares'] {
     return [[stated, share] as const];
   });
   return Object.fromEntries(found);
+}
+
+/** Shares that were typed in from paper, encrypted to the person's own key as those of files are. */
+async function typedSharesIn(
+  folder: string,
+  engine: CryptoEngine,
+  key: KeyHandle,
+  certificate: Buffer,
+): Promise<Participant['shares']> {
+  const shares: Partial<Record<KeystoreName, SealedShare>> = {};
+  for (const keystore of KEYSTORES) {
+    const file = join(folder, TYPED_SHARE_FILES[keystore]);
+    if (!existsSync(file)) continue;
+    const text = readNamedFile(file, 'typed share');
+    try {
+      shares[keystore] = await sealTypedShare(engine, { text, key, certificate });
+    } finally {
+      wipe(text);
+    }
+  }
+  return shares;
 }
 
 /**

@@ -55,6 +55,7 @@ const FILE_SCHEMA = z.strictObject({
     witness: z.array(digest).min(1).max(8),
     auditor: digest,
     lead: digest,
+    recipients: z.strictObject({ k: z.int().min(1).max(255), holders: z.array(digest).min(2).max(255) }).optional(),
   }),
   inputs: z
     .array(z.strictObject({ name: inputName, sm3: digest, secret: z.boolean().default(false) }))
@@ -120,8 +121,7 @@ function unreadable(findings: readonly CeremonyFileFinding[]): KmcError {
 export function pinSoftware(bytes: Uint8Array, software: Readonly<Record<'bundle' | 'node' | 'lock', string>>): Buffer {
   const parsed = parseCeremonyFile(bytes);
   if (parsed.findings !== undefined) throw unreadable(parsed.findings);
-  const text = Buffer.from(bytes).toString('utf8');
-  const lines = text.split('\n');
+  const lines = Buffer.from(bytes).toString('utf8').split('\n');
   const first = lines.findIndex((line) => line.startsWith('software:'));
   const rest = first === -1 ? -1 : lines.slice(first + 1).findIndex((line) => /^[^\s#]/.test(line));
   const { bundle, node, lock } = software;
@@ -154,9 +154,11 @@ function parseCeremonyFile(bytes: Uint8Array): Parsed {
 }
 
 function ceremonyFileOf(yaml: z.infer<typeof FILE_SCHEMA>): CeremonyFile {
-  const { 'skip-lints': skipLints, steps, people, software, ...rest } = yaml;
+  const { 'skip-lints': skipLints, steps, people, software, quorum, ...rest } = yaml;
+  const { recipients, ...seats } = quorum;
   return {
     ...rest,
+    quorum: { ...seats, ...(recipients === undefined ? {} : { recipients }) },
     ...(software === undefined ? {} : { software: withoutAbsent(software) }),
     people: people.map(({ region, ...person }) => ({ ...person, ...(region === undefined ? {} : { region }) })),
     steps: steps.map(stepOf),

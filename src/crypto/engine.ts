@@ -215,6 +215,13 @@ export interface CryptoEngine {
    */
   decryptShare(recipient: KeyHandle, ciphertext: Buffer, holderCertificateSm3: Buffer): Promise<ShareHandle>;
   /**
+   * A share in its form for paper (src/crypto/share-text.ts), ASCII: the one form in which a share leaves an engine in
+   * clear, to be printed once for its holder. The caller wipes it.
+   */
+  writeShareText(share: ShareHandle): Promise<Buffer>;
+  /** Reads a share that was typed in. @throws KmcError E_SHARE_BAD naming the wrong groups. */
+  readShareText(text: Buffer): Promise<ShareHandle>;
+  /**
    * Combines shares after checking each against the public list.
    * @throws KmcError E_SHARE_SET (other set), E_SHARE_BAD (damaged, or the handle lies), E_SAME_PERSON (index twice), each
    * naming every such share by index in its text and by position in `pointers`; E_SHARES_FEW; E_SCHEMA (public list).

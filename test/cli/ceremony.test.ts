@@ -1,5 +1,5 @@
 /** The first ceremony from the command line, with the exit codes of the contract. */
-import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { commands as admin } from '../../src/cli/admin.ts';
@@ -19,6 +19,8 @@ const NOUNS: Readonly<Record<string, Noun>> = {
 const CUSTODIANS = ['custodian-1', 'custodian-2', 'custodian-3'];
 /** The lead of kmc-init, k custodians, witness, auditor: the others bring a certificate and stay out. */
 const PRESENT = ['security-1', ...CUSTODIANS, 'witness-1', 'auditor-1'];
+/** Everybody who gets a share must be there before it ends. */
+const SEATED = [...PRESENT, 'custodian-4', 'custodian-5'];
 
 describe('kmc ceremony', function ceremonyCommands() {
   this.timeout(120_000);
@@ -41,7 +43,7 @@ describe('kmc ceremony', function ceremonyCommands() {
     for (const person of firstPeople()) {
       const name = person.id.slice('p-'.length);
       const folder = join(people, name);
-      if (PRESENT.includes(name)) {
+      if (SEATED.includes(name)) {
         const { id, unit, organisation } = person;
         const about = ['--id', id, '--name', person.name, '--unit', unit, '--organisation', organisation];
         const made = await kmc('admin', 'keygen', ...about, '--out', folder, '--passphrase-file', passphrase);
@@ -103,7 +105,12 @@ describe('kmc ceremony', function ceremonyCommands() {
     expect(unfed.err).to.contain(join(dir, 'inputs')).and.to.contain('--inputs');
     cpSync(files.path('inputs'), join(dir, 'inputs'), { recursive: true });
     const ran = await kmc('ceremony', 'run', dir, ...participants(PRESENT));
-    expect(ran.code, ran.err).to.equal(0);
+    expect(ran.code, ran.err).to.equal(8);
+    const absent = ['service', 'ceremony'].flatMap((one) => [`p-custodian-4: ${one}`, `p-custodian-5: ${one}`]);
+    expect(ran.json()['awaited']).to.have.members(absent);
+    expect((await kmc('ceremony', 'close', dir, ...participants(PRESENT))).code).to.equal(7);
+    const resumed = await kmc('ceremony', 'resume', dir, ...participants(SEATED));
+    expect(resumed.json()['awaited'], resumed.err).to.deep.equal([]);
     expect((await kmc('ceremony', 'run', dir, ...inputs, ...participants(['witness-1']))).code).to.equal(7);
     expect((await kmc('ceremony', 'close', dir, ...participants(['witness-1']))).code).to.equal(3);
     const recipients = PRESENT.flatMap((name) => ['--recipient', `p-${name}=${join(people, name)}`]);
@@ -152,5 +159,30 @@ describe('kmc ceremony', function ceremonyCommands() {
     const { items } = (await kmc('admin', 'list')).json() as { items: { id: string; roles: string[] }[] };
     expect(items).to.have.length(33);
     expect(items.find((item) => item.id === 'p-ra-110000-1')?.roles).to.deep.equal(['ra-operator@110000']);
+  });
+
+  it('a share on paper is typed in again; a wrong group is named, and nothing is opened', async () => {
+    const folder = join(people, 'custodian-2');
+    const own = ['--key', join(folder, 'key.pem'), '--cert', join(folder, 'crt.pem')];
+    const out = files.path('share.txt');
+    const share = join(folder, 'service.share.json');
+    const secret = ['--passphrase-file', join(folder, 'passphrase.txt')];
+    const printed = await kmc('ceremony', 'print-share', share, ...own, ...secret, '--out', out);
+    expect(printed.code, printed.err).to.equal(0);
+    const text = readFileSync(out, 'utf8');
+    expect(printed.out).not.to.contain(text.slice(0, 11));
+    renameSync(share, `${share}.aside`);
+    const typed = join(folder, 'service.share.txt');
+    writeFileSync(
+      typed,
+      text.replace(/^.{5} (.)/, (found, first) => found.slice(0, 6) + (first === 'A' ? 'B' : 'A')),
+    );
+    const custodians = participants(CUSTODIANS);
+    const wrong = await kmc('ceremony', 'import', dir, ...custodians);
+    expect(wrong.code).to.equal(4);
+    expect(wrong.err).to.contain('Group 2 ');
+    writeFileSync(typed, text.toLowerCase());
+    // It opens, and only then the bundle is found to be in the service.
+    expect((await kmc('ceremony', 'import', dir, ...custodians)).code).to.equal(7);
   });
 });

@@ -13,7 +13,17 @@ import { STEP_ACTS } from '../../src/flows/ceremonies/step-acts.ts';
 import { refusalOf } from '../domain/refusal.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const TYPES = ['kmc-init', 'ca-root', 'ca-issuing', 'cross-sign', 'legacy-import'] as const;
+const TYPES = [
+  'kmc-init',
+  'ca-root',
+  'ca-issuing',
+  'cross-sign',
+  'legacy-import',
+  'reshare',
+  'restore',
+  'destroy',
+  'bundle-signing',
+] as const;
 type Template = (typeof TYPES)[number];
 const FACTS = {
   policies: loadPolicies(join(ROOT, 'policies'), 'development').set,
@@ -32,6 +42,7 @@ const PLACES: Readonly<Record<string, (name: string) => string>> = {
   revoked: () => '1',
   'first-serial': () => '1000',
   'last-serial': () => '1001',
+  value: () => 'a-value',
 };
 
 function filled(template: Template): string {
@@ -61,7 +72,36 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'a tag': { from: 'skip-lints: []', to: 'skip-lints: !!js/function []', rule: 'yaml/tag' },
   'an anchor': { from: 'skip-lints: []', to: 'skip-lints: &a []', rule: 'yaml/anchor' },
   'another schema version': { from: 'ceremony: v1', to: 'ceremony: v2', rule: 'schema/value' },
-  'a type that is not known yet': { from: 'type: ca-root', to: 'type: destroy', rule: 'type/unknown' },
+  'a type that is not known': { from: 'type: ca-root', to: 'type: ca-roots', rule: 'type/unknown' },
+  'recipients where no shares are handed out': {
+    from: 'k: 3\n',
+    to: `k: 3\n  recipients: {k: 3, holders: ["${digestOf('custodian-1')}", "${digestOf('custodian-2')}"]}\n`,
+    rule: 'recipients/type',
+  },
+  'no recipients of new shares': {
+    template: 'reshare',
+    from: /  recipients:[^]*?inputs:/,
+    to: 'inputs:',
+    rule: 'recipients/type',
+  },
+  'a threshold of recipients below that of policy': {
+    template: 'reshare',
+    from: /recipients:\n    k: 3/,
+    to: 'recipients:\n    k: 2',
+    rule: 'recipients/threshold',
+  },
+  'one recipient twice': {
+    template: 'reshare',
+    from: `      - ${digestOf('custodian-2')}`,
+    to: `      - ${digestOf('custodian-1')}`,
+    rule: 'recipients/distinct',
+  },
+  'a recipient whose certificate is not there': {
+    template: 'restore',
+    from: /  - \{name: recipient-5.*\n/,
+    to: '',
+    rule: 'recipients/input',
+  },
   'an id with a slash': { from: 'id: sm2-root', to: 'id: a/b', rule: 'schema/value' },
   'another environment': { from: 'environment: development', to: 'environment: production', rule: 'environment/other' },
   'no predecessor': { from: /previous: sm3:\w+/, to: 'previous: none', rule: 'previous/chain' },

@@ -5,7 +5,7 @@ import { loadPolicies } from '../../config/policies.ts';
 import type { CryptoEngine } from '../../crypto/engine.ts';
 import type { CeremonyFile } from '../../domain/ceremony/ceremony-file.ts';
 import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
-import { ceremonyTypeRule } from '../../domain/ceremony/ceremony-types.ts';
+import { needsService } from '../../domain/ceremony/ceremony-types.ts';
 import { policyDigest, type PolicySet } from '../../domain/policy.ts';
 import { KmcError } from '../../errors.ts';
 import { planCeremony, type PlannedCeremony } from '../../flows/ceremonies/plan-ceremony.ts';
@@ -120,7 +120,7 @@ export function makePlan(
 
 /** The service that a ceremony writes into; nothing for a type that has none. */
 export async function serviceOf(context: CommandContext, file: CeremonyFile): Promise<Instance | undefined> {
-  return ceremonyTypeRule(file.type)?.service === true ? await context.openInstance('may be new') : undefined;
+  return needsService(file) ? await context.openInstance('may be new') : undefined;
 }
 
 /** The people of the command line, in the engine of the ceremony. @throws KmcError E_USAGE, E_NOT_FOUND, E_PASSPHRASE. */

@@ -7,6 +7,7 @@ import type { CeremonyRunPorts } from '../../flows/ceremonies/ceremony-run.ts';
 import type { CeremonyOutcome, ConductInput } from '../../flows/ceremonies/conduct-ceremony.ts';
 import type { Instance } from '../../flows/instance.ts';
 import type { Command, CommandContext, CommandInput, Outcome } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
 import { readPassphrase } from '../participants.ts';
 import { INPUTS_OPTION, makePlan, namedValue, PARTICIPANT_OPTION } from './ceremony-input.ts';
 import { participantsOf, PREVIOUS_OPTION, readApproved, serviceOf } from './ceremony-input.ts';
@@ -63,9 +64,19 @@ export async function conduct(
     ...(typed === undefined ? {} : { witnessTime: timeOf(typed) }),
     progress: (done, total, text) => context.progress(text, done, total),
   });
+  const { steps, head, awaited } = outcome;
+  const next =
+    awaited.length === 0
+      ? [`now: kmc ceremony close ${dir}`]
+      : ['these holders have not given back their shares:', ...awaited.map((one) => `  ${one}`)];
   return {
+    exitCode: awaited.length === 0 ? EXIT.ok : EXIT.partlyDone,
     json: { ceremony: read.file.id, ...outcome },
-    text: `${outcome.steps} steps done, head of the transcript ${outcome.head}\nnow: kmc ceremony close ${dir}`,
+    text: [
+      `${steps} steps done, head of the transcript ${head}`,
+      ...next,
+      ...(awaited.length === 0 ? [] : [`then: kmc ceremony resume ${dir} with them`]),
+    ].join('\n'),
   };
 }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { personInputName } from '../../domain/ceremony/people.ts';
 import { prepareCeremony } from '../../flows/ceremonies/prepare-ceremony.ts';
 import { requireVerifiedCeremony } from '../../flows/ceremonies/verify-ceremony.ts';
-import { subjectPerson } from '../../domain/person-name.ts';
-import { parseCertificate } from '../../x509/certificate.ts';
+import type { CeremonyFile } from '../../domain/ceremony/ceremony-file.ts';
+import { sm3Fingerprint } from '../../x509/certificate.ts';
 import type { Command, CommandContext, CommandInput } from '../command.ts';
 import { readNamedFile, writeNewFile } from '../named-file.ts';
 import { certificateIn, PERSON_FILES } from '../participants.ts';
@@ -29,7 +29,7 @@ export const prepareCommand: Command = {
     const text = prepareCeremony(templateOf(input), templateFacts(context, input));
     writeNewFile(out, text);
     const { file } = readCeremony(context, out);
-    if (file.people.length > 0) bringCertificates(input.required('people'), inputsFolder(input));
+    bringCertificates(file, input.required('people'), inputsFolder(input));
     return {
       json: { file: out, id: file.id, type: file.type },
       text: `${out}: ${file.type} ${file.id}, no fault found`,
@@ -51,20 +51,29 @@ function templateFacts(context: CommandContext, input: CommandInput) {
   return {
     certificateOf: (name: string) => certificateIn(join(input.required('people'), name)),
     inputs: site.inputs(inputsFolder(input)),
-    previous: previous === undefined ? 'none' : requireVerifiedCeremony(site.folder(previous)).digest,
+    previous:
+      previous === undefined
+        ? 'none'
+        : requireVerifiedCeremony(site.folder(previous), { allowDeviations: true }).digest,
     now: new Date(),
     values: new Map(input.list('set').map(namedValue)),
   };
 }
 
-/** Puts the certificates that people bring among the inputs, under the names that a plan looks for. */
-function bringCertificates(people: string, inputs: string): void {
-  mkdirSync(inputs, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(people)) {
-    if (!existsSync(join(people, name, PERSON_FILES.certificate))) continue;
-    const certificate = certificateIn(join(people, name));
-    const person = subjectPerson(parseCertificate(certificate).subject);
-    const target = person === undefined ? undefined : join(inputs, personInputName(person));
-    if (target !== undefined && !existsSync(target)) writeNewFile(target, certificate);
+/** Puts the certificates that the file asks for among the inputs: of the first people, and of recipients of shares. */
+function bringCertificates({ people, inputs }: CeremonyFile, folder: string, target: string): void {
+  const asked = [
+    ...people.map((person) => ({ name: personInputName(person), sm3: person.certificate })),
+    ...inputs.map(({ name, sm3 }) => ({ name, sm3 })),
+  ];
+  if (asked.length === 0) return;
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(folder)) {
+    if (!existsSync(join(folder, name, PERSON_FILES.certificate))) continue;
+    const certificate = certificateIn(join(folder, name));
+    const own = asked.filter((one) => one.sm3 === sm3Fingerprint(certificate));
+    for (const file of own.map((one) => join(target, one.name))) {
+      if (!existsSync(file)) writeNewFile(file, certificate);
+    }
   }
 }

@@ -11,11 +11,15 @@ import {
   splitSecret,
   type Share,
 } from '../shamir.ts';
+import { decodeShareText, encodeShareText } from '../share-text.ts';
 import { sm2PointFromSpki } from '../spki.ts';
 import { issueSecret, type EngineState } from './handles.ts';
 import { sm2ScalarOf } from './keys.ts';
 
-type ShareOperations = Pick<CryptoEngine, 'splitSecret' | 'encryptShareTo' | 'decryptShare' | 'combineShares'>;
+type ShareOperations = Pick<
+  CryptoEngine,
+  'splitSecret' | 'encryptShareTo' | 'decryptShare' | 'writeShareText' | 'readShareText' | 'combineShares'
+>;
 
 /** The operations of the port on shares. */
 export function shareOperations(state: EngineState): ShareOperations {
@@ -59,6 +63,12 @@ export function shareOperations(state: EngineState): ShareOperations {
       } finally {
         wipe(envelope);
       }
+    },
+    async writeShareText(share) {
+      return encodeShareText(shareOf(share));
+    },
+    async readShareText(text) {
+      return issueShare(decodeShareText(text));
     },
     async combineShares(shares, set) {
       return issueSecret(state, await combineShares(shares.map(shareOf), set));

@@ -16,6 +16,14 @@ export interface CeremonyInputFile {
   readonly secret: boolean;
 }
 
+/** Who gets the new shares of a ceremony that makes a keystore over to others. */
+export interface ShareRecipients {
+  /** How many of them will be needed. */
+  readonly k: number;
+  /** Their certificates, which stand among the inputs. */
+  readonly holders: readonly Digest[];
+}
+
 export interface CeremonyQuorum {
   /** How many of the holders are needed. */
   readonly k: number;
@@ -25,6 +33,7 @@ export interface CeremonyQuorum {
   readonly auditor: Digest;
   /** Of the ca-owner or security-administrator who leads. */
   readonly lead: Digest;
+  readonly recipients?: ShareRecipients;
 }
 
 /** One step: its id, its kind, and the members that the table of step kinds asks for. */
@@ -61,7 +70,7 @@ export function ceremonyFileBody(file: CeremonyFile): SignedObject {
   return {
     ...rest,
     window: { ...file.window },
-    quorum: { ...quorum, k: String(quorum.k) },
+    quorum: quorumBody(quorum),
     ...(software === undefined ? {} : { software: textMembers(software) }),
     inputs: inputs.map((input) => ({ ...input })),
     people: people.map(({ region, roles, ...person }) => ({
@@ -72,6 +81,11 @@ export function ceremonyFileBody(file: CeremonyFile): SignedObject {
     steps: steps.map(({ members, ...step }) => ({ ...step, ...members })),
     skipLints: skipLints.map((skip) => ({ ...skip })),
   };
+}
+
+function quorumBody({ k, recipients, ...quorum }: CeremonyQuorum): SignedObject {
+  const own = { ...quorum, k: String(k) };
+  return recipients === undefined ? own : { ...own, recipients: { ...recipients, k: String(recipients.k) } };
 }
 
 function textMembers(members: object): SignedObject {

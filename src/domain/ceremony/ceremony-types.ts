@@ -1,4 +1,7 @@
 /** The table of ceremony types: which steps each consists of, in their order, and what it needs. */
+import type { RoleName } from '../roles.ts';
+import type { CeremonyFile } from './ceremony-file.ts';
+import { stepText } from './ceremony-file.ts';
 import type { StepKind } from './step-kinds.ts';
 
 export interface TypeStep {
@@ -12,6 +15,10 @@ export interface CeremonyTypeRule {
   readonly steps: readonly TypeStep[];
   /** The first ceremony: it has no predecessor and brings the first people. */
   readonly first: boolean;
+  /** It hands shares out to `quorum.recipients`. */
+  readonly recipients?: true;
+  /** The role of those in `quorum.holders`; absent for custodians. */
+  readonly holders?: RoleName;
   /** It writes into the database and the service keystore, so it runs where the service runs. */
   readonly service: boolean;
 }
@@ -44,6 +51,7 @@ export const CEREMONY_TYPES = {
     steps: [
       ...once('selftest', 'open-keystore', 'make-root-key', 'self-sign'),
       { kind: 'sign-crl', times: 'optional' },
+      { kind: 'backup-keystore', times: 'optional' },
       ...once('close-keystore'),
     ],
   },
@@ -82,6 +90,45 @@ export const CEREMONY_TYPES = {
       'close-keystore',
     ),
   },
+  reshare: {
+    title: 'new shares of a keystore for other custodians; the old ones are void',
+    ...OFFLINE,
+    recipients: true,
+    steps: [
+      ...once('selftest'),
+      { kind: 'open-keystore', times: 'some' },
+      { kind: 'reshare-keystore', times: 'some' },
+      { kind: 'close-keystore', times: 'some' },
+    ],
+  },
+  restore: {
+    title: 'the ceremony keystore out of its backup, with new shares',
+    ...OFFLINE,
+    recipients: true,
+    steps: once(
+      'selftest',
+      'restore-keystore',
+      'open-keystore',
+      'check-keystore',
+      'reshare-keystore',
+      'close-keystore',
+    ),
+  },
+  destroy: {
+    title: 'the destruction of root keys',
+    ...OFFLINE,
+    steps: [
+      ...once('selftest', 'open-keystore'),
+      { kind: 'destroy-root-key', times: 'some' },
+      ...once('close-keystore'),
+    ],
+  },
+  'bundle-signing': {
+    title: 'the signatures of the bundle signers over a manifest of the trust bundle',
+    ...OFFLINE,
+    holders: 'bundle-signer',
+    steps: [...once('selftest'), { kind: 'sign-manifest', times: 'some' }],
+  },
 } as const satisfies Readonly<Record<string, CeremonyTypeRule>>;
 
 export type CeremonyType = keyof typeof CEREMONY_TYPES;
@@ -94,6 +141,12 @@ export function isCeremonyType(name: string): name is CeremonyType {
 /** The rule of a type; nothing for a name that is not in the table. */
 export function ceremonyTypeRule(name: string): CeremonyTypeRule | undefined {
   return isCeremonyType(name) ? CEREMONY_TYPES[name] : undefined;
+}
+
+/** True when the ceremony writes into the database and the service keystore: it is held where the service lies. */
+export function needsService({ type, steps }: Pick<CeremonyFile, 'type' | 'steps'>): boolean {
+  const isOfService = steps.some((step) => stepText(step, 'keystore') === 'service');
+  return ceremonyTypeRule(type)?.service === true || isOfService;
 }
 
 /** Position of the first step that does not stand where its type wants it, with what is wanted there; else nothing. */

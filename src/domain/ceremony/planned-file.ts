@@ -1,7 +1,7 @@
 /** The ceremony file as it stands in a plan, for whoever has the plan alone: verifiers and the service. */
 import { KmcError } from '../../errors.ts';
 import { isObject, sm3Text, type SignedObject } from '../signed-body.ts';
-import type { CeremonyQuorum, CeremonyStep } from './ceremony-file.ts';
+import type { CeremonyQuorum, CeremonyStep, ShareRecipients } from './ceremony-file.ts';
 import type { CeremonyPlan } from './plan.ts';
 
 /**
@@ -18,7 +18,19 @@ export function planQuorum(plan: CeremonyPlan): CeremonyQuorum {
   if (!Number.isInteger(k) || k < 2 || k > holders.length || lead === undefined || auditor === undefined) {
     throw new KmcError('E_SCHEMA', 'The plan states no quorum that can be kept.');
   }
-  return { k, holders, witness: digests(members['witness']), auditor, lead };
+  const recipients = recipientsOf(members['recipients']);
+  return {
+    k,
+    holders,
+    witness: digests(members['witness']),
+    auditor,
+    lead,
+    ...(recipients === undefined ? {} : { recipients }),
+  };
+}
+
+function recipientsOf(value: unknown): ShareRecipients | undefined {
+  return isObject(value) ? { k: Number(value['k']), holders: digests(value['holders']) } : undefined;
 }
 
 /**

@@ -46,6 +46,9 @@ export function rehearsalFile(file: CeremonyFile, { certificates, inputs }: Stan
       witness: quorum.witness.map(standIn),
       auditor: standIn(quorum.auditor),
       lead: standIn(quorum.lead),
+      ...(quorum.recipients === undefined
+        ? {}
+        : { recipients: { k: quorum.recipients.k, holders: quorum.recipients.holders.map(standIn) } }),
     },
     people: file.people.map((person) => ({
       ...person,

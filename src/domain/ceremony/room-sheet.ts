@@ -30,6 +30,7 @@ const SEAT_DUTY: Readonly<Record<SeatName, string>> = {
   custodian: 'compares the plan hash, gives a share, signs the close',
   witness: 'types the time, initials each step, signs the close',
   auditor: 'watches, checks the digests, signs the close',
+  recipient: 'gets a share and gives it back once',
 };
 
 /** The sheet of a plan. @throws KmcError E_SCHEMA when the plan states no quorum. */

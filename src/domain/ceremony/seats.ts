@@ -1,8 +1,9 @@
 /** Who sits in a ceremony, and in which seat they sign. One person fills one seat (C11). */
 import type { RoleName } from '../roles.ts';
+import { ceremonyTypeRule } from './ceremony-types.ts';
 import type { CeremonyQuorum, Digest } from './ceremony-file.ts';
 
-export const SEAT_NAMES = ['lead', 'custodian', 'witness', 'auditor'] as const;
+export const SEAT_NAMES = ['lead', 'custodian', 'witness', 'auditor', 'recipient'] as const;
 export type SeatName = (typeof SEAT_NAMES)[number];
 
 /** The roles that fit a person for a seat (D.3, C11). */
@@ -11,6 +12,7 @@ export const SEAT_ROLES: Readonly<Record<SeatName, readonly RoleName[]>> = {
   custodian: ['custodian'],
   witness: ['witness'],
   auditor: ['auditor'],
+  recipient: ['custodian'],
 };
 
 export interface Seat {
@@ -26,10 +28,25 @@ export function seatsOf(quorum: CeremonyQuorum): Seat[] {
     ...quorum.holders.map((certificate): Seat => ({ seat: 'custodian', certificate })),
     ...quorum.witness.map((certificate): Seat => ({ seat: 'witness', certificate })),
     { seat: 'auditor', certificate: quorum.auditor },
+    ...newcomers(quorum).map((certificate): Seat => ({ seat: 'recipient', certificate })),
   ];
+}
+
+/** Recipients who are not custodians already: they sit in no other seat. */
+function newcomers({ holders, recipients }: CeremonyQuorum): Digest[] {
+  return (recipients?.holders ?? []).filter((certificate) => !holders.includes(certificate));
+}
+
+/**
+ * The roles that fit a person for a seat in a ceremony of this type. What the custodians are in other ceremonies, the
+ * bundle signers are where a manifest is signed.
+ */
+export function seatRoles(type: string, seat: SeatName): readonly RoleName[] {
+  const { holders } = ceremonyTypeRule(type) ?? {};
+  return seat === 'custodian' && holders !== undefined ? [holders] : SEAT_ROLES[seat];
 }
 
 /** How many signatures each seat must give at the close. */
 export function neededAtClose(quorum: CeremonyQuorum): Readonly<Record<SeatName, number>> {
-  return { lead: 1, custodian: quorum.k, witness: 1, auditor: 1 };
+  return { lead: 1, custodian: quorum.k, witness: 1, auditor: 1, recipient: 0 };
 }

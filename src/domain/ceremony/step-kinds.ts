@@ -31,7 +31,7 @@ export interface StepKindRule {
   readonly audits?: readonly string[];
 }
 
-const OUTPUT_NAME = /^[a-z0-9][a-z0-9-]{0,63}\.(?:cer|crl)$/;
+const OUTPUT_NAME = /^[a-z0-9][a-z0-9-]{0,63}\.(?:cer|crl|json|keystore)$/;
 const INPUT_NAME = /^[a-z0-9][A-Za-z0-9._-]{0,95}$/;
 
 const id: StepMember = { check: textLike(ID, '1 to 64 lower-case letters, digits and hyphens') };
@@ -43,7 +43,10 @@ const serial: StepMember = { check: textLike(/^[0-9a-f]{2,40}$/, 'a serial numbe
 const profile: StepMember = { check: textLike(/^[a-z0-9][a-z0-9-]{0,63}$/, 'the name of a certificate profile') };
 const input: StepMember = { check: textLike(INPUT_NAME, 'the name of an input'), use: 'input' };
 const certificate: StepMember = { check: textLike(INPUT_NAME, 'the name of a certificate'), use: 'certificate' };
-const output: StepMember = { check: textLike(OUTPUT_NAME, 'a new name that ends in .cer or .crl'), use: 'output' };
+const output: StepMember = {
+  check: textLike(OUTPUT_NAME, 'a new name that ends in .cer, .crl, .json or .keystore'),
+  use: 'output',
+};
 const subject: StepMember = {
   check: (value) => {
     const members = isObject(value) ? Object.entries(value) : [];
@@ -195,6 +198,30 @@ export const STEP_KINDS = {
     needs: 'service',
     text: (step) => `bring in the legacy issuing CA ${stepText(step, 'authority')}: key, last CRL and inventory`,
     audits: ['authority.import', 'crl.import'],
+  },
+  'backup-keystore': {
+    members: { keystore: { check: oneOf(['ceremony']) }, out: output },
+    needs: 'ceremony',
+    text: () => 'copy the ceremony keystore, sealed as it is, into one file',
+  },
+  'restore-keystore': {
+    members: { keystore: { check: oneOf(['ceremony']) }, backup: input },
+    text: (step) => `put the ceremony keystore of ${stepText(step, 'backup')} into its empty folder`,
+  },
+  'check-keystore': {
+    members: { keystore: { check: oneOf(['ceremony']) } },
+    needs: 'ceremony',
+    text: () => 'open every root key of the ceremony keystore and sign with it once',
+  },
+  'destroy-root-key': {
+    members: { key: id, reason: { check: plainText(200) }, out: output },
+    needs: 'ceremony',
+    text: (step) => `destroy the root key ${stepText(step, 'key')}: ${stepText(step, 'reason')}`,
+    audits: ['authority.retire'],
+  },
+  'sign-manifest': {
+    members: { body: input, out: output },
+    text: (step) => `every bundle signer who is there signs ${stepText(step, 'body')}`,
   },
 } as const satisfies Readonly<Record<string, StepKindRule>>;
 

@@ -17,7 +17,7 @@ import {
   type MemberCheck,
 } from '../signed-body.ts';
 
-export const RECORD_KINDS = ['open', 'intent', 'result', 'initials', 'resume', 'deviation', 'end'] as const;
+export const RECORD_KINDS = ['open', 'intent', 'result', 'initials', 'share', 'resume', 'deviation', 'end'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** Rules of the ceremony that a deviation can lift: the window may have ended, the machine may be connected (C15, C17). */
@@ -115,14 +115,14 @@ export class TranscriptChain {
   }
 
   /** The next record as a line of the file, with its hash. @throws KmcError E_JSON, E_SCHEMA. */
-  next(facts: RecordFacts): { readonly line: Buffer; readonly n: string; readonly hash: string } {
+  next(facts: RecordFacts): { readonly line: Buffer; readonly record: ReadRecord } {
     const record: TranscriptRecord = { n: String(this.#count), previous: this.#head, ...facts };
     requireMembers<TranscriptRecord>(record, CHECKS, 'record of the transcript');
     const canonical = canonicalizeSigned(record);
     const hash = recordHash(this.#head, canonical);
     this.#head = hash;
     this.#count += 1;
-    return { line: Buffer.from(`{"hash":"${hash}","record":${canonical}}\n`, 'utf8'), n: record.n, hash };
+    return { line: Buffer.from(`{"hash":"${hash}","record":${canonical}}\n`, 'utf8'), record: { ...record, hash } };
   }
 }
 

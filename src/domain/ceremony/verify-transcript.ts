@@ -3,7 +3,8 @@ import { createDigests } from '../../crypto/digests.ts';
 import { KmcError } from '../../errors.ts';
 import { outputFile } from './bundle-files.ts';
 import type { CeremonyPlan } from './plan.ts';
-import { planQuorum } from './planned-file.ts';
+import { awaitedShares } from './hand-outs.ts';
+import { planQuorum, plannedSteps } from './planned-file.ts';
 import { readSeatSignature } from './seat-signature.ts';
 import { initialsOf, isInitialOf } from './progress.ts';
 import type { SeatName } from './seats.ts';
@@ -19,6 +20,7 @@ export function transcriptFaults(transcript: ReadTranscript, plan: CeremonyPlan,
     ...fileFaults(transcript, files),
     ...outputFaults(transcript, files),
     ...initialFaults(transcript, plan),
+    ...shareFaults(transcript, plan),
   ];
 }
 
@@ -53,6 +55,14 @@ function outputFaults({ records }: ReadTranscript, files: Files): TranscriptFaul
   return [...files.keys()]
     .filter((name) => name.startsWith(outputFile('')) && !written.has(name))
     .map((name) => ({ record: records.length, detail: `no record tells of the file ${name}` }));
+}
+
+/** Every holder has given the share back that was handed out (C18). */
+function shareFaults({ records }: ReadTranscript, plan: CeremonyPlan): TranscriptFault[] {
+  return awaitedShares(plannedSteps(plan), records).map(({ person, keystore }) => ({
+    record: records.length,
+    detail: `${person} has not given back the share of the ${keystore} keystore`,
+  }));
 }
 
 /** Each record that people must initial is initialled before anything else is begun (C11, C12). */

@@ -2,7 +2,7 @@
 import { wipe } from '../../crypto/bytes.ts';
 import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
 import type { CeremonyFile } from '../../domain/ceremony/ceremony-file.ts';
-import { ceremonyTypeRule } from '../../domain/ceremony/ceremony-types.ts';
+import { needsService } from '../../domain/ceremony/ceremony-types.ts';
 import { ceremonyProgress, type CeremonyProgress } from '../../domain/ceremony/progress.ts';
 import type { SeatName } from '../../domain/ceremony/seats.ts';
 import { stepKindRule } from '../../domain/ceremony/step-kinds.ts';
@@ -15,6 +15,7 @@ import { CeremonyRun, type CeremonyRunPorts } from './ceremony-run.ts';
 import { seatParticipants, type Participant, type SeatedParticipant } from './participant.ts';
 import type { PlannedCeremony } from './plan-ceremony.ts';
 import { StepJournal } from './step-journal.ts';
+import { takeBackShares } from './take-back-shares.ts';
 import { takeUpCeremony } from './take-up-ceremony.ts';
 
 export interface ConductInput {
@@ -33,6 +34,8 @@ export interface CeremonyOutcome {
   /** Hash of the last record. */
   readonly head: string;
   readonly steps: number;
+  /** Holders who have not given back the share that was handed out, with its keystore: resume when they are there. */
+  readonly awaited: readonly string[];
 }
 
 /** What stands of a ceremony when it is conducted. */
@@ -63,13 +66,13 @@ export async function conductCeremony(
     const begun = readBegun(ports, planned);
     if (begun.progress.isEnded) {
       check(begun);
-      return { head: begun.transcript.head, steps: file.steps.length };
+      return { head: begun.transcript.head, steps: file.steps.length, awaited: [] };
     }
     const { records } = begun.transcript;
     requireTime(ports.clock.now(), input, records);
     check(begun);
     const seated = requireAttendance(file, input.participants);
-    if (ceremonyTypeRule(file.type)?.service === true && ports.service === undefined) {
+    if (needsService(file) && ports.service === undefined) {
       throw new KmcError('E_STATE', 'This ceremony writes into the service: run it where the instance lies.');
     }
     const network = requireIsolation(ports, file, records);
@@ -88,7 +91,8 @@ async function conductSteps(
 ): Promise<CeremonyOutcome> {
   const { steps } = run.facts.file;
   try {
-    run.quorum();
+    const isDone = progress.done.length === steps.length;
+    if (!isDone) run.quorum();
     run.ports.folder.clearUp(BUNDLE.transcript);
     const journal = new StepJournal(run, transcript);
     if (progress.isOpen) await takeUpCeremony(run, journal, progress);
@@ -98,8 +102,10 @@ async function conductSteps(
       await journal.around(step);
     }
     run.closeCeremonyKeystore();
-    journal.end();
-    return { head: journal.head, steps: steps.length };
+    const awaited = await takeBackShares(run, journal);
+    if (awaited.length === 0) journal.end();
+    const shares = awaited.map(({ keystore, person }) => `${person}: ${keystore}`);
+    return { head: journal.head, steps: steps.length, awaited: shares };
   } finally {
     run.release();
   }

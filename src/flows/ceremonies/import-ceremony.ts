@@ -4,7 +4,7 @@ import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
 import type { CeremonyPlan } from '../../domain/ceremony/plan.ts';
 import { plannedSteps } from '../../domain/ceremony/planned-file.ts';
 import { ceremonyTypeRule } from '../../domain/ceremony/ceremony-types.ts';
-import { SEAT_ROLES } from '../../domain/ceremony/seats.ts';
+import { seatRoles } from '../../domain/ceremony/seats.ts';
 import { isStepKind, stepKindRule } from '../../domain/ceremony/step-kinds.ts';
 import type { VerifiedBundle } from '../../domain/ceremony/verify-bundle.ts';
 import { newId } from '../../domain/id.ts';
@@ -104,15 +104,16 @@ async function requireNew(reader: Reader, ceremony: string): Promise<void> {
 }
 
 /** Everybody who signed the close held a role of the seat, with a certificate in force then. */
-async function requireRoles(reader: Reader, { seats, closing }: VerifiedBundle): Promise<void> {
+async function requireRoles(reader: Reader, { plan, seats, closing }: VerifiedBundle): Promise<void> {
   for (const { seat, certificate } of seats) {
     const fingerprint = sm3Fingerprint(certificate.der);
     const person = await reader.people.findByCertificate(fingerprint);
     const account = person && accountInForce(person, fingerprint, new Date(closing.closedAt));
     const held = person === undefined ? [] : [...rolesOf(person)];
-    if (account !== undefined && person?.status === 'active' && held.some((role) => SEAT_ROLES[seat].includes(role))) {
+    const fitting = seatRoles(plan.type, seat);
+    if (account !== undefined && person?.status === 'active' && held.some((role) => fitting.includes(role))) {
       continue;
     }
-    throw new KmcError('E_FORBIDDEN', `The ${seat} of the ceremony is no ${SEAT_ROLES[seat].join(' or ')} here.`);
+    throw new KmcError('E_FORBIDDEN', `The ${seat} of the ceremony is no ${fitting.join(' or ')} here.`);
   }
 }

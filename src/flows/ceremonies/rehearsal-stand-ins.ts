@@ -79,6 +79,10 @@ export async function standInRoots(
     const keyId = keyOf.get(name) ?? `stand-in-${made.size + 1}`;
     made.set(name, await standInRoot(ports, keystore, keyId, parseCertificate(inputs.read(name))));
   }
+  for (const step of file.steps.filter((one) => one.do === 'destroy-root-key')) {
+    const keyId = stepText(step, 'key');
+    await keystore.generateRootKey({ change: newId('change', ports.now), keyId, algorithm: 'SM2' });
+  }
   return made;
 }
 

@@ -7,6 +7,7 @@ import type { KeystoreName } from '../../domain/ceremony/step-kinds.ts';
 import { FIRST_REGISTER, type CeremonyRegister } from '../../domain/ceremony/plan.ts';
 import type { VerifiedBundle } from '../../domain/ceremony/verify-bundle.ts';
 import { newId } from '../../domain/id.ts';
+import { spkiSm3 } from '../../crypto/spki.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, sm3Fingerprint } from '../../x509/certificate.ts';
 import { createKeystore, type CreateKeystorePorts } from '../keystore/create-keystore.ts';
@@ -53,6 +54,12 @@ export async function rehearseCeremony(
   place: RehearsalPlace,
   { file, inputs, progress }: RehearsalInput,
 ): Promise<Rehearsed> {
+  if (file.steps.some((step) => step.do === 'restore-keystore')) {
+    throw new KmcError(
+      'E_STATE',
+      'A restore is not rehearsed with other keys: hold it on a copy of the backup, in a home of its own.',
+    );
+  }
   const { service } = place;
   const { engine } = service;
   const now = service.clock.now();
@@ -61,7 +68,12 @@ export async function rehearseCeremony(
   const before = isFirst
     ? { people: cast.participants, register: FIRST_REGISTER, inputs: new Map<string, Buffer>() }
     : await stateBefore(place, file, inputs, cast.participants);
-  const standIns = new Map([...cast.inputs, ...before.inputs, ...(await standInRequests(engine, file, inputs))]);
+  const recipients = file.inputs.flatMap(({ name, sm3 }) => {
+    const standIn = cast.certificates.get(sm3);
+    return standIn === undefined ? [] : [[name, standIn] as const];
+  });
+  const requests = await standInRequests(engine, file, inputs);
+  const standIns = new Map([...cast.inputs, ...recipients, ...before.inputs, ...requests]);
   const certificates = fingerprintsOf(cast.certificates);
   const rehearsed = rehearsalFile(file, { certificates, inputs: digestsOf(standIns) }, now);
   const setting = {
@@ -124,6 +136,7 @@ async function stateBefore(
   };
   if (file.steps.some((step) => stepText(step, 'keystore') === 'service')) {
     await create('service', { ...service, files: service.keystore.ports.files });
+    await admitCustodians(service, participants);
   }
   const files = place.openKeystoreFiles();
   try {
@@ -139,6 +152,30 @@ async function stateBefore(
   } finally {
     files.close();
   }
+}
+
+/** Throw-away people as custodians of the throw-away service: it looks at who gets its shares. */
+async function admitCustodians({ database, clock }: Instance, participants: readonly Participant[]): Promise<void> {
+  const createdAt = clock.now();
+  await database.transaction(async (tx) => {
+    for (const { name: id, key, certificate } of participants) {
+      const person = { id, name: id, unit: id, organisation: id, region: undefined, identityDigest: undefined };
+      await tx.people.insert({ ...person, status: 'active', version: 1, createdAt });
+      await tx.people.grantRole(id, { role: 'custodian' }, createdAt);
+      const { notBefore, notAfter } = parseCertificate(certificate);
+      await tx.people.insertAccount({
+        certificateSm3: sm3Fingerprint(certificate),
+        kid: spkiSm3(key.spki),
+        personId: id,
+        certificate,
+        tokenSerial: undefined,
+        notBefore,
+        notAfter,
+        status: 'valid',
+        createdAt,
+      });
+    }
+  });
 }
 
 /** The participants who are custodians: they come behind the lead in the order of the seats. */

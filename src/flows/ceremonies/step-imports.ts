@@ -12,6 +12,7 @@ import { parseCertificate } from '../../x509/certificate.ts';
 import { parseCertificateList } from '../../x509/crl.ts';
 import { verifySignedBy } from '../../x509/path/issuer-signature.ts';
 import { importAuthority, type ImportAuthorityPorts, type ImportedAuthority } from '../authorities/import-authority.ts';
+import { authorityEvent } from '../authorities/authority-row.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 
 export interface BundleImport {
@@ -50,6 +51,10 @@ export const STEP_IMPORTS: Readonly<Partial<Record<StepKind, StepImport>>> = {
     await certificate(importing, step);
     return [];
   },
+  async 'destroy-root-key'(importing, step) {
+    await retired(importing, stepText(step, 'key'));
+    return [];
+  },
   async 'sign-crl'(importing, step) {
     await certificateList(importing, step);
     return [];
@@ -67,6 +72,21 @@ async function authority({ ports, caller }: BundleImport, input: ImportedAuthori
   if (known?.certificate.equals(input.certificate) === true) return [];
   await importAuthority(ports, caller, input);
   return [input.id];
+}
+
+/** An authority whose key is gone signs nothing any more; what it signed is judged as before. */
+async function retired({ ports, caller, at }: BundleImport, authorityId: string): Promise<void> {
+  const event = newId('ev', at);
+  await ports.database.transaction(async (tx) => {
+    const row = await tx.authorities.find(authorityId);
+    if (row === undefined || row.state === 'retired' || row.state === 'revoked') return;
+    const { state, version } = row;
+    if (!(await tx.authorities.move(authorityId, { state, version }, 'retired'))) {
+      throw new KmcError('E_CONFLICT', 'The authority was changed meanwhile. Import the bundle again.');
+    }
+    const ids = { event, authority: authorityId, node: ports.node };
+    await tx.audit.append(authorityEvent('authority.retire', ids, parseCertificate(row.certificate), caller), at);
+  });
 }
 
 /** A certificate that a root signed stands in its inventory, so that it can be revoked and its serial is taken. */

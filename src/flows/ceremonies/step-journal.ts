@@ -15,8 +15,6 @@ import { signInSeat } from './participant.ts';
 import { STEP_ACTS } from './step-acts.ts';
 import type { StepResult } from './step-act.ts';
 
-/** A record as the people initial it. */
-export type WrittenRecord = Pick<ReadRecord, 'n' | 'hash' | 'step' | 'kind' | 'outcome'>;
 type NewRecord = Omit<RecordFacts, 'at' | 'elapsed' | 'files'> & { readonly files?: readonly TranscriptFile[] };
 
 /** Writes the transcript of a ceremony while it runs: every record is durable before the next thing happens (C9, C10). */
@@ -25,14 +23,21 @@ export class StepJournal {
   readonly #chain: TranscriptChain;
   /** Where the monotonic clock of the ceremony began, in that of this process. */
   readonly #begunAt: number;
+  readonly #records: ReadRecord[];
 
   /** @param before the records that are there; a torn line behind them was cut off. */
   constructor(run: CeremonyRun, { records, head }: Pick<OpenTranscript, 'records' | 'head'>) {
     this.#run = run;
+    this.#records = [...records];
     this.#chain = new TranscriptChain(head, records.length);
     const last = records.at(-1);
     const pause = last === undefined ? 0 : Math.max(run.ports.clock.now().getTime() - Date.parse(last.at), 0);
     this.#begunAt = performance.now() - Number(last?.elapsed ?? 0) - pause;
+  }
+
+  /** Every record so far. */
+  get records(): readonly ReadRecord[] {
+    return this.#records;
   }
 
   get head(): string {
@@ -103,12 +108,12 @@ export class StepJournal {
   }
 
   /** Lets each seat that must initial a record do so. @throws KmcError E_FORBIDDEN when nobody sits there. */
-  async initial(record: WrittenRecord): Promise<void> {
+  async initial(record: ReadRecord): Promise<void> {
     for (const seat of initialsOf(record)) await this.initialAs(seat, record);
   }
 
   /** The initials of one seat. @throws KmcError E_FORBIDDEN. */
-  async initialAs(seat: SeatName, record: WrittenRecord): Promise<void> {
+  async initialAs(seat: SeatName, record: ReadRecord): Promise<void> {
     const [person] = this.#run.people(seat);
     if (person === undefined) throw new KmcError('E_FORBIDDEN', `The ${seat} must attend.`);
     const { engine, facts, ports } = this.#run;
@@ -125,12 +130,13 @@ export class StepJournal {
   }
 
   /** Writes a record, durable on return. */
-  write({ files = [], ...facts }: NewRecord): WrittenRecord {
+  write({ files = [], ...facts }: NewRecord): ReadRecord {
     const { clock, folder } = this.#run.ports;
     const elapsed = String(Math.round(performance.now() - this.#begunAt));
-    const { line, n, hash } = this.#chain.next({ ...facts, files, at: signedTime(clock.now()), elapsed });
+    const { line, record } = this.#chain.next({ ...facts, files, at: signedTime(clock.now()), elapsed });
     folder.append(BUNDLE.transcript, line);
-    return { n, hash, step: facts.step, kind: facts.kind, outcome: facts.outcome };
+    this.#records.push(record);
+    return record;
   }
 
   get #lead(): string {

@@ -65,6 +65,13 @@ export class CeremonyKeystore {
     return this.#seal.set.setId;
   }
 
+  /**
+   * The next change makes an epoch above this one: after a restore, copies of what was lost must not pass for the keystore.
+   */
+  continueFrom(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
+  }
+
   /** Check values of the master key and the key-encryption keys, to be read out. */
   get checkValues(): readonly CheckValue[] {
     return this.#checkValues;

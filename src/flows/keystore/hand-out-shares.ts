@@ -2,6 +2,7 @@
 import type { CryptoEngine } from '../../crypto/engine.ts';
 import type { SealFile, ShareHolder } from '../../domain/keystore/seal-file.ts';
 import { KmcError } from '../../errors.ts';
+import { checkShareSubsets } from './check-share-subsets.ts';
 import type { KeyRing } from './key-ring.ts';
 
 const UNSEAL_KEY_BYTES = 32;
@@ -30,7 +31,8 @@ export interface HandOut {
 }
 
 /**
- * Makes a new unseal key and share set for the master key of a ring, and delivers the shares.
+ * Makes a new unseal key and share set for the master key of a ring, tries every group of holders, and delivers the
+ * shares.
  * @returns the seal file of the set.
  * @throws KmcError E_SAME_PERSON (a person or certificate twice), E_USAGE (threshold), E_POINT (a holder's key).
  */
@@ -44,8 +46,10 @@ export async function handOutShares(engine: CryptoEngine, ring: KeyRing, handOut
   const unsealKey = await engine.generateSecret(UNSEAL_KEY_BYTES);
   try {
     const { shares, set } = await engine.splitSecret(unsealKey, threshold, holders.length);
+    const unsealCheckValue = await engine.keyCheckValue(unsealKey, set.setId);
     const sealed: SealedShare[] = [];
     try {
+      await checkShareSubsets(engine, shares, set, unsealCheckValue);
       for (const [position, { person, certificate, spki }] of holders.entries()) {
         const share = shares[position];
         if (share === undefined) throw new KmcError('E_INTERNAL', 'The engine made fewer shares than asked for.');
@@ -59,7 +63,7 @@ export async function handOutShares(engine: CryptoEngine, ring: KeyRing, handOut
     const seal: SealFile = {
       set,
       holders: sealed.map(({ index, person, certificate }) => ({ index, person, certificate })),
-      unsealCheckValue: await engine.keyCheckValue(unsealKey, set.setId),
+      unsealCheckValue,
       masterVersion: ring.masterVersion,
       wrappedMaster: await ring.wrapMaster(set.setId, unsealKey),
     };

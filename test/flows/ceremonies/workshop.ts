@@ -40,6 +40,21 @@ export interface Prepared {
   readonly bytes: Buffer;
 }
 
+export interface HoldOptions {
+  readonly secrets?: ReadonlyMap<string, Buffer>;
+  /** A change of the template that is filled in. */
+  readonly change?: (text: string) => string;
+  readonly values?: ReadonlyMap<string, string>;
+}
+
+/** Ids of the shipped templates: their folders have the names of the templates. */
+const FIRST_IDS: Readonly<Record<string, string>> = {
+  'ca-root': 'sm2-root',
+  'ca-issuing': 'sm2-issuing',
+  'cross-sign': 'sm2-links',
+  destroy: 'destroy-root',
+};
+
 export class Workshop {
   readonly root: string;
   readonly instance: OpenedInstance;
@@ -102,18 +117,22 @@ export class Workshop {
   }
 
   /** The text of a template with everything filled in. */
-  fill(template: string): string {
+  fill(template: string, values: ReadonlyMap<string, string> = new Map()): string {
     return prepareCeremony(readFileSync(join(TEMPLATES, `${template}.template.yaml`), 'utf8'), {
       certificateOf: (name) => this.person(name).certificate,
       inputs: this.inputs,
       previous: this.previous?.digest ?? 'none',
       now: new Date(),
-      values: new Map(),
+      values,
     });
   }
 
-  prepare(template: string, change: (text: string) => string = (text) => text): Prepared {
-    const bytes = Buffer.from(change(this.fill(template)), 'utf8');
+  prepare(
+    template: string,
+    change: (text: string) => string = (text) => text,
+    values?: ReadonlyMap<string, string>,
+  ): Prepared {
+    const bytes = Buffer.from(change(this.fill(template, values)), 'utf8');
     return { bytes, file: loadCeremonyFile(bytes, { policies: this.instance.policies, environment: 'development' }) };
   }
 
@@ -130,15 +149,17 @@ export class Workshop {
   }
 
   /** Holds a ceremony from its template; what it gives to people is handed over. */
-  async hold(template: string, options: { secrets?: ReadonlyMap<string, Buffer> } = {}): Promise<VerifiedBundle> {
-    const prepared = this.prepare(template);
-    const ports = this.ports(template);
+  async hold(template: string, options: HoldOptions = {}): Promise<VerifiedBundle> {
+    const { secrets, change, values } = options;
+    const prepared = this.prepare(template, change, values);
+    const { id } = prepared.file;
+    const ports = this.ports(id === (FIRST_IDS[template] ?? template) ? template : id);
     const bundle = await holdCeremony(this.setting, ports, {
       ...prepared,
       inputs: this.inputs,
       ...(this.previous === undefined ? {} : { previous: this.previous }),
       people: [...this.people.values()],
-      ...options,
+      ...(secrets === undefined ? {} : { secrets }),
     });
     this.previous = bundle;
     const given = new Map(handedOver(ports.folder.files()).map((one) => [one.person, one]));

@@ -66,10 +66,13 @@ export const FRAME_RULES: readonly CeremonyRule[] = [
   {
     id: 'inputs/unused',
     cites: 'C2',
-    check: ({ inputs, steps }) => {
+    check: ({ inputs, steps, quorum }) => {
+      const handedTo = quorum.recipients?.holders ?? [];
       const used = new Set(steps.flatMap((step) => [...filesOf(step, 'input'), ...filesOf(step, 'certificate')]));
-      return inputs.flatMap(({ name }, at) =>
-        used.has(name) ? [] : [{ path: ['inputs', at], message: `no step reads the input ${name}` }],
+      return inputs.flatMap(({ name, sm3 }, at) =>
+        used.has(name) || handedTo.includes(sm3)
+          ? []
+          : [{ path: ['inputs', at], message: `no step reads the input ${name}` }],
       );
     },
   },

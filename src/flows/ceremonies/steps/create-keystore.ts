@@ -4,6 +4,7 @@ import { stepText } from '../../../domain/ceremony/ceremony-file.ts';
 import { personInputName } from '../../../domain/ceremony/people.ts';
 import type { KeystoreName } from '../../../domain/ceremony/step-kinds.ts';
 import type { ReadRecord, TranscriptFile } from '../../../domain/ceremony/transcript.ts';
+import { subjectPerson } from '../../../domain/person-name.ts';
 import { KmcError } from '../../../errors.ts';
 import { parseCertificate, sm3Fingerprint } from '../../../x509/certificate.ts';
 import { createKeystore, type CreateKeystorePorts } from '../../keystore/create-keystore.ts';
@@ -68,13 +69,14 @@ function portsOf(run: CeremonyRun, keystore: KeystoreName): CreateKeystorePorts 
     : { engine, clock, database, files: service.ports.files };
 }
 
-/** A hand-out to the custodians of the file; every share becomes an output before the keystore counts. */
+/** A hand-out to the custodians of the file, or to its recipients; every share becomes an output before the keystore counts. */
 export function handOutOf(run: CeremonyRun, step: CeremonyStep, files: TranscriptFile[]): HandOut {
   const { quorum } = run.facts.file;
+  const { k, holders } = quorum.recipients ?? quorum;
   const keystore = keystoreOf(step);
   return {
-    threshold: quorum.k,
-    holders: quorum.holders.map((certificate) => holderOf(run, certificate)),
+    threshold: k,
+    holders: holders.map((certificate) => holderOf(run, certificate)),
     deliver(shares) {
       for (const share of shares) {
         files.push(run.write(shareFile(step.id, share.person), encodeShareFile(keystore, share)));
@@ -86,8 +88,18 @@ export function handOutOf(run: CeremonyRun, step: CeremonyStep, files: Transcrip
 
 function holderOf(run: CeremonyRun, certificate: string): FutureHolder {
   const person = run.facts.file.people.find((one) => one.certificate === certificate);
-  if (person === undefined) throw new KmcError('E_NOT_FOUND', 'A holder of the file is not among its people.');
+  if (person === undefined) return recipientOf(run, certificate);
   const issued = run.issuedTo(person.id);
   const current = issued ?? parseCertificate(run.input(personInputName(person)));
   return { person: person.id, certificate: sm3Fingerprint(current.der), spki: current.spki };
+}
+
+/** Somebody whose certificate stands among the inputs, which are named by the same digest. */
+function recipientOf(run: CeremonyRun, certificate: string): FutureHolder {
+  const input = run.facts.file.inputs.find((one) => one.sm3 === certificate);
+  if (input === undefined) throw new KmcError('E_NOT_FOUND', 'The certificate of a recipient is not among the inputs.');
+  const { subject, spki } = parseCertificate(run.input(input.name));
+  const person = subjectPerson(subject)?.id;
+  if (person === undefined) throw new KmcError('E_CERT', `The certificate ${input.name} does not name a person.`);
+  return { person, certificate, spki };
 }

@@ -4,6 +4,7 @@ import { KmcError } from '../../../errors.ts';
 import { beginUnseal } from '../../keystore/begin-unseal.ts';
 import type { CeremonyKeystore } from '../../keystore/ceremony-keystore.ts';
 import { openCeremonyKeystore } from '../../keystore/open-ceremony-keystore.ts';
+import { inspectKeystore } from '../../keystore/inspect-keystore.ts';
 import { submitShare } from '../../keystore/submit-share.ts';
 import { transferShare } from '../../keystore/transfer-share.ts';
 import type { SealedShare } from '../../keystore/hand-out-shares.ts';
@@ -27,7 +28,7 @@ async function openCeremony(run: CeremonyRun): Promise<StepResult> {
   const ports = { engine, clock, files: run.keystoreFiles() };
   const { pendingChange } = run;
   const opening = await openCeremonyKeystore(ports, {
-    lastEpoch: Number(run.register.ceremonyEpoch),
+    lastEpoch: lastEpoch(run),
     ...(pendingChange === undefined ? {} : { pendingChange }),
   });
   const { setId } = opening.session.seal.set;
@@ -47,6 +48,17 @@ async function openCeremony(run: CeremonyRun): Promise<StepResult> {
   }
   run.useCeremonyKeystore(keystore);
   return opened(run, 'ceremony', { set: keystore.setId, epoch: String(keystore.epoch) });
+}
+
+/**
+ * The epoch that the keystore must have. After a restore the step that made the shares anew went on from the epoch of the
+ * last bundle, when that is higher.
+ */
+function lastEpoch(run: CeremonyRun): number {
+  const { pendingChange, register, facts } = run;
+  const noted = Number(register.ceremonyEpoch);
+  const isMade = inspectKeystore(run.keystoreFiles())?.manifest.body.change === pendingChange;
+  return isMade ? Math.max(noted, Number(facts.before.ceremonyEpoch)) : noted;
 }
 
 async function openService(run: CeremonyRun): Promise<StepResult> {

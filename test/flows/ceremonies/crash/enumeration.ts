@@ -13,6 +13,7 @@ import { parseAuditRecord, type SubjectType } from '../../../../src/domain/audit
 import type { ReadTranscript } from '../../../../src/domain/ceremony/transcript.ts';
 import { requireVerifiedCeremony } from '../../../../src/flows/ceremonies/verify-ceremony.ts';
 import { importCeremony } from '../../../../src/flows/ceremonies/import-ceremony.ts';
+import { encodeKeystoreArchive } from '../../../../src/domain/keystore/keystore-archive.ts';
 import { inspectKeystore } from '../../../../src/flows/keystore/inspect-keystore.ts';
 import { openFileKeystore } from '../../../../src/keystore/file-keystore.ts';
 import { issuingRequest } from '../issuing-request.ts';
@@ -39,15 +40,43 @@ type Preparation = (stage: CeremonyStage) => Promise<void> | void;
 const nothing: Preparation = () => undefined;
 const PREPARATIONS: Readonly<Record<string, Preparation>> = {
   'kmc-init': nothing,
-  'legacy-import': (stage) => bringLegacyEstate(stage),
   'ca-root': nothing,
   async 'ca-issuing'(stage) {
     stage.input('sm2-root.cer', stage.output('ca-root', 'sm2-root.cer'));
     await importCurrent(stage);
     stage.input('sm2-issuing.csr', await issuingRequest(stage));
   },
+  'legacy-import': (stage) => bringLegacyEstate(stage),
   'cross-sign': nothing,
+  reshare: bringRecipients,
+  'bundle-signing': (stage) => stage.input('manifest-body.json', Buffer.from('{"schema":"kmc.trust-bundle/1"}')),
+  restore(stage) {
+    bringRecipients(stage);
+    stage.input('ceremony.keystore', archiveOf(stage));
+    rmSync(join(stage.root, 'home', 'ceremony'), { recursive: true });
+  },
+  destroy: nothing,
 };
+
+/** The custodians get new shares. */
+function bringRecipients(stage: CeremonyStage): void {
+  for (const number of [1, 2, 3, 4, 5]) {
+    stage.input(`recipient-${number}.cer`, stage.certificateOf(`custodian-${number}`));
+  }
+}
+
+/** The ceremony keystore as it is now: the shares at hand are those that open it. */
+function archiveOf(stage: CeremonyStage): Buffer {
+  const files = stage.ports.openKeystoreFiles();
+  try {
+    return encodeKeystoreArchive({
+      manifest: files.manifest()!,
+      files: files.list().map(({ path }) => ({ name: path, bytes: files.read(path) })),
+    });
+  } finally {
+    files.close();
+  }
+}
 
 export const CEREMONIES: readonly string[] = Object.keys(PREPARATIONS);
 

@@ -121,11 +121,14 @@ export class CeremonyStage {
     const { template: last } = existsSync(join(this.root, 'current.json')) ? this.current : { template: undefined };
     const previous = last === undefined ? {} : { previous: last };
     const text = prepareCeremony(readFileSync(join(TEMPLATES, `${template}.template.yaml`), 'utf8'), {
-      certificateOf: (name) => this.#certificateOf(name),
+      certificateOf: (name) => this.certificateOf(name),
       inputs: openCeremonyInputs(join(this.root, 'inputs')),
       previous: last === undefined ? 'none' : this.#bundle(last).digest,
       now: new Date(),
-      values: new Map(),
+      values: new Map([
+        ['key', 'sm2-root'],
+        ['reason', 'the end of a test'],
+      ]),
     });
     writeFileSync(join(this.root, 'current.yaml'), text);
     writeFileSync(join(this.root, 'current.json'), JSON.stringify({ template, ...previous }));
@@ -204,7 +207,7 @@ export class CeremonyStage {
     return requireVerifiedCeremony(openCeremonyFolder(join(this.root, 'ceremonies', template)));
   }
 
-  #certificateOf(name: string): Buffer {
+  certificateOf(name: string): Buffer {
     return decodePem(readFileSync(join(this.root, 'people', name, PERSON_FILES.certificate), 'utf8'), 'CERTIFICATE');
   }
 }
