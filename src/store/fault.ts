@@ -113,6 +113,7 @@ const RAISED_CODES: readonly ErrorCode[] = [
   'E_FORBIDDEN',
   'E_NOT_FOUND',
   'E_SAME_PERSON',
+  'E_STALE',
   'E_STATE',
 ];
 
