@@ -16,7 +16,7 @@ import { generateSm2Keys } from '../../src/crypto/gm/sm2-key.ts';
 import { computeZ } from '../../src/crypto/gm/sm2-sign.ts';
 import { encodeSm2Pkcs8, parsePkcs8 } from '../../src/crypto/pkcs8.ts';
 import { encodeSm2Spki, importPublicKey } from '../../src/crypto/spki.ts';
-import { compare, summarize, type Benchmark, type BenchOptions, type Measurement } from './harness.ts';
+import { compare, median, summarize, type Benchmark, type BenchOptions, type Measurement } from './harness.ts';
 import type { Operation, RatedPeer } from './harness.ts';
 import { bouncyCastle, opensslSpeed } from './programs.ts';
 
@@ -103,12 +103,17 @@ function keyPairs(): void {
 /** Milliseconds in which a new process reads, compiles and starts the kernel and its table. */
 function kernelStart({ quick }: BenchOptions): Measurement {
   const script = `const { instantiateKernel } = await import('${KERNEL.href}');
-    const start = performance.now(); instantiateKernel(); console.log(performance.now() - start);`;
+    const [start, used] = [performance.now(), process.cpuUsage()];
+    instantiateKernel();
+    const { user, system } = process.cpuUsage(used);
+    console.log(JSON.stringify([performance.now() - start, (user + system) / 1000]));`;
   const rounds = quick ? 5 : 15;
-  const own = Array.from({ length: rounds }, () =>
-    Number(execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })),
-  );
-  return summarize(own, 'ms', rounds, {}, false);
+  const started = Array.from({ length: rounds }, (): [number, number] => {
+    const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
+    return JSON.parse(printed) as [number, number];
+  });
+  const own = started.map(([milliseconds]) => milliseconds);
+  return { ...summarize(own, 'ms', rounds, {}, false), cpuMs: median(started.map(([, cpu]) => cpu)) };
 }
 
 interface Prepared {
