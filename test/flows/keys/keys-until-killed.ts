@@ -56,7 +56,7 @@ database.transaction = async <T>(work: (tx: Transaction) => Promise<T>): Promise
 };
 
 await refillPool(instance, SYSTEM, { pool: 'sm2-encryption' });
-const device = await enrolled({ ...test, instance, people: test.people } as TestInstance);
+const device = await enrolled(test, 'gw-1', instance);
 const { authorityId = '', certificateSerial = '' } = device.key.owner ?? {};
 const asked = { authorityId, certificateSerial, recipientSpki: device.sign.spki };
 await recoverUserKey(instance, test.people.caOperatorOne.caller, asked);

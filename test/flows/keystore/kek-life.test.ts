@@ -33,7 +33,7 @@ forEachDatabase('key-encryption keys', (fixture) => {
   }
 
   async function versions(): Promise<number[]> {
-    return [...new Set((await keys()).map(({ kekVersion }) => kekVersion))].sort();
+    return [...new Set((await keys()).map(({ kekVersion }) => kekVersion))].sort((a, b) => a - b);
   }
 
   async function decided(op: 'kek.rotate' | 'kek.destroy', targetId: string): Promise<unknown> {
