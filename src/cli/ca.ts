@@ -1,5 +1,8 @@
 /** `kmc ca`: the certification authorities of the service. */
+import { errorOfAnswer } from '../agent/signed-client.ts';
 import { encodePem } from '../crypto/asn1/pem.ts';
+import { formatName } from '../x509/name.ts';
+import { parseCertificate, sm3Fingerprint } from '../x509/certificate.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { table, type Command, type CommandContext } from './command.ts';
@@ -55,6 +58,28 @@ export const commands: readonly Command[] = [
           Object.entries(found).map(([name, value]) => [name, text(value)]),
         ).trim(),
       };
+    },
+  },
+  {
+    noun: 'ca',
+    verb: 'communication',
+    summary: 'Shows under which certificate the service speaks GM/T 0014 with CAs; with --out writes it.',
+    example: 'kmc ca communication --out kmc.pem',
+    options: { out: { type: 'string', value: 'FILE', help: 'write the certificate there, PEM' } },
+    async run(input, context) {
+      const answer = await (await context.client()).send('GET', '/api/v1/kmc/certificate');
+      if (answer.status !== 200) throw errorOfAnswer(answer);
+      const certificate = parseCertificate(answer.body);
+      const out = input.text('out');
+      if (out !== undefined) writeNewFile(out, encodePem('CERTIFICATE', certificate.der));
+      const json = {
+        subject: formatName(certificate.subject.der),
+        serialNumber: certificate.serialNumber,
+        notAfter: certificate.notAfter.toISOString(),
+        certificateSm3: sm3Fingerprint(certificate.der),
+        certificate: certificate.der.toString('base64'),
+      };
+      return { json, text: table(['', ''], Object.entries(json)).trim() };
     },
   },
   {

@@ -49,6 +49,18 @@ forEachDatabase('kmc against a running service', (fixture) => {
     expect((await run(test().people.raOne, 'status')).out).to.contain('keystore: UNSEALED');
   });
 
+  it('shows the certificate under which it speaks with CAs, and writes it once', async () => {
+    const out = files.path('kmc.pem');
+    const shown = await run(undefined, 'ca', 'communication', '--out', out, '--json');
+    expect(shown.code, shown.err).to.equal(0);
+    const der = decodePem(readFileSync(out, 'utf8'), 'CERTIFICATE');
+    expect(shown.json()).to.include({ certificate: der.toString('base64') });
+    expect(parseCertificate(der).keyUsage).to.include('digitalSignature');
+    expect((await run(undefined, 'ca', 'communication', '--out', out)).code).to.equal(7);
+    test().instance.keystore.seal();
+    expect((await run(undefined, 'ca', 'communication')).code).to.equal(2);
+  });
+
   it('shows the key pools with their alarm, and fills one by the batch', async () => {
     const { caOperatorOne, raOne } = test().people;
     const before = await run(caOperatorOne, 'pool', 'status');

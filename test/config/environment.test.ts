@@ -25,6 +25,7 @@ describe('the environment', () => {
     expect(environment).to.include({ environment: 'development', instance: 'kmc-dev', home });
     expect(environment.listen).to.deep.equal({ host: '127.0.0.1', port: 8440 });
     expect(environment.tlsListen).to.deep.equal({ host: '127.0.0.1', port: 8443 });
+    expect(environment.caListen).to.equal(undefined);
     expect(environment.database).to.equal(join(home, 'kmc.sqlite'));
     expect(environmentName(environment)).to.equal('development/kmc-dev');
     expect(lintPolicies(environment.policies, 'development').filter((one) => one.severity === 'error')).to.deep.equal(
@@ -149,6 +150,7 @@ describe('the environment', () => {
     KMC_INSTANCE: 'KMC 1',
     KMC_LISTEN: '8440',
     KMC_TLS_LISTEN: '127.0.0.1:70000',
+    KMC_CA_LISTEN: 'no address',
     KMC_LOG_LEVEL: 'all',
     KMC_ORIGIN: 'https://x',
     KMC_URL: 'kmc.gov.cn',
