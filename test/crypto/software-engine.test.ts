@@ -66,10 +66,10 @@ function readIfMapped(memory: number, chunk: Buffer, length: number, at: number)
 
 const HELD_KEYS = 8;
 /**
- * Node's Decipher (its output buffer) and OpenSSL 3.0's PKCS#8 decoder free their copy without clearing it. The next
- * operation of that size takes the block again, so that of many keys the latest ones may still be found.
+ * Node's Decipher (its output buffer) frees its copy without clearing it. The next operation of that size takes the block
+ * again, so that of many keys the latest one may still be found. Of OpenSSL nothing is left: SM2 keys do not go there.
  */
-const FREED_WITHOUT_CLEARING = 2;
+const FREED_WITHOUT_CLEARING = 1;
 
 interface Held {
   readonly masked: readonly Buffer[];
