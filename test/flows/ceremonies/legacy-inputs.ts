@@ -5,7 +5,7 @@ import { makeLegacyEstate } from '../../../scripts/demo/legacy-estate.ts';
 import { decodePem } from '../../../src/crypto/asn1/pem.ts';
 import type { Workshop } from './workshop.ts';
 
-const PASSPHRASE = 'passphrase of the legacy estate';
+export const LEGACY_PASSPHRASE = 'passphrase of the legacy estate';
 
 /** Makes an estate with one good and one revoked gateway, and puts its files among the inputs. */
 export function bringLegacyEstate(workshop: Pick<Workshop, 'root' | 'input'>): void {
@@ -13,7 +13,7 @@ export function bringLegacyEstate(workshop: Pick<Workshop, 'root' | 'input'>): v
     { id: 'gw-1', commonName: 'gw-1.example', province: 'Beijing', revoked: false },
     { id: 'gw-2', commonName: 'gw-2.example', province: 'Beijing', revoked: true },
   ];
-  const estate = makeLegacyEstate(join(workshop.root, 'legacy'), gateways, Buffer.from(PASSPHRASE));
+  const estate = makeLegacyEstate(join(workshop.root, 'legacy'), gateways, Buffer.from(LEGACY_PASSPHRASE));
   const der = (file: string): Buffer => decodePem(readFileSync(file, 'utf8'), 'CERTIFICATE');
   const inputs: Readonly<Record<string, Buffer>> = {
     'root.p12': readFileSync(estate.rootP12),
@@ -31,5 +31,5 @@ export function bringLegacyEstate(workshop: Pick<Workshop, 'root' | 'input'>): v
 
 /** The passphrases of the inputs that hold private keys; a run wipes them. */
 export function legacySecrets(): Map<string, Buffer> {
-  return new Map(['root.p12', 'issuing.p12'].map((name) => [name, Buffer.from(PASSPHRASE)]));
+  return new Map(['root.p12', 'issuing.p12'].map((name) => [name, Buffer.from(LEGACY_PASSPHRASE)]));
 }
