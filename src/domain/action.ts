@@ -16,6 +16,7 @@ export type TargetKind =
   | 'case'
   | 'device'
   | 'instance'
+  | 'kek'
   | 'key'
   | 'manifest'
   | 'person'
@@ -62,6 +63,7 @@ function act(approvalClass: ApprovalClass, target: TargetKind, title: string, op
 
 const OPS: ActionOptions = { marks: ['ops'] };
 const AUDIT: ActionOptions = { marks: ['audit'], requiredRoles: ['audit-administrator'] };
+const SECURITY: ActionOptions = { requiredRoles: ['security-administrator'] };
 const REGIONAL: ActionOptions = { regional: true };
 const BY_SIGNERS: ActionOptions = { decidedBy: 'signatures' };
 
@@ -89,8 +91,10 @@ export const ACTIONS = {
   'certificate.revoke-mass': act('L3', 'batch', 'revoke more than 500 certificates'),
   'key.suspend': act('L2', 'key', 'suspend a key'),
   'key.reactivate': act('L2', 'key', 'put a suspended key into use again'),
-  'key.mark-compromised': act('L2', 'key', 'mark a key compromised', { requiredRoles: ['security-administrator'] }),
+  'key.mark-compromised': act('L2', 'key', 'mark a key compromised', SECURITY),
   'key.destroy': act('L2', 'key', 'open the destruction window of a key'),
+  'kek.rotate': act('L2', 'kek', 'make the next version of a key-encryption key', SECURITY),
+  'kek.destroy': act('L2', 'kek', 'destroy an earlier version of a key-encryption key', SECURITY),
   'key.export': act('L3', 'key', 'export keys to another site'),
   'recovery.user': act('L2', 'key', 'recover a key for its user', {
     marks: ['recovery'],

@@ -1,4 +1,5 @@
 /** Crypto-periods (security-and-faults 3.2): how long a key may protect, how long it may still process what it protected. */
+import type { KekPurpose } from '../crypto/engine.ts';
 import { KmcError } from '../errors.ts';
 
 export const PERIOD_NAMES = [
@@ -33,6 +34,17 @@ export interface CryptoPeriod {
 export type CryptoPeriods = Readonly<Record<PeriodName, CryptoPeriod>>;
 
 export type PeriodVerdict = 'before' | 'within' | 'near-end' | 'over';
+
+/** The period of a key-encryption key of the service. */
+export function kekPeriod(purpose: KekPurpose): PeriodName {
+  if (purpose === 'escrow-store') return 'kek-escrow-store';
+  return purpose === 'audit-mac' ? 'kek-audit-mac' : 'kek';
+}
+
+/** True when so many blobs stand under a key that it is to be replaced. */
+export function isWornOut({ mostBlobs }: CryptoPeriod, blobs: number): boolean {
+  return mostBlobs !== undefined && blobs >= mostBlobs * WARN_SHARE;
+}
 
 /** Share of the period after which the service warns. */
 const WARN_SHARE = 0.8;

@@ -9,6 +9,7 @@ import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
 import type { Instance } from './instance.ts';
 import { changeKey } from './keys/change-key.ts';
+import { destroyKekAct, rotateKekAct } from './keystore/kek-acts.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
 import { grantRole } from './people/grant-role.ts';
@@ -49,6 +50,8 @@ const HANDLED = {
     handler: registerDeviceBatch,
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'kek.destroy': { params: 'none; the target is <purpose>-<version>', handler: destroyKekAct },
+  'kek.rotate': { params: 'none; the target is the purpose, e.g. escrow-store', handler: rotateKekAct },
   'key.destroy': {
     params: 'none: opens the window of policies/limits.yaml',
     handler: (instance) => changeKey(instance, 'key.destroy'),

@@ -39,6 +39,14 @@ export class StoredEnrolmentTokens implements EnrolmentTokenWriter {
     return TOKENS.find(this.#sql, 'where id = ?', id);
   }
 
+  async countSealedUnder(kekVersion: number): Promise<number> {
+    const [record = {}] = await this.#sql.all(
+      'select count(*) as count from enrolment_tokens where kek_version = ? and sealed_token is not null',
+      kekVersion,
+    );
+    return integer.decode(record['count']);
+  }
+
   findByDigest(tokenSm3: string): Promise<EnrolmentTokenRow | undefined> {
     return TOKENS.find(this.#sql, 'where token_sm3 = ?', tokenSm3);
   }

@@ -9,7 +9,7 @@ import type {
   KeyTransition,
 } from '../flows/ports/escrowed-keys.ts';
 import { storeOf, type KeyState, type KeyStore } from '../domain/key-state.ts';
-import { listPage, pageLimit, type FilterColumns } from './list.ts';
+import { listPage, type FilterColumns } from './list.ts';
 import type { Binding, Sql } from './sql.ts';
 import { blob, decodeRecord, integer, optional, Table, text, time, won, word, type Columns } from './table.ts';
 
@@ -107,15 +107,11 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     return records.map((record) => decodeRecord(COUNT, record));
   }
 
-  async sealedUnder(kekVersion: number, page: Page): Promise<EscrowedKeyRow[]> {
-    const rows = await KEYS.all(
-      this.#sql,
-      'where kek_version = ? and sealed_key is not null and id > ? order by id limit ?',
-      kekVersion,
-      page.after ?? '',
-      pageLimit(page),
-    );
-    return rows.map(unflatten);
+  async sealedBefore(kekVersion: number, limit: number): Promise<EscrowedKeyRow[]> {
+    const condition = `where kek_version < ? and sealed_key is not null
+      and not exists (select 1 from key_faults where key_faults.key_id = escrowed_keys.id)
+      order by kek_version, id limit ?`;
+    return (await KEYS.all(this.#sql, condition, kekVersion, limit)).map(unflatten);
   }
 
   async due(at: Date, limit: number): Promise<EscrowedKeyRow[]> {

@@ -107,7 +107,7 @@ const POSTGRES_MEANINGS: Readonly<Record<string, Meaning>> = {
 
 /** What a trigger of the schema raises: `KMC <code> <text>`. */
 const RAISED = /KMC (E_[A-Z_]+) (.+)$/s;
-const RAISED_CODES: readonly ErrorCode[] = ['E_AUDIT', 'E_FORBIDDEN', 'E_NOT_FOUND'];
+const RAISED_CODES: readonly ErrorCode[] = ['E_AUDIT', 'E_FORBIDDEN', 'E_NOT_FOUND', 'E_STALE'];
 
 const AUDIT_MISSING =
   'A change names an audit event that was not recorded, so nothing of it was stored. This is a defect: report it.';

@@ -118,6 +118,8 @@ export const lifeCommands: readonly Command[] = [
   proposed('mark-compromised', 'key.mark-compromised', 'Asks for a key to be marked compromised, for good.', {
     incident: { type: 'string', value: 'ID', required: true, help: 'id of the incident' },
   }),
+  proposed('rotate-kek', 'kek.rotate', 'Asks for the next version of a key-encryption key, e.g. escrow-store.'),
+  proposed('destroy-kek', 'kek.destroy', 'Asks for an earlier version, e.g. escrow-store-1, to be destroyed for good.'),
   proposed(
     'destroy',
     'key.destroy',

@@ -130,6 +130,7 @@ export const TOKEN_FIELDS: DetailFields = {
   ...REASON,
 };
 export const KEYSTORE_FIELDS: DetailFields = {
+  count: 'count',
   custodian: 'id',
   epoch: 'count',
   instance: 'id',

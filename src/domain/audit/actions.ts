@@ -53,6 +53,8 @@ export const AUDIT_ACTIONS = {
   'keystore.seal': sealed('keystore', KEYSTORE_FIELDS),
   'keystore.epoch': sealed('keystore', KEYSTORE_FIELDS),
   'keystore.kek-rotate': act('keystore', KEYSTORE_FIELDS),
+  'keystore.rewrap': act('keystore', KEYSTORE_FIELDS),
+  'keystore.kek-destroy': act('keystore', KEYSTORE_FIELDS),
   'keystore.blob-refused': act('keystore', KEYSTORE_FIELDS),
   'ceremony.open': act('ceremony', CEREMONY_FIELDS),
   'ceremony.step': act('ceremony', CEREMONY_FIELDS),

@@ -5,6 +5,7 @@ import { newId } from '../../domain/id.ts';
 import { newSerialNumber } from '../../domain/serial-number.ts';
 import type { GeneralName } from '../../x509/extensions/general-name.ts';
 import { openAuthority, requireSigningAuthority } from '../authorities/issuing-authority.ts';
+import { requireIssuingPeriod } from '../authorities/require-issuing-period.ts';
 import type { Instance } from '../instance.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 import type { Transaction } from '../ports/database.ts';
@@ -30,7 +31,8 @@ export type SingleCertificate = CertificateRow & { readonly certificate: Buffer 
 /**
  * Signs the certificate. Until `insertSingleCertificate` has committed nobody has it, so a failure leaves nothing behind
  * but a serial number that was never seen.
- * @throws KmcError E_NOT_FOUND, E_STATE, E_SEALED, E_POLICY, E_LINT; E_KEY_BLOCKED for a key that may not be certified.
+ * @throws KmcError E_NOT_FOUND, E_STATE, E_SEALED, E_POLICY, E_LINT; E_KEY_BLOCKED for a key that may not be certified;
+ * E_PERIOD when the key of the authority issues no longer.
  */
 export async function signSingleCertificate(
   ports: SingleCertificatePorts,
@@ -45,6 +47,7 @@ export async function signSingleCertificate(
       return await requireSigningAuthority(reader, input.authorityId, 'certificates');
     }),
   );
+  requireIssuingPeriod(ports, authority.row, at);
   const facts = {
     serialNumber: newSerialNumber(),
     issuer: authority.issuer,

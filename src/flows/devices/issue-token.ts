@@ -6,6 +6,7 @@ import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import type { Instance } from '../instance.ts';
+import { sealingKek } from '../keystore/sealing-kek.ts';
 import type { Reader, Transaction } from '../ports/database.ts';
 import type { DeviceRow, DeviceStatus } from '../ports/devices.ts';
 import type { EnrolmentTokenRow } from '../ports/enrolment-tokens.ts';
@@ -111,13 +112,13 @@ function tokenRow(
  * sealed, and leaves encrypted to the caller's own certificate: the plain listener keeps no secret, so that not even its
  * answer may hold one. Earlier unused tokens of the device are revoked.
  * @throws KmcError E_NOT_FOUND, E_FORBIDDEN (not an ra-operator of the device's region), E_SAME_PERSON, E_STATE, E_SEALED;
- * E_KEY when the caller's certificate is not an SM2 one.
+ * E_KEY when the caller's certificate is not an SM2 one; E_PERIOD.
  */
 export async function issueToken(ports: IssueTokenPorts, caller: Caller, input: IssueTokenInput): Promise<IssuedToken> {
-  const { engine, keystore, database } = ports;
+  const { engine, database } = ports;
   const at = ports.clock.now();
   const scene = await database.read((reader) => sceneOf(reader, caller, input.deviceId));
-  const kek = keystore.currentKek('db-field');
+  const kek = sealingKek(ports, 'db-field');
   const fields = tokenRow(ports, scene, input, at);
   const secret = await engine.generateToken();
   try {

@@ -5,12 +5,13 @@ import {
   type IssuingAuthority,
   type SigningAuthorityRow,
 } from '../authorities/issuing-authority.ts';
+import { requireIssuingPeriod } from '../authorities/require-issuing-period.ts';
 import type { Instance } from '../instance.ts';
 import type { ServiceKeystore } from '../keystore/service-keystore.ts';
 import type { Reader } from '../ports/database.ts';
 import { authorityChain } from './enrolment-answer.ts';
 
-export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'engine' | 'keystore'>;
+export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'engine' | 'keystore' | 'policies'>;
 
 /** The authority that issues to devices now, with the certificates (DER) from it up to its root. */
 export interface DeviceAuthority {
@@ -63,12 +64,13 @@ export async function findDeviceAuthority(ports: DeviceAuthorityPorts, reader: R
 /**
  * The authority with its key, which comes from the keystore each time: that may be sealed by now. Called outside of any
  * `read` or `transaction`, as `openAuthority`.
- * @throws KmcError E_SEALED, E_NOT_FOUND, E_INTEGRITY.
+ * @throws KmcError E_SEALED, E_NOT_FOUND, E_INTEGRITY; E_PERIOD when its key issues no longer.
  */
 export async function openDeviceAuthority(
   ports: DeviceAuthorityPorts,
   { row }: DeviceAuthority,
 ): Promise<IssuingAuthority> {
+  requireIssuingPeriod(ports, row, ports.clock.now());
   const known = REMEMBERED.get(ports.keystore);
   const opened = known?.row === row ? known.opened : undefined;
   if (opened !== undefined) {

@@ -7,6 +7,8 @@ import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
 import type { Instance } from '../instance.ts';
+import { rewrapKeys } from '../keystore/rewrap-keys.ts';
+import { rotateDueKeks } from '../keystore/rotate-due-keks.ts';
 import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
 import { expireKeys } from '../keys/expire-keys.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
@@ -14,6 +16,9 @@ import { KmcError } from '../../errors.ts';
 
 /** Rows that one round forgets at the most. */
 const PURGE_LIMIT = 5_000;
+
+/** Batches that one round seals anew. */
+const REWRAP_BATCHES = 20;
 
 /** Seconds after which an execution that has not ended counts as left open by a crash. */
 const RECONCILE_AFTER = 300;
@@ -42,10 +47,17 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
+  'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),
+  'rewrap-keys': (ports, caller) => rewrapAll(ports, caller),
   'expire-keys': (ports, caller) => expireKeys(ports, caller),
   'destroy-keys': (ports, caller) => destroyDueKeys(ports, caller),
   'scan-escrow': scanEscrow,
 };
+
+/** Batch after batch, for a part of the round. */
+async function rewrapAll(ports: HousekeepingPorts, caller: SystemCaller): Promise<void> {
+  for (let batch = 0; batch < REWRAP_BATCHES; batch += 1) if ((await rewrapKeys(ports, caller)) === 0) return;
+}
 
 /** @throws KmcError E_INTEGRITY naming the keys that do not open: so they get into the log of the service at once. */
 async function scanEscrow(ports: HousekeepingPorts): Promise<void> {

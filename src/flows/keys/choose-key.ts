@@ -7,6 +7,7 @@ import { escrowedKeyContext } from '../../domain/keystore/blob-context.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
 import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
+import { sealingKek } from '../keystore/sealing-kek.ts';
 import { openEscrowedKey } from './open-escrowed-key.ts';
 
 export type ChooseKeyPorts = Pick<Instance, 'database' | 'clock' | 'node' | 'engine' | 'keystore' | 'policies'>;
@@ -43,11 +44,12 @@ export async function chooseKey(ports: ChooseKeyPorts, pool: PoolName): Promise<
   }
 }
 
-async function makeKey({ engine, keystore, clock }: ChooseKeyPorts, pool: PoolName): Promise<ChosenKey> {
+async function makeKey(ports: ChooseKeyPorts, pool: PoolName): Promise<ChosenKey> {
+  const { engine, clock } = ports;
   const { algorithm } = KEY_POOLS[pool];
   const at = clock.now();
   const id = newId('key', at);
-  const kek = keystore.currentKek('escrow-store');
+  const kek = sealingKek(ports, 'escrow-store');
   const handle = await engine.generateKeyPair(algorithm);
   try {
     const sealedKey = await engine.sealKey(kek, escrowedKeyContext(id, 1), handle);

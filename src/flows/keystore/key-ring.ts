@@ -28,6 +28,8 @@ export class KeyRing {
   /** Earlier master keys, for what is still sealed under them. */
   readonly #earlier = new Map<number, KeyEncryptionKey>();
   readonly #keks = new Map<string, KeyEncryptionKey>();
+  /** When the rows say that they were made: their crypto-period begins there. */
+  readonly #createdAt = new Map<string, Date>();
 
   private constructor(engine: CryptoEngine, master: KeyEncryptionKey) {
     this.#engine = engine;
@@ -63,6 +65,7 @@ export class KeyRing {
   async successor(): Promise<KeyRing> {
     const next = await KeyRing.generate(this.#engine, this.masterVersion + 1);
     for (const [name, kek] of this.#keks) next.#keks.set(name, kek);
+    for (const [name, at] of this.#createdAt) next.#createdAt.set(name, at);
     return next;
   }
 
@@ -104,9 +107,10 @@ export class KeyRing {
   /**
    * Opens a key-encryption key and puts it on the ring.
    * @param files where earlier master keys stand.
+   * @param createdAt of its row, for its crypto-period.
    * @throws KmcError E_INTEGRITY naming the key when it does not open or is another than its check value says.
    */
-  async openKek(sealed: SealedKek, files: KeystoreFileReader): Promise<void> {
+  async openKek(sealed: SealedKek, files: KeystoreFileReader, createdAt?: Date): Promise<void> {
     const { purpose, version } = sealed;
     const name = context.kekName(purpose, version);
     if (this.#keks.has(name)) return;
@@ -119,6 +123,20 @@ export class KeyRing {
       throw notAsStated(`The key-encryption key ${name}`);
     }
     this.#keks.set(name, { purpose, version, secret });
+    if (createdAt !== undefined) this.#createdAt.set(name, createdAt);
+  }
+
+  /** When the key was made, where its row says so. */
+  kekCreatedAt({ purpose, version }: Pick<KeyEncryptionKey, 'purpose' | 'version'>): Date | undefined {
+    return this.#createdAt.get(context.kekName(purpose, version));
+  }
+
+  /** Forgets a key-encryption key that was destroyed, and wipes its bytes. */
+  forgetKek(purpose: KekPurpose, version: number): void {
+    const name = context.kekName(purpose, version);
+    const kek = this.#keks.get(name);
+    if (kek !== undefined) this.#engine.destroySecret(kek.secret);
+    this.#keks.delete(name);
   }
 
   /** Nothing when the ring does not hold it. */

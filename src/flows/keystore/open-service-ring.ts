@@ -19,7 +19,7 @@ interface OpenServicePorts {
   readonly files: KeystoreFiles;
 }
 
-type StoredKek = Omit<SealedKekRow, 'state' | 'createdAt'>;
+type StoredKek = Omit<SealedKekRow, 'state'>;
 
 /**
  * Opens master key and key-encryption keys, checks the MAC of the manifest, judges the epochs (security-and-faults 2.4)

@@ -91,6 +91,11 @@ export class ServiceKeystore {
     return this.#openRing().currentKek(purpose);
   }
 
+  /** When a key-encryption key was made. @throws KmcError E_SEALED. */
+  kekCreatedAt(kek: Pick<KeyEncryptionKey, 'purpose' | 'version'>): Date | undefined {
+    return this.#openRing().kekCreatedAt(kek);
+  }
+
   /**
    * The key-encryption key of a version, to open what was sealed under it. An unknown version may be one that another
    * node has made: the rows are read again, once.

@@ -7,6 +7,7 @@ import { storeOf } from '../../domain/key-state.ts';
 import { escrowedKeyContext } from '../../domain/keystore/blob-context.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
+import { sealingKek } from '../keystore/sealing-kek.ts';
 import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
 import { poolFigures } from './pool-figures.ts';
 
@@ -63,9 +64,10 @@ export async function fillPool(
   return { batchId: batch.batchId, count };
 }
 
-async function makeBatch({ engine, keystore, clock }: FillPoolPorts, count: number): Promise<NewBatch> {
+async function makeBatch(ports: FillPoolPorts, count: number): Promise<NewBatch> {
+  const { engine, clock } = ports;
   const at = clock.now();
-  const kek = keystore.currentKek('escrow-store');
+  const kek = sealingKek(ports, 'escrow-store');
   const ids = Array.from({ length: count }, () => newId('key', at));
   const contexts = ids.map((id) => escrowedKeyContext(id, 1));
   const pairs = await engine.generateSealedPairs(kek, contexts);

@@ -48,6 +48,8 @@ export interface EnrolmentTokenReader {
   findByDigest(tokenSm3: string): Promise<EnrolmentTokenRow | undefined>;
   /** The tokens of a device that are issued or used and not erased, newest first. */
   liveOf(deviceId: string): Promise<EnrolmentTokenRow[]>;
+  /** How many sealed tokens there are under that version of the `db-field` key. */
+  countSealedUnder(kekVersion: number): Promise<number>;
 }
 
 export interface EnrolmentTokenWriter extends EnrolmentTokenReader {

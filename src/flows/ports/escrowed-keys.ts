@@ -93,8 +93,8 @@ export interface EscrowedKeyReader {
   activatedBefore(at: Date, limit: number): Promise<EscrowedKeyRow[]>;
   /** How many blobs there are under that version of the `escrow-store` key. */
   countSealedUnder(kekVersion: number): Promise<number>;
-  /** Keys that are sealed under that version of the `escrow-store` key, in the order of ids: the cursor of a rewrap. */
-  sealedUnder(kekVersion: number, page: Page): Promise<EscrowedKeyRow[]>;
+  /** Keys that are sealed under an earlier version of the `escrow-store` key than that; none with a recorded fault. */
+  sealedBefore(kekVersion: number, limit: number): Promise<EscrowedKeyRow[]>;
 }
 
 export interface EscrowedKeyWriter extends EscrowedKeyReader {

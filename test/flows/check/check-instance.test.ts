@@ -3,7 +3,7 @@ import { publishCrl } from '../../../src/flows/certificates/publish-crl.ts';
 import { refillPool } from '../../../src/flows/pools/refill-pool.ts';
 import { revokeCertificate } from '../../../src/flows/certificates/revoke-certificate.ts';
 import { checkInstance } from '../../../src/flows/check/check-instance.ts';
-import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
+import { SYSTEM, testInstance, withPool } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import { recordEvent } from '../../store/rows.ts';
 import { storePair } from '../certificates/device-pair.ts';
@@ -86,7 +86,7 @@ forEachDatabase('checkInstance', (fixture) => {
   });
 
   it('sees a batch that is not as many keys as it was made of (I8)', async () => {
-    await refillPool(test().instance, SYSTEM, { pool: 'sm2-encryption' });
+    await refillPool(withPool(test().instance, { batch: 3 }), SYSTEM, { pool: 'sm2-encryption' });
     expect(await broken()).to.deep.equal([]);
     const [key] = await test().database.read((reader) => reader.escrowedKeys.list({ state: 'spare' }, { limit: 1 }));
     await alter('escrowed_keys', "batch_id = 'on-demand'", key?.id ?? '');

@@ -2,12 +2,12 @@
 import { enrolDevice } from '../../../src/flows/enrolments/enrol-device.ts';
 import { refillPool } from '../../../src/flows/pools/refill-pool.ts';
 import { readyDevice } from '../../fixtures/enrolling.ts';
-import { SYSTEM, TestInstance } from '../../fixtures/instance.ts';
+import { SYSTEM, TestInstance, withPool } from '../../fixtures/instance.ts';
 
 const [url = ''] = process.argv.slice(2);
 const test = await TestInstance.make(url);
 // The first enrolments take their keys from the pool, and nothing refills it.
-await refillPool(test.instance, SYSTEM, { pool: 'sm2-encryption' });
+await refillPool(withPool(test.instance, { batch: 20 }), SYSTEM, { pool: 'sm2-encryption' });
 process.stdout.write('enrolling\n');
 for (let device = 0; ; device += 1) {
   const { input } = await readyDevice(test, `gw-${device}`);

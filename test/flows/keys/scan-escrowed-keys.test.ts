@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { scanEscrowedKeys } from '../../../src/flows/keys/scan-escrowed-keys.ts';
 import { refillPool } from '../../../src/flows/pools/refill-pool.ts';
-import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
+import { SYSTEM, testInstance, withPool } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import { recordEvent } from '../../store/rows.ts';
 
@@ -10,7 +10,7 @@ forEachDatabase('the scan of the escrow', (fixture) => {
 
   it('goes round all keys in rounds, tells of a broken one once, and forgets it when it opens again', async () => {
     const { instance } = test();
-    await refillPool(instance, SYSTEM, { pool: 'sm2-encryption' });
+    await refillPool(withPool(instance, { batch: 20 }), SYSTEM, { pool: 'sm2-encryption' });
     const keys = await test().database.read((reader) => reader.escrowedKeys.list({}, { limit: 1000 }));
     const [first, second] = keys;
     if (first?.sealedKey === undefined || second?.sealedKey === undefined) throw new Error('there are no keys');
@@ -22,8 +22,8 @@ forEachDatabase('the scan of the escrow', (fixture) => {
     const flipped = Buffer.from(second.sealedKey);
     flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1;
     await put(flipped);
-    expect(await scanEscrowedKeys(instance, 60)).to.deep.equal({ checked: 60, broken: [second.id] });
-    expect(await scanEscrowedKeys(instance, 60)).to.deep.equal({ checked: keys.length - 60, broken: [] });
+    expect(await scanEscrowedKeys(instance, 12)).to.deep.equal({ checked: 12, broken: [second.id] });
+    expect(await scanEscrowedKeys(instance, 12)).to.deep.equal({ checked: keys.length - 12, broken: [] });
     // Round again: known faults are seen, and not told twice.
     expect((await scanEscrowedKeys(instance, 1000)).broken).to.deep.equal([second.id]);
     const told = async (): Promise<string[]> => (await test().history('key', second.id)).map(({ act }) => act);

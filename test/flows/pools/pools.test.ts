@@ -11,7 +11,7 @@ import { encryptSm2 } from '../../../src/crypto/gm/sm2-encrypt.ts';
 import { sm2PointFromSpki } from '../../../src/crypto/spki.ts';
 import { parseCertificate } from '../../../src/x509/certificate.ts';
 import { readyDevice } from '../../fixtures/enrolling.ts';
-import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
+import { SYSTEM, testInstance, withPool } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import { refusal } from '../../store/race.ts';
 
@@ -21,12 +21,7 @@ const SMALL: PoolRule = { low: 4, high: 10, batch: 4, onDemand: false, needsBack
 forEachDatabase('a key pool', (fixture) => {
   const test = testInstance(fixture);
 
-  function withPool(rule: Partial<PoolRule> = {}): Instance {
-    const { instance } = test();
-    const { policies } = instance;
-    const pools = { ...policies.keys.pools, [POOL]: { ...SMALL, ...rule } };
-    return { ...instance, policies: { ...policies, keys: { ...policies.keys, pools } } };
-  }
+  const pooled = (rule: Partial<PoolRule> = {}): Instance => withPool(test().instance, { ...SMALL, ...rule });
 
   async function status(instance: Instance): Promise<Awaited<ReturnType<typeof listPools>>[number]> {
     const [pool] = await listPools(instance);
@@ -44,7 +39,7 @@ forEachDatabase('a key pool', (fixture) => {
   }
 
   it('is filled in the background from below its low mark to its high mark, and says so when it is low', async () => {
-    const instance = withPool();
+    const instance = pooled();
     const stop = new AbortController();
     const alarms: boolean[] = [];
     const kept = keepPools(instance, {
@@ -82,7 +77,7 @@ forEachDatabase('a key pool', (fixture) => {
 
   it('raises its alarm once, when it falls below the low mark, and ends it once', async () => {
     // The marks are wide, and each batch small: several rounds pass below the low mark.
-    const instance = withPool({ low: 9, high: 10, batch: 3 });
+    const instance = pooled({ low: 9, high: 10, batch: 3 });
     const stop = new AbortController();
     const alarms: boolean[] = [];
     await keepPools(instance, {
@@ -100,7 +95,7 @@ forEachDatabase('a key pool', (fixture) => {
   }).timeout(40_000);
 
   it('gives an enrolment its key, whose escrowed half is the one of the envelope', async () => {
-    const instance = withPool();
+    const instance = pooled();
     expect(await fillUp(instance)).to.equal(SMALL.high);
     const { input, key } = await readyDevice(test(), 'gw-1');
     const outcome = await enrolDevice(instance, input);
@@ -125,7 +120,7 @@ forEachDatabase('a key pool', (fixture) => {
   });
 
   it('that is empty refuses with Retry-After, and leaves nothing of the enrolment behind', async () => {
-    const instance = withPool();
+    const instance = pooled();
     const { input } = await readyDevice(test(), 'gw-1');
     const error = await refusal('E_POOL_EMPTY', enrolDevice(instance, input));
     expect(error.retryAfter).to.equal(30);
@@ -135,7 +130,7 @@ forEachDatabase('a key pool', (fixture) => {
   });
 
   it('that is empty makes a key on demand where policy allows it', async () => {
-    const instance = withPool({ onDemand: true });
+    const instance = pooled({ onDemand: true });
     const { input } = await readyDevice(test(), 'gw-1');
     expect((await enrolDevice(instance, input)).state).to.equal('ISSUED');
     const [row] = await test().database.read((reader) => reader.escrowedKeys.list({}, { limit: 9 }));
@@ -144,7 +139,7 @@ forEachDatabase('a key pool', (fixture) => {
   });
 
   it('with the switch on issues only what a verified backup holds', async () => {
-    const instance = withPool({ needsBackup: true });
+    const instance = pooled({ needsBackup: true });
     expect(await fillUp(instance)).to.equal(SMALL.high);
     expect(await status(instance)).to.include({ spare: 0, generated: SMALL.high, belowLow: true });
     const { input } = await readyDevice(test(), 'gw-1');
@@ -168,7 +163,7 @@ forEachDatabase('a key pool', (fixture) => {
   });
 
   it('passes over a key that does not open, tells of it at once, and the check finds it', async () => {
-    const instance = withPool({ high: 5, batch: 5 });
+    const instance = pooled({ high: 5, batch: 5 });
     await fillUp(instance);
     const rows = await test().database.read((reader) => reader.escrowedKeys.list({}, { limit: 9 }));
     const sound = rows[0]?.id ?? '';
@@ -198,7 +193,7 @@ forEachDatabase('a key pool', (fixture) => {
   });
 
   it('is not filled while the keystore is sealed', async () => {
-    const instance = withPool();
+    const instance = pooled();
     instance.keystore.seal();
     await refusal('E_SEALED', refillPool(instance, SYSTEM, { pool: POOL }));
   });

@@ -16,9 +16,9 @@ export interface EnrolledDevice {
   readonly key: EscrowedKeyRow;
 }
 
-export async function enrolled(test: TestInstance, id = 'gw-1'): Promise<EnrolledDevice> {
+export async function enrolled(test: TestInstance, id = 'gw-1', instance = test.instance): Promise<EnrolledDevice> {
   const { input, key: signKey } = await readyDevice(test, id, { serial: `SN-${id}` });
-  const outcome = await enrolDevice(test.instance, input);
+  const outcome = await enrolDevice(instance, input);
   if (outcome.state !== 'ISSUED') throw new Error('the enrolment waits');
   const sign = parseCertificate(outcome.answer.signCertificate);
   const enc = parseCertificate(outcome.answer.encCertificate ?? Buffer.alloc(0));
