@@ -7,7 +7,11 @@ import { answerCaRequest } from '../../../src/flows/ca-kmc/answer-ca-request.ts'
 import { kmcIdentity } from '../../../src/flows/ca-kmc/kmc-identity.ts';
 import { parseSignedAndEnveloped } from '../../../src/crypto/gm/signed-enveloped.ts';
 import { serialNumberAlone } from '../../../src/x509/ca-kmc/identifier.ts';
-import type { ReturnedKey } from '../../../src/x509/ca-kmc/response.ts';
+import { fillPool } from '../../../src/flows/pools/fill-pool.ts';
+import type { Database } from '../../../src/flows/ports/database.ts';
+import type { EscrowedKeyWriter } from '../../../src/flows/ports/escrowed-keys.ts';
+import { KmcError } from '../../../src/errors.ts';
+import { parseKmcResponse, type ReturnedKey } from '../../../src/x509/ca-kmc/response.ts';
 import type { KeyServiceRequest } from '../../../src/x509/ca-kmc/request.ts';
 import type { Certificate } from '../../../src/x509/certificate.ts';
 import { encodeName, formatName } from '../../../src/x509/name.ts';
@@ -22,7 +26,7 @@ import {
   signedMessage,
   type CaSide,
 } from '../../fixtures/ca-side.ts';
-import { testInstance } from '../../fixtures/instance.ts';
+import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 
 forEachDatabase('a certification authority over GM/T 0014', (fixture) => {
@@ -40,7 +44,7 @@ forEachDatabase('a certification authority over GM/T 0014', (fixture) => {
 
   const send = async (requests: readonly KeyServiceRequest[], options = {}) =>
     await exchanged(test(), await signedMessage(test(), ca, requests, options), kmc);
-  const keys = () => test().database.read((reader) => reader.escrowedKeys.list({}, { limit: 100 }));
+  const keys = () => test().database.read((reader) => reader.escrowedKeys.list({}, { limit: 500 }));
 
   it('gets a key that its user alone can open, which is escrowed under its serial number', async () => {
     const { instance, database } = test();
@@ -201,6 +205,58 @@ forEachDatabase('a certification authority over GM/T 0014', (fixture) => {
     expect(await ask([applyRequest(user.spki, { certificateSerial: request.certificateSerial })], 2n)).to.deep.equal([
       0,
     ]);
+  });
+
+  /** The database of the instance, but for its transactions. */
+  const withTransactions = (transaction: Database['transaction']): Database => {
+    const { database } = test();
+    return { read: (work) => database.read(work), snapshot: (work) => database.snapshot(work), transaction };
+  };
+
+  it('leaves nothing behind when its answer cannot be stored, and is answered when it asks again', async () => {
+    const { instance } = test();
+    const message = await signedMessage(test(), ca, [applyRequest(user.spki), applyRequest(user.spki)]);
+    const failing = withTransactions((work) =>
+      test().database.transaction(async (tx) => {
+        await work(tx);
+        throw new KmcError('E_STORAGE', 'the disk is full');
+      }),
+    );
+    await refusal('E_STORAGE', () =>
+      answerCaRequest({ ...instance, database: failing }, message, { node: instance.node }),
+    );
+    expect(await keys()).to.have.length(0);
+    expect(errorNumbers((await exchanged(test(), message, kmc)).responses)).to.deep.equal([0, 0]);
+    expect(await keys()).to.have.length(2);
+  });
+
+  it('gets other keys where another process took those that were chosen for it', async () => {
+    const { instance } = test();
+    const selfTestedAt = new Date();
+    const input = { pool: 'sm2-encryption', isFilling: true, selfTest: () => Promise.resolve(selfTestedAt) } as const;
+    const pools = { 'sm2-encryption': { low: 8, high: 8, batch: 8, onDemand: false, needsBackup: false } };
+    const policies = { ...instance.policies, keys: { ...instance.policies.keys, pools } };
+    await fillPool({ ...instance, policies }, input, SYSTEM);
+    let stolen = 0;
+    const losing = (writer: EscrowedKeyWriter): EscrowedKeyWriter =>
+      new Proxy(writer, {
+        get(target, name) {
+          if (name === 'claim' && (stolen += 1) <= 3) return () => Promise.resolve(false);
+          const member: unknown = Reflect.get(target, name);
+          return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+        },
+      });
+    const racing = withTransactions((work) =>
+      test().database.transaction((tx) => work({ ...tx, escrowedKeys: losing(tx.escrowedKeys) })),
+    );
+    const message = await signedMessage(test(), ca, [applyRequest(user.spki), applyRequest(user.spki)]);
+    const { response } = await answerCaRequest({ ...instance, database: racing }, message, { node: instance.node });
+    const { responses } = parseKmcResponse(response);
+    expect(errorNumbers(responses)).to.deep.equal([0, 0]);
+    expect(stolen).to.be.greaterThan(3);
+    const given = (await keys()).filter(({ state }) => state === 'active').map((key) => key.spkiSm3);
+    const answered = responses.map((answer) => (answer.kind === 'apply' ? spkiSm3(answer.spki) : ''));
+    expect(given.sort()).to.deep.equal(answered.sort());
   });
 
   it('gets nothing while the keystore is sealed', async () => {
