@@ -76,7 +76,7 @@ const IS_RUN = process.env['KMC_TEST_CRASH_POINTS'] === 'all';
     );
     writeFileSync(join(folder, 'people.csv'), lines.map((line) => `${line}\n`).join(''));
     bringLegacyEstate({ root: folder, input: (name, bytes) => writeFileSync(join(folder, 'inputs', name), bytes) });
-    writeFileSync(join(folder, 'inputs', 'manifest-body.json'), '{"schema":"kmc.trust-bundle/1","version":"1"}');
+    copyFileSync(join(REPOSITORY, 'test/fixtures/manifest-body.json'), join(folder, 'inputs', 'manifest-body.json'));
     copyFileSync(join(REPOSITORY, 'package.json'), join(folder, 'package.json'));
     Object.assign(process.env, { KMC_HOME: join(folder, 'home'), KMC_PASSPHRASE_FILE: join(folder, 'passphrase.txt') });
     server = createServer({ allowHalfOpen: true }, (socket) => {

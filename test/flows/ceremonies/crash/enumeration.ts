@@ -37,6 +37,7 @@ export interface Enumerated {
 
 /** Each ceremony with what must be there before it. */
 type Preparation = (stage: CeremonyStage) => Promise<void> | void;
+const MANIFEST_BODY = readFileSync(join(import.meta.dirname, '../../../fixtures/manifest-body.json'));
 const nothing: Preparation = () => undefined;
 const PREPARATIONS: Readonly<Record<string, Preparation>> = {
   'kmc-init': nothing,
@@ -49,7 +50,7 @@ const PREPARATIONS: Readonly<Record<string, Preparation>> = {
   'legacy-import': (stage) => bringLegacyEstate(stage),
   'cross-sign': nothing,
   reshare: bringRecipients,
-  'bundle-signing': (stage) => stage.input('manifest-body.json', Buffer.from('{"schema":"kmc.trust-bundle/1"}')),
+  'bundle-signing': (stage) => stage.input('manifest-body.json', MANIFEST_BODY),
   restore(stage) {
     bringRecipients(stage);
     stage.input('ceremony.keystore', archiveOf(stage));
