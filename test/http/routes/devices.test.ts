@@ -42,6 +42,7 @@ forEachDatabase('the routes of devices and enrolments', (fixture) => {
       'signCertificate',
       'encCertificate',
       'envelopedKey',
+      'envelope',
       'csrResponse',
       'chain',
       'bundleVersion',
