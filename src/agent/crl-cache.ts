@@ -6,6 +6,7 @@ import { KmcError } from '../errors.ts';
 import { parseCertificate, type Certificate } from '../x509/certificate.ts';
 import { parseCertificateList, type CertificateList } from '../x509/crl.ts';
 import { EXTENSIONS, readExtension } from '../x509/extensions.ts';
+import type { DistributionPointName } from '../x509/extensions/access.ts';
 import { verifySignedBy } from '../x509/path/issuer-signature.ts';
 import { readIfPresent, writeAtomically } from './atomic-file.ts';
 import type { DeviceFolder } from './device-folder.ts';
@@ -30,16 +31,18 @@ interface CrlPlace {
 const FOLDER = 'crl';
 const HTTP = 'http:';
 
+function urlsOf(name: DistributionPointName | undefined): URL[] {
+  const names = name !== undefined && 'fullName' in name ? name.fullName : [];
+  return names.flatMap((one) =>
+    one.type === 'uniformResourceIdentifier' && URL.canParse(one.value) ? [new URL(one.value)] : [],
+  );
+}
+
 function addressesIn(certificate: Certificate): URL[] {
   const points = readExtension(certificate.extensions, EXTENSIONS.crlDistributionPoints) ?? [];
-  const names = points.flatMap(({ distributionPoint: name }) =>
-    name !== undefined && 'fullName' in name ? name.fullName : [],
-  );
-  return names.flatMap((name) =>
-    name.type === 'uniformResourceIdentifier' && URL.canParse(name.value) && name.value.startsWith(HTTP)
-      ? [new URL(name.value)]
-      : [],
-  );
+  return points
+    .flatMap(({ distributionPoint }) => urlsOf(distributionPoint))
+    .filter(({ protocol }) => protocol === HTTP);
 }
 
 /** Every CRL that the certificates of the device and those above them point to. */
@@ -58,6 +61,16 @@ function placesOf(folder: DeviceFolder): CrlPlace[] {
 
 function fileOf(path: string): string {
   return path.replace(/^\/crl\//, '').replaceAll(/[^A-Za-z0-9.-]/g, '-');
+}
+
+/** A CRL with a scope stands in the place that its scope names, and in no other (RFC 5280 6.3.3 b). @throws KmcError E_CRL. */
+function requireOwnPlace({ issuingDistributionPoint: scope }: CertificateList, path: string): void {
+  if (
+    scope?.distributionPoint === undefined ||
+    urlsOf(scope.distributionPoint).some(({ pathname }) => pathname === path)
+  )
+    return;
+  throw new KmcError('E_CRL', 'the CRL is that of another distribution point');
 }
 
 function requireBetter(list: CertificateList, kept: CertificateList | undefined, issuer: Certificate, now: Date): void {
@@ -86,6 +99,7 @@ async function refreshOne(
     if (status === 404) return { file, state: 'absent' };
     if (status !== 200) throw new KmcError('E_CRL', `the service answered ${status}`);
     if (kept?.equals(body) === true) return { file, state: 'unchanged' };
+    requireOwnPlace(parseCertificateList(body), path);
     requireBetter(parseCertificateList(body), kept === undefined ? undefined : parseCertificateList(kept), issuer, now);
     writeAtomically(place, body);
     return { file, state: 'new' };

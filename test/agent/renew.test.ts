@@ -142,13 +142,15 @@ forEachDatabase('the renewal by the agent of a device', (fixture) => {
     expect(await stateOf(ports())).to.equal('new');
     expect(parseCertificateList(readFileSync(file)).crlNumber).to.equal(newer.number);
     const admin = await publishCrl(instance, SYSTEM, 'admin-ca');
-    for (const body of [older.crl, admin.crl, Buffer.from('no CRL')]) {
+    const region = await publishCrl(instance, SYSTEM, 'sm2-issuing', '110000');
+    for (const body of [older.crl, admin.crl, region.crl, Buffer.from('no CRL')]) {
       const answer = { status: 200, headers: {}, body };
       const used = { ...ports(), client: { ...ports().client, send: () => Promise.resolve(answer) } };
       expect(await stateOf(used)).to.equal('refused');
       expect(readFileSync(file).equals(newer.crl)).to.equal(true);
     }
-    expect(deviceStatus(folder).crls.map(({ number }) => number)).to.deep.equal([newer.number.toString()]);
+    const kept = deviceStatus(folder).crls.filter((one) => one.file === 'sm2-issuing.crl');
+    expect(kept.map(({ number }) => number)).to.deep.equal([newer.number.toString()]);
   });
 
   it('leaves a folder that was never enrolled alone', async () => {

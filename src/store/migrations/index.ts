@@ -7,14 +7,14 @@ import { up as devices } from './004-devices.ts';
 import { up as certificates } from './005-certificates.ts';
 import { up as escrowedKeys } from './006-escrowed-keys.ts';
 import { up as trustBundles } from './007-trust-bundles.ts';
-import { up as keyLife } from './007-key-life.ts';
-import { up as separationOfDuty } from './007-separation-of-duty.ts';
-import { up as status } from './007-status.ts';
-import { up as deviceAccess } from './007-device-access.ts';
-import { up as caKmc } from './008-ca-kmc.ts';
-import { up as breakGlass } from './008-break-glass.ts';
-import { up as eventIndexes } from './007-event-indexes.ts';
-import { up as keyClaims } from './008-key-claims.ts';
+import { up as keyLife } from './008-key-life.ts';
+import { up as separationOfDuty } from './009-separation-of-duty.ts';
+import { up as status } from './010-status.ts';
+import { up as deviceAccess } from './011-device-access.ts';
+import { up as caKmc } from './012-ca-kmc.ts';
+import { up as breakGlass } from './013-break-glass.ts';
+import { up as eventIndexes } from './014-event-indexes.ts';
+import { up as keyClaims } from './015-key-claims.ts';
 
 export interface Migration {
   readonly name: string;
@@ -29,12 +29,12 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '005-certificates', up: certificates },
   { name: '006-escrowed-keys', up: escrowedKeys },
   { name: '007-trust-bundles', up: trustBundles },
-  { name: '007-key-life', up: keyLife },
-  { name: '007-separation-of-duty', up: separationOfDuty },
-  { name: '007-status', up: status },
-  { name: '007-device-access', up: deviceAccess },
-  { name: '008-ca-kmc', up: caKmc },
-  { name: '008-break-glass', up: breakGlass },
-  { name: '007-event-indexes', up: eventIndexes },
-  { name: '008-key-claims', up: keyClaims },
+  { name: '008-key-life', up: keyLife },
+  { name: '009-separation-of-duty', up: separationOfDuty },
+  { name: '010-status', up: status },
+  { name: '011-device-access', up: deviceAccess },
+  { name: '012-ca-kmc', up: caKmc },
+  { name: '013-break-glass', up: breakGlass },
+  { name: '014-event-indexes', up: eventIndexes },
+  { name: '015-key-claims', up: keyClaims },
 ];
