@@ -129,7 +129,8 @@ export interface VerifiedReport {
 /**
  * Verifies a report by itself: the statements of two sealed accounts, the whole chain of the session from its opening to
  * its end, only acts of break-glass in it, and effects that belong to these acts.
- * @param log lines of an auditor's verified copy of the log: every event must stand in it.
+ * @param log lines of an auditor's verified copy of the log: every event must stand in it. Without it the last event of the
+ * chain and the effects are only what the report says of itself.
  * @throws KmcError E_JSON, E_SIZE, E_SCHEMA, E_AUDIT, E_APPROVAL, E_SAME_PERSON, E_SIGNATURE, E_QUORUM, E_TIME.
  */
 export function verifyBreakGlassReport(given: string, log?: ReadonlySet<string>): VerifiedReport {

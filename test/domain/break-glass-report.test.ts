@@ -149,13 +149,17 @@ describe('the report of a break-glass session', () => {
     });
   }
 
-  it('does not hold once one character is another one', () => {
+  // The chain binds every event but its last, and nothing binds what the acts caused: for these it takes a copy of the log.
+  it('does not hold beside the lines of the log once one character is another one', () => {
     const text = report();
+    const { events, effects } = JSON.parse(text) as { events: string[]; effects: string[] };
+    const log = new Set([...events, ...effects]);
+    expect(refusalOf(() => verifyBreakGlassReport(text, log))).to.equal(undefined);
     fc.assert(
       fc.property(fc.nat(text.length - 2), fc.integer({ min: 33, max: 126 }), (at, code) => {
         const altered = text.slice(0, at) + String.fromCharCode(code) + text.slice(at + 1);
         if (altered === text) return;
-        const error = refusalOf(() => verifyBreakGlassReport(altered));
+        const error = refusalOf(() => verifyBreakGlassReport(altered, log));
         expect(error, altered.slice(Math.max(0, at - 20), at + 20)).to.be.instanceOf(KmcError);
       }),
       { numRuns: 60 },

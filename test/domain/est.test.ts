@@ -10,7 +10,7 @@ describe('labels of EST', () => {
     expect(estLabel(POLICIES, 'legacy-gateway').gives).to.deep.equal(['signing']);
     const half = estLabel(POLICIES, 'gateway-sign');
     expect(half).to.deep.equal({
-      deviceProfiles: ['gateway', 'hub-gateway'],
+      deviceProfiles: ['gateway', 'hub-gateway', 'package-gateway', 'token-gateway'],
       gives: ['signing'],
       certificateProfile: 'gateway-sign',
     });
