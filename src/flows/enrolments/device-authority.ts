@@ -88,12 +88,12 @@ async function newestAuthority(reader: Reader, hierarchy: KeyAlgorithmName): Pro
  * Refuses what was issued in the name of an authority that was revoked, restricted to its CRLs or renewed since it was
  * found; it is not remembered any longer then.
  * @param reader of the transaction that records what was issued.
- * @throws KmcError E_STATE.
+ * @throws KmcError E_STATE; E_KEY_TAKEN when it applies for keys since, so that there may be another key for the device.
  */
 export async function requireStillIssuing(
   keystore: ServiceKeystore,
   reader: Reader,
-  { row }: DeviceAuthority,
+  { row, appliesForKeys }: DeviceAuthority,
 ): Promise<void> {
   const present = await reader.authorities.find(row.id);
   if (present?.version === row.version) return;
@@ -103,7 +103,11 @@ export async function requireStillIssuing(
     maySign(present, 'certificates') &&
     present.keyId === row.keyId &&
     present.certificate.equals(row.certificate);
-  if (isSame) return;
+  if (isSame) {
+    const applies = (await reader.communicationCertificates.activeOf(row.id)) !== undefined;
+    if (applies === appliesForKeys) return;
+    throw new KmcError('E_KEY_TAKEN', 'The authority may have applied for the key of this device. Choose again.');
+  }
   throw new KmcError('E_STATE', 'The certification authority went out of service. Send the same request again.');
 }
 

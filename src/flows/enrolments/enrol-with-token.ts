@@ -112,11 +112,11 @@ async function issue<Answer extends SigningAnswer>(
   if (device.status !== 'registered' && device.status !== 'in-service') {
     throw new KmcError('E_STATE', `The device is ${device.status}: it cannot enrol.`);
   }
-  const found = await way.authorityFor(ports, device);
-  const authority = await openDeviceAuthority(ports, found);
-  const { appliesForKeys } = found;
-  const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   return await retryTaken(async () => {
+    const found = await way.authorityFor(ports, device);
+    const authority = await openDeviceAuthority(ports, found);
+    const { appliesForKeys } = found;
+    const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
     const made = await way.issue(ports, plan, found.chain).catch((error: unknown) => explainLint(ports, scene, error));
     const issued = issuedEnrolment(row, made.certificates, answerEnd(ports, at));
     const recording = { scene, row: issued, made: made.certificates, authority: found };

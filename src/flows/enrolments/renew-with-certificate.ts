@@ -142,11 +142,11 @@ export async function renewWithCertificate<Answer extends SigningAnswer>(
     await by.requireKey?.(reader, scene);
     return await by.wayFor(reader, scene);
   });
-  const found = await way.authorityFor(ports, device);
-  const authority = await openDeviceAuthority(ports, found);
-  const { appliesForKeys } = found;
-  const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
   const renewed = await retryTaken(async () => {
+    const found = await way.authorityFor(ports, device);
+    const authority = await openDeviceAuthority(ports, found);
+    const { appliesForKeys } = found;
+    const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
     const { certificates: made, answer } = await way.issue(ports, plan, found.chain);
     const issued = issuedEnrolment(row, made, answerEnd(ports, at));
     return (await record(ports, { scene, row: issued, made, authority: found })) ? answer : undefined;

@@ -4,7 +4,17 @@
  * that verifies, keystores that open (security-and-faults 5.4, C9).
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unsealWith } from '../../../../src/cli/unseal-here.ts';
@@ -97,6 +107,9 @@ function buildChild(): string {
     `--outdir=${BUNDLE}/test/flows/ceremonies`,
     '--out-extension:.js=.mjs',
   ]);
+  // The kernel and the workers lie where the build puts them, seen from the bundle.
+  rmSync(join(BUNDLE, 'dist'), { recursive: true, force: true });
+  symlinkSync(join(REPOSITORY, 'dist'), join(BUNDLE, 'dist'));
   return join(BUNDLE, 'test/flows/ceremonies/crash-child.mjs');
 }
 
