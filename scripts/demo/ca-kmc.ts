@@ -4,8 +4,9 @@ import { createDecipheriv, createECDH } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { OID } from '../../src/crypto/asn1/oids.ts';
+import { makeDeviceFolder } from '../../src/agent/device-folder.ts';
+import { signingKey } from '../../src/agent/device-keys.ts';
 import type { CryptoEngine, KeyHandle } from '../../src/crypto/engine.ts';
 import { newSerialNumber } from '../../src/domain/serial-number.ts';
 import { issueCertificate } from '../../src/flows/certificates/issue-certificate.ts';
@@ -217,9 +218,5 @@ export function encCertificate(out: string, id: string): Certificate {
 
 /** Makes the signing key of a gateway before it enrols, where its reference client finds it. */
 export async function makeSigningKey(engine: CryptoEngine, folder: string, passphraseFile: string): Promise<KeyHandle> {
-  const key = await engine.generateKeyPair('SM2');
-  const encrypted = await engine.exportPkcs8(key, readFileSync(passphraseFile), 'gmssl');
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'sign.key.pem'), encodePem('ENCRYPTED PRIVATE KEY', encrypted), { mode: 0o600 });
-  return key;
+  return await signingKey(engine, makeDeviceFolder(folder).pending(), readFileSync(passphraseFile));
 }
