@@ -478,7 +478,8 @@ export async function tellStory(story: Story, folders: DemoFolders): Promise<voi
     );
     const log = {
       info: () => undefined,
-      fault: (what: string, cause: unknown) => process.stderr.write(`${what} ${String(cause)}\n`),
+      fault: (what: string, cause: unknown) =>
+        process.stderr.write(cause === undefined ? `${what}\n` : `${what} ${String(cause)}\n`),
     };
     service = await serve(environment, instance, log);
     await serviceActs(story, scene, estate, service);
