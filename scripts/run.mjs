@@ -14,11 +14,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What each task starts: a child (`command`), or the built program in this process (`main`: arguments put first). */
 const TASKS = {
-  test: {
-    build: true,
-    command: ['node_modules/mocha/bin/mocha.js', '--reporter', 'scripts/test-reporter.cjs'],
-    defaults: ['test/**/*.test.ts'],
-  },
+  test: { build: true, command: ['scripts/run-tests.mjs'] },
   demo: { build: true, command: ['--import', 'tsx', 'scripts/demo.ts'] },
   bench: { build: true, command: ['--import', 'tsx', 'scripts/bench.ts'] },
   'crash-ceremonies': {
@@ -154,7 +150,7 @@ if (task.main !== undefined) {
   process.argv = [process.execPath, main, ...task.main, ...args];
   await import(main);
 } else if (task.command !== undefined) {
-  const child = spawn(process.execPath, [...task.command, ...(args.length > 0 ? args : (task.defaults ?? []))], {
+  const child = spawn(process.execPath, [...task.command, ...args], {
     stdio: 'inherit',
     cwd: root,
   });
