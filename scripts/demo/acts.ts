@@ -479,7 +479,7 @@ export async function tellStory(story: Story, folders: DemoFolders): Promise<voi
     const log = {
       info: () => undefined,
       fault: (what: string, cause: unknown) =>
-        process.stderr.write(cause === undefined ? `${what}\n` : `${what} ${String(cause)}\n`),
+        process.stderr.write(cause instanceof Error ? `${what} ${cause.message}\n` : `${what}\n`),
     };
     service = await serve(environment, instance, log);
     await serviceActs(story, scene, estate, service);

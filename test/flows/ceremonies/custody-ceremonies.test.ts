@@ -149,9 +149,9 @@ describe('ceremonies of custody', function custody() {
   });
 
   it('bundle signers sign a manifest in the form of the contract, and openssl verifies each signature', async () => {
-    const text = readFileSync(join(import.meta.dirname, '../../fixtures/manifest-body.json'));
-    const body = JSON.parse(text.toString('utf8')) as object;
-    workshop.input('manifest-body.json', text);
+    const file = readFileSync(join(import.meta.dirname, '../../fixtures/manifest-body.json'));
+    const body = JSON.parse(file.toString('utf8')) as object;
+    workshop.input('manifest-body.json', file);
     await hold('bundle-signing');
     const manifest = JSON.parse(workshop.output('bundle-signing', 'manifest.json').toString('utf8')) as {
       body: object;
