@@ -203,7 +203,8 @@ async function run(answer: (value: unknown) => void): Promise<void> {
   }
   const service = await serve(environment, instance, {
     info: () => undefined,
-    fault: (message, cause) => process.stderr.write(`${message} ${String(cause)}\n`),
+    fault: (message, cause) =>
+      process.stderr.write(cause instanceof Error ? `${message} ${cause.message}\n` : `${message}\n`),
   });
   const devices = new EnrolmentService(instance, stage);
   const orders: Readonly<Record<Order['op'], (order: Order) => Promise<unknown>>> = {
