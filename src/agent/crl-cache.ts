@@ -101,6 +101,7 @@ async function refreshOne(
     if (kept?.equals(body) === true) return { file, state: 'unchanged' };
     requireOwnPlace(parseCertificateList(body), path);
     requireBetter(parseCertificateList(body), kept === undefined ? undefined : parseCertificateList(kept), issuer, now);
+    folder.forgetReloaded();
     writeAtomically(place, body);
     return { file, state: 'new' };
   } catch (error) {

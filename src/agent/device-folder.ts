@@ -117,6 +117,7 @@ export class DeviceFolder {
     try {
       for (const name of Object.values(DEVICE_FILES)) {
         const path = join(this.path, name);
+        if (!existsSync(join(this.path, SETS, pending.name, name))) continue;
         if (lstatSync(path, { throwIfNoEntry: false }) === undefined) link(join(CURRENT, name), path);
       }
       link(join(SETS, pending.name), join(this.path, CURRENT));
@@ -132,11 +133,21 @@ export class DeviceFolder {
     return name === undefined || readIfPresent(join(this.path, RELOADED))?.toString('utf8').trim() === name;
   }
 
-  /** Notes that, and removes the sets that nobody needs any more. */
+  /** Before something changes that the device's software reads: until it is told, it has not seen it. */
+  forgetReloaded(): void {
+    rmSync(join(this.path, RELOADED), { force: true });
+  }
+
+  /** Notes that it was made known. */
   noteReloaded(): void {
     const name = this.#currentName();
+    if (name !== undefined) writeAtomically(join(this.path, RELOADED), `${name}\n`);
+  }
+
+  /** Removes the sets that nobody needs any more. */
+  removeOldSets(): void {
+    const name = this.#currentName();
     if (name === undefined) return;
-    writeAtomically(join(this.path, RELOADED), `${name}\n`);
     const sets = readdirSync(join(this.path, SETS)).filter((set) => Number(set) <= Number(name));
     for (const set of sets.sort().slice(0, -KEPT)) rmSync(join(this.path, SETS, set), { recursive: true, force: true });
   }

@@ -42,10 +42,10 @@ async function runReload(command: string): Promise<void> {
 
 /** Tells the user of the files about a set that it does not know yet. */
 async function reloadIfNew(folder: DeviceFolder, command: string | undefined): Promise<boolean> {
-  if (folder.isReloaded) return false;
-  if (command !== undefined) await runReload(command);
+  if (command === undefined || folder.isReloaded) return false;
+  await runReload(command);
   folder.noteReloaded();
-  return command !== undefined;
+  return true;
 }
 
 /**
@@ -65,8 +65,9 @@ export async function runRound(ports: RunPorts, folder: DeviceFolder, options: R
   }
   const isDue = options.force === true || from <= now || folder.isPending;
   if (isDue) await renew(ports, folder, options.passphrase);
-  const after = await reloadIfNew(folder, options.reload);
   const crls = await refreshCrls(ports.client, folder, now);
+  const after = await reloadIfNew(folder, options.reload);
+  folder.removeOldSets();
   return { renewed: isDue, reloaded: before || after, crls };
 }
 

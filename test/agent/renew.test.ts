@@ -48,6 +48,7 @@ forEachDatabase('the renewal by the agent of a device', (fixture) => {
       folder: path,
     });
     folder.noteReloaded();
+    folder.removeOldSets();
   });
   afterEach(() => rmSync(path, { recursive: true, force: true }));
 
@@ -84,6 +85,7 @@ forEachDatabase('the renewal by the agent of a device', (fixture) => {
     expect(await requireConsistent()).to.not.be.oneOf([first, second]);
     expect(await count()).to.equal(6);
     folder.noteReloaded();
+    folder.removeOldSets();
     expect(readdirSync(join(path, 'sets')).sort()).to.deep.equal(['0002', '0003']);
     expect(deviceStatus(folder)).to.deep.include({ set: '0003', isPending: false, isReloaded: true });
   });
@@ -139,7 +141,12 @@ forEachDatabase('the renewal by the agent of a device', (fixture) => {
     expect(await stateOf(ports())).to.equal('new');
     expect(await stateOf(ports())).to.equal('unchanged');
     const newer = await publishCrl(instance, SYSTEM, 'sm2-issuing');
+    folder.noteReloaded();
     expect(await stateOf(ports())).to.equal('new');
+    // Nothing told the software of it yet: a round with a command does.
+    expect(folder.isReloaded).to.equal(false);
+    expect((await runRound(ports(), folder, { ...options, reload: 'true' })).reloaded).to.equal(true);
+    expect(folder.isReloaded).to.equal(true);
     expect(parseCertificateList(readFileSync(file)).crlNumber).to.equal(newer.number);
     const admin = await publishCrl(instance, SYSTEM, 'admin-ca');
     const region = await publishCrl(instance, SYSTEM, 'sm2-issuing', '110000');

@@ -69,7 +69,7 @@ async function forUser(client: KmcClient, input: CommandInput, folder: string): 
   const { spki } = parseCertificate(decodePem(pem, 'CERTIFICATE'));
   const body = {
     authority: input.required('authority'),
-    serialNumber: input.required('serial'),
+    serialNumber: input.required('serial').toLowerCase(),
     recipient: spki.toString('base64'),
   };
   const answer = await client.send('POST', RECOVERIES, Buffer.from(JSON.stringify(body)), 'application/json');
