@@ -181,6 +181,9 @@ async function check(input: CommandInput): Promise<Outcome> {
     signatures: [...new Map(together.signatures.map((each) => [each.kid, each])).values()],
   };
   const previous = previousOf(input);
+  if (previous === undefined && versionOf(one.body) > 1) {
+    throw new KmcError('E_USAGE', 'Name the version before it with --previous: its signers must sign too.');
+  }
   const counts = countSigners(previous?.body, merged).map(({ set, listedBy, threshold, holders }) => ({
     set: set.set,
     listedBy,

@@ -96,6 +96,8 @@ ${keys}
     expect(first.code, first.err + first.out).to.equal(0);
     expect(first.json()['version']).to.equal('1');
     await published(2);
+    // Without the version before it nobody can say whose signatures are missing.
+    expect((await run(undefined, 'check', at('manifest-2.json'))).code).to.equal(1);
     await published(3);
     const walked = await run(undefined, 'apply', '--dir', folder, '--json');
     expect(walked.code, walked.err + walked.out).to.equal(0);

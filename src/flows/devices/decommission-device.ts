@@ -20,6 +20,19 @@ interface DecommissionParameters {
   readonly reason: (typeof REASONS)[number];
 }
 
+/** Ids of events in their order; begun anew, it gives the same ones, since the transaction may run again. */
+function eventIds(at: Date): () => () => string {
+  const made: string[] = [];
+  return () => {
+    let used = 0;
+    return () => {
+      const id = (made[used] ??= newId('ev', at));
+      used += 1;
+      return id;
+    };
+  };
+}
+
 /** Rows that one read takes at most; what is left is read again. */
 const PAGE = 100;
 
@@ -38,12 +51,14 @@ async function requireInService(reader: Reader, id: string, region: string): Pro
   return device;
 }
 
+interface Effect {
+  readonly device: DeviceRow;
+  readonly reason: RevocationReason;
+  readonly nextId: () => string;
+}
+
 /** Revokes whatever certificate of the device stands, page after page. @returns how many. */
-async function revokeStanding(
-  tx: Transaction,
-  act: ApprovedAct,
-  { device, reason }: { readonly device: DeviceRow; readonly reason: RevocationReason },
-): Promise<number> {
+async function revokeStanding(tx: Transaction, act: ApprovedAct, { device, reason, nextId }: Effect): Promise<number> {
   const { actor, source, approvals, at } = act;
   let revoked = 0;
   for (const status of ['good', 'on-hold'] as const) {
@@ -51,7 +66,7 @@ async function revokeStanding(
       const rows = await tx.certificates.list({ deviceId: device.id, status }, { limit: PAGE });
       if (rows.length === 0) break;
       for (const row of rows.filter((each) => isRevocable(each, reason))) {
-        const auditEvent = newId('ev', at);
+        const auditEvent = nextId();
         await recordRevocation(tx, row, {
           reason,
           invalidityDate: undefined,
@@ -69,13 +84,13 @@ async function revokeStanding(
 }
 
 /** Makes the unused tokens worthless. @returns how many. */
-async function revokeTokens(tx: Transaction, act: ApprovedAct, device: DeviceRow): Promise<number> {
+async function revokeTokens(tx: Transaction, act: ApprovedAct, { device, nextId }: Effect): Promise<number> {
   let revoked = 0;
   for (const token of await tx.enrolmentTokens.liveOf(device.id)) {
     if (token.state !== 'issued' || !(await tx.enrolmentTokens.revoke(token.id))) continue;
     await tx.audit.append(
       {
-        id: newId('ev', act.at),
+        id: nextId(),
         action: 'token.revoke',
         outcome: 'success',
         subjects: [{ type: 'token', id: token.id }],
@@ -109,17 +124,20 @@ export function decommissionDevice(): DatabaseHandler {
     async prepare(act) {
       const { region, reason } = readParameters(act.request.params);
       const id = act.request.target.split('/')[1] ?? '';
+      const ids = eventIds(act.at);
       return async (tx) => {
+        const nextId = ids();
         const device = await requireInService(tx, id, region);
         if (!(await tx.devices.setStatus(id, device.version, 'decommissioned', act.at))) {
           throw new KmcError('E_STALE', 'The device changed at the same time. Make a new request.');
         }
-        const certificates = await revokeStanding(tx, act, { device, reason });
-        const tokens = await revokeTokens(tx, act, device);
+        const effect = { device, reason, nextId };
+        const certificates = await revokeStanding(tx, act, effect);
+        const tokens = await revokeTokens(tx, act, effect);
         await tx.enrolments.closeOf(id, act.at);
         await tx.audit.append(
           {
-            id: newId('ev', act.at),
+            id: nextId(),
             action: 'device.decommission',
             outcome: 'success',
             subjects: [{ type: 'device', id, version: device.version + 1 }],
