@@ -1,5 +1,7 @@
 /** Files that a person names on the command line. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { TAG } from '../crypto/asn1/der.ts';
+import { decodePem } from '../crypto/asn1/pem.ts';
 import { KmcError } from '../errors.ts';
 
 /** Reads a file. @throws KmcError E_NOT_FOUND with the name as it was typed. */
@@ -9,6 +11,12 @@ export function readNamedFile(path: string, what: string): Buffer {
   } catch (cause) {
     throw new KmcError('E_NOT_FOUND', `The ${what} cannot be read: ${path}`, { cause });
   }
+}
+
+/** The certificate of a file, DER; of a PEM file the first. @throws KmcError E_NOT_FOUND, E_DER. */
+export function readCertificateFile(path: string): Buffer {
+  const bytes = readNamedFile(path, 'certificate');
+  return bytes[0] === TAG.sequence ? bytes : decodePem(bytes.toString('utf8'), 'CERTIFICATE');
 }
 
 /** Writes a new file with mode 0600. @throws KmcError E_EXISTS rather than overwrite; E_STORAGE. */

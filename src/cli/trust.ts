@@ -2,7 +2,6 @@
 import { dirname, resolve } from 'node:path';
 import { fetchManifests, readTrustFolder, writeTrustFolder } from '../agent/trust-folder.ts';
 import { draftManifest } from '../config/trust-draft.ts';
-import { decodePem } from '../crypto/asn1/pem.ts';
 import { digestWords } from '../domain/digest-words.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { applyManifests, requireInForce, requireSuccessor } from '../domain/trust/apply-manifest.ts';
@@ -35,17 +34,12 @@ import {
   type OptionSpec,
   type Outcome,
 } from './command.ts';
-import { readNamedFile, writeNewFile } from './named-file.ts';
+import { readCertificateFile, readNamedFile, writeNewFile } from './named-file.ts';
 
 const FINGERPRINTS = /^([a-z0-9][a-z0-9-]{0,63})=(sm3:[0-9a-f]{64}),(sha256:[0-9a-f]{64})$/;
 
 function manifestIn(path: string): Manifest {
   return readManifest(readNamedFile(path, 'manifest'));
-}
-
-function certificateDer(path: string): Buffer {
-  const bytes = readNamedFile(path, 'certificate');
-  return bytes[0] === 0x30 ? bytes : decodePem(bytes.toString('utf8'), 'CERTIFICATE');
 }
 
 function previousOf(input: CommandInput): Manifest | undefined {
@@ -102,7 +96,7 @@ function beginning(input: CommandInput, manifest: Manifest, now: Date): TrustSta
     );
   }
   const purposeOid = input.required('purpose-oid');
-  return acceptFirstVersion(manifest, { anchor: parseCertificate(certificateDer(anchor)), purposeOid, now });
+  return acceptFirstVersion(manifest, { anchor: parseCertificate(readCertificateFile(anchor)), purposeOid, now });
 }
 
 async function given(input: CommandInput, context: CommandContext, state?: TrustState): Promise<Manifest[]> {
@@ -139,7 +133,7 @@ async function draft(input: CommandInput): Promise<Outcome> {
   const path = input.positionals[0] ?? '';
   const folder = dirname(resolve(path));
   const body = draftManifest(readNamedFile(path, 'draft'), {
-    certificateOf: (file) => certificateDer(resolve(folder, file)),
+    certificateOf: (file) => readCertificateFile(resolve(folder, file)),
     previous: previousOf(input),
     at: new Date(),
   });

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { readCeremonyFile } from '../../config/ceremony-file.ts';
 import { canonicalizeSigned } from '../../crypto/jcs.ts';
-import { decodePem } from '../../crypto/asn1/pem.ts';
 import { BUNDLE } from '../../domain/ceremony/bundle-files.ts';
 import { ceremonyFileBody } from '../../domain/ceremony/ceremony-file.ts';
 import type { BundleFinding, VerifiedBundle } from '../../domain/ceremony/verify-bundle.ts';
@@ -9,7 +8,7 @@ import { digestWords } from '../../domain/digest-words.ts';
 import { verifyCeremony, type Anchored } from '../../flows/ceremonies/verify-ceremony.ts';
 import type { Command, Outcome } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readNamedFile } from '../named-file.ts';
+import { readCertificateFile, readNamedFile } from '../named-file.ts';
 
 export const verifyCommand: Command = {
   noun: 'ceremony',
@@ -28,10 +27,7 @@ export const verifyCommand: Command = {
   },
   async run(input, context) {
     const [dir = ''] = input.positionals;
-    const anchors = input.list('anchor').map((file) => {
-      const bytes = readNamedFile(file, 'anchor');
-      return bytes[0] === 0x30 ? bytes : decodePem(bytes.toString('utf8'), 'CERTIFICATE');
-    });
+    const anchors = input.list('anchor').map(readCertificateFile);
     const folder = context.ceremonySite().folder(dir);
     const verdict = verifyCeremony(folder, { anchors, allowDeviations: input.flag('allow-deviations') });
     if (verdict.bundle === undefined) return refused(verdict.findings);
