@@ -11,13 +11,7 @@ import { sm2ScalarOf } from './keys.ts';
 
 type DataOperations = Pick<
   CryptoEngine,
-  | 'encryptData'
-  | 'decryptData'
-  | 'rewrapData'
-  | 'generateDataKey'
-  | 'wrapDataKey'
-  | 'unwrapDataKey'
-  | 'releaseDataKey'
+  'encryptData' | 'decryptData' | 'rewrapData' | 'generateDataKey' | 'wrapDataKey' | 'unwrapDataKey' | 'releaseDataKey'
 >;
 
 /** The operations of the port on data. */

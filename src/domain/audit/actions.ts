@@ -3,6 +3,7 @@
  * action or a field that is not here cannot be written, and a verifier refuses it (audit-log 3.2, 3.10).
  */
 import {
+  APPLICATION_FIELDS,
   AUDIT_FIELDS,
   BREAK_GLASS_FIELDS,
   CEREMONY_FIELDS,
@@ -22,6 +23,7 @@ import {
   REFUSED_FIELDS,
   REQUEST_FIELDS,
   TOKEN_FIELDS,
+  USE_FIELDS,
   type DetailFields,
 } from './action-fields.ts';
 
@@ -151,8 +153,12 @@ export const AUDIT_ACTIONS = {
   'key.destroy': act('key.lifecycle', KEY_FIELDS),
   'key.broken': act('key.lifecycle', KEY_FIELDS),
   'pool.refill': act('key.lifecycle', KEY_FIELDS),
-  'application.register': act('application', DEVICE_FIELDS),
-  'application.update': act('application', DEVICE_FIELDS),
+  'key.use': act('key.use', USE_FIELDS),
+  'application.register': act('application', APPLICATION_FIELDS),
+  'application.certify': act('application', APPLICATION_FIELDS),
+  'application.update': act('application', APPLICATION_FIELDS),
+  'application.grant': act('application', APPLICATION_FIELDS),
+  'application.withdraw-grant': act('application', APPLICATION_FIELDS),
   'backup.create': act('backup', KEYSTORE_FIELDS),
   'backup.verify': act('backup', KEYSTORE_FIELDS),
   'backup.restore': act('backup', KEYSTORE_FIELDS),
