@@ -3,6 +3,7 @@ import { spkiSm3 } from '../../crypto/spki.ts';
 import type { Caller } from '../../domain/caller.ts';
 import { managedKeyKind, requireProcessing } from '../../domain/managed-key.ts';
 import { KmcError } from '../../errors.ts';
+import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import { currentVersion } from '../keys/life-target.ts';
 import type { ManagedKey } from '../ports/managed-keys.ts';
 import {
@@ -35,6 +36,11 @@ async function unwrap(
   throw new KmcError('E_KEY', `A key of the kind ${policy.kind} has ${secretOctets} octets.`);
 }
 
+/** A pair that stands here already, as whatever, has another holder. @throws KmcError E_KEY_BLOCKED. */
+async function requireUnknown({ database }: ManagedKeyPorts, spki: string): Promise<void> {
+  await database.read((reader) => requireCertifiable(reader, spki));
+}
+
 /** @throws KmcError E_NOT_FOUND, E_USAGE, E_STATE, E_PERIOD, E_SEALED. */
 async function openWrappingKey(ports: ManagedKeyPorts, id: string): Promise<KeyHandle> {
   const key = await ports.database.read((reader) => reader.managedKeys.find(id));
@@ -50,7 +56,7 @@ async function openWrappingKey(ports: ManagedKeyPorts, id: string): Promise<KeyH
  * Imports a key that exists, wrapped to a managed key of the kind `sm2-encrypt`. Signing keys are made here and not
  * imported: nobody else may hold one. The wrapped form is not kept.
  * @throws KmcError E_SCHEMA, E_POLICY (policy of the key), E_NOT_FOUND, E_USAGE, E_STATE, E_PERIOD (wrapping key);
- * E_DECRYPT, E_DER, E_KEY, E_POINT (what is wrapped); E_CONFLICT when the key pair stands here already.
+ * E_DECRYPT, E_DER, E_KEY, E_POINT (what is wrapped); E_KEY_BLOCKED when the key pair stands here already.
  */
 export async function importManagedKey(
   ports: ManagedKeyPorts,
@@ -64,6 +70,7 @@ export async function importManagedKey(
   try {
     const material = await unwrap(ports, wrappingKey, imported);
     try {
+      if (material.kind === 'key') await requireUnknown(ports, spkiSm3(material.spki));
       const wrappedTo = spkiSm3(wrappingKey.spki);
       const from = { origin: 'imported', wrappedTo, ...(requestId === undefined ? {} : { requestId }) } as const;
       return await insertManagedKey(ports, caller, policy, material, from);
