@@ -23,6 +23,7 @@ export function octets(most: number): z.ZodPipe<z.ZodString, z.ZodTransform<Buff
     .max(Math.ceil(most / 3) * 4)
     .regex(/^[A-Za-z0-9+/]*={0,2}$/, 'base64')
     .refine((text) => Buffer.from(text, 'base64').toString('base64') === text, 'canonical base64')
+    .refine((text) => Buffer.byteLength(text, 'base64') <= most, `at most ${most} octets`)
     .transform((text) => Buffer.from(text, 'base64'));
 }
 
