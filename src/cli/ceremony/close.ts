@@ -35,9 +35,16 @@ export const closeCommand: Command = {
       handOver(recipient.folder, own);
       handed.push(`${own.person} ${sm3Fingerprint(certificateIn(recipient.folder))}`);
     }
+    const remaining = [...folder.files().keys()].sort();
     return {
-      json: { ceremony: file.id, bundle: digest, handedOver: handed },
-      text: [`closed; the next ceremony states`, `previous: ${digest}`, ...handed].join('\n'),
+      json: { ceremony: file.id, bundle: digest, handedOver: handed, remaining },
+      text: [
+        `closed; the next ceremony states`,
+        `previous: ${digest}`,
+        ...handed,
+        `what remains in ${dir}:`,
+        ...remaining.map((name) => `  ${name}`),
+      ].join('\n'),
     };
   },
 };
