@@ -10,7 +10,7 @@ import { advanceAuditLog } from '../../../../src/flows/audit/log/advance-audit-l
 import { checkAuditLog } from '../../../../src/flows/audit/log/check-audit-log.ts';
 import { checkSignedTree } from '../../../../src/flows/audit/checkpoints/check-signed-tree.ts';
 import { forEachDatabase } from '../../../store/databases.ts';
-import { openEndlessLog } from '../pulls/endless-log.ts';
+import { openEndlessLog } from './endless-log.ts';
 import { engine, makeLogKey, ORIGIN } from '../test-log.ts';
 
 const ROUNDS = 2;
