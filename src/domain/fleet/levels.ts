@@ -33,7 +33,15 @@ export const STRAGGLER_CLOCK = [
 ] as const;
 export type StragglerStage = (typeof STRAGGLER_CLOCK)[number]['stage'] | 'running' | 'not-started';
 
-const DAY_MS = 86_400_000;
+/** A device is MIGRATED while it used its certificates of the generation within so many days (A.5). */
+const USED_DAYS = 14;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** MIGRATED falls back to VERIFIED when the new certificates were not used for 14 days. */
+export function levelNow(level: FleetLevel, usedAt: Date | undefined, now: Date): FleetLevel {
+  return level === 'MIGRATED' && (usedAt === undefined || usedAt < fleetLimits(now).used) ? 'VERIFIED' : level;
+}
 
 /** Whole days from `from` to `now`, never below zero. */
 export function daysBetween(from: Date, now: Date): number {
@@ -47,8 +55,22 @@ export function stragglerStage(offeredAt: Date | undefined, now: Date): Straggle
   return STRAGGLER_CLOCK.find((step) => days >= step.days)?.stage ?? 'running';
 }
 
+/** A device between FETCHED and VERIFIED reports every day; one that did not for so many hours lost contact on the way. */
+const SILENT_HOURS = 72;
+
+/** Times before which a device is dark, silent on its way, or has not used what it migrated to, at `now`. */
+export function fleetLimits(now: Date): { readonly dark: Date; readonly silent: Date; readonly used: Date } {
+  const before = (milliseconds: number): Date => new Date(now.getTime() - milliseconds);
+  return { dark: before(DARK_DAYS * DAY_MS), silent: before(SILENT_HOURS * HOUR_MS), used: before(USED_DAYS * DAY_MS) };
+}
+
+/** True for a device that lost contact between FETCHED and VERIFIED: it may have come to grief over the new bundle. */
+export function isSilent(level: FleetLevel, seenAt: Date | undefined, now: Date): boolean {
+  return (level === 'FETCHED' || level === 'INSTALLED') && seenAt !== undefined && seenAt < fleetLimits(now).silent;
+}
+
 /** True for a device that was last seen more than 30 days ago, or never since its wave began. */
 export function isDark(seenAt: Date | undefined, offeredAt: Date | undefined, now: Date): boolean {
   const since = seenAt ?? offeredAt;
-  return since !== undefined && now.getTime() - since.getTime() > DARK_DAYS * DAY_MS;
+  return since !== undefined && since < fleetLimits(now).dark;
 }

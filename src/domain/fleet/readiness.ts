@@ -3,7 +3,15 @@
  * counts them or as an auditor reads them out of stored reports, to the figures that the gates ask for.
  */
 import type { DeviceRegistration } from '../device.ts';
-import { FLEET_LEVELS, hasReached, isDark, stragglerStage, type FleetLevel, type StragglerStage } from './levels.ts';
+import {
+  FLEET_LEVELS,
+  hasReached,
+  isDark,
+  isSilent,
+  stragglerStage,
+  type FleetLevel,
+  type StragglerStage,
+} from './levels.ts';
 
 /** Devices that are alike in all that the figures look at. */
 export interface FleetStanding {
@@ -16,21 +24,29 @@ export interface FleetStanding {
   readonly firmware: string | undefined;
   /** In the canary ring. */
   readonly ring: boolean;
+  /** Of the rollout, from 1; 0 for the canary ring, absent before one was given. */
+  readonly wave: number | undefined;
   readonly level: FleetLevel;
   readonly dark: boolean;
+  /** Lost contact between FETCHED and VERIFIED. */
+  readonly silent: boolean;
+  /** Reported that it refused the bundle, or failed the canary proof. */
+  readonly faulty: boolean;
   /** A waiver is in force: they left the denominator. */
   readonly waived: boolean;
   readonly count: number;
 }
 
 /** One device of the frozen denominator, with the latest of what it reported about the generation. */
-export interface FleetMember extends Omit<FleetStanding, 'count' | 'dark' | 'waived'> {
+export interface FleetMember extends Omit<FleetStanding, 'count' | 'dark' | 'silent' | 'faulty' | 'waived'> {
   readonly id: string;
   readonly serial: string;
   /** When its wave began: its clock runs from there. */
   readonly offeredAt: Date | undefined;
   /** When it last reported anything. */
   readonly seenAt: Date | undefined;
+  /** The rule of the library that refused the bundle, or `canary`. */
+  readonly fault: string | undefined;
   readonly waivedUntil: Date | undefined;
 }
 
@@ -42,6 +58,8 @@ export interface FleetCounts {
   readonly reached: Readonly<Record<FleetLevel, number>>;
   /** Not seen for 30 days; they stay in `counted`. */
   readonly dark: number;
+  readonly silent: number;
+  readonly faulty: number;
   /** Members that a waiver has taken out of `counted`. */
   readonly waived: number;
 }
@@ -59,6 +77,7 @@ export interface Straggler {
   readonly offeredAt: Date | undefined;
   readonly seenAt: Date | undefined;
   readonly dark: boolean;
+  readonly fault: string | undefined;
   readonly stage: StragglerStage;
 }
 
@@ -70,6 +89,10 @@ export interface ModelCounts extends FleetCounts {
 
 export interface RegionCounts extends FleetCounts {
   readonly region: string;
+}
+
+export interface WaveCounts extends FleetCounts {
+  readonly wave: number;
 }
 
 export interface FleetReadiness {
@@ -86,6 +109,8 @@ export interface FleetReadiness {
   readonly models: readonly ModelCounts[];
   /** The canary ring. */
   readonly ring: FleetCounts;
+  /** In their order; members whose wave has not been set are in none. */
+  readonly waves: readonly WaveCounts[];
   /** Absent while no terminal is a member. */
   readonly terminals?: FleetCounts;
   /** Gateways below the goal and not waived: how many, and the first of them by clock, then id. */
@@ -115,16 +140,14 @@ interface Tally {
   counted: number;
   readonly reached: Record<FleetLevel, number>;
   dark: number;
+  silent: number;
+  faulty: number;
   waived: number;
 }
 
 function newTally(): Tally {
-  return {
-    counted: 0,
-    reached: { OFFERED: 0, FETCHED: 0, INSTALLED: 0, VERIFIED: 0, MIGRATED: 0 },
-    dark: 0,
-    waived: 0,
-  };
+  const reached = { OFFERED: 0, FETCHED: 0, INSTALLED: 0, VERIFIED: 0, MIGRATED: 0 };
+  return { counted: 0, reached, dark: 0, silent: 0, faulty: 0, waived: 0 };
 }
 
 function add(tally: Tally, standing: FleetStanding): void {
@@ -133,11 +156,11 @@ function add(tally: Tally, standing: FleetStanding): void {
     return;
   }
   tally.counted += standing.count;
-  if (standing.dark) tally.dark += standing.count;
+  for (const mark of ['dark', 'silent', 'faulty'] as const) if (standing[mark]) tally[mark] += standing.count;
   for (const level of FLEET_LEVELS) if (hasReached(standing.level, level)) tally.reached[level] += standing.count;
 }
 
-function tallyIn(tallies: Map<string, Tally>, key: string): Tally {
+function tallyIn<Key>(tallies: Map<Key, Tally>, key: Key): Tally {
   const known = tallies.get(key) ?? newTally();
   tallies.set(key, known);
   return known;
@@ -148,40 +171,67 @@ const inOrder = (tallies: Map<string, Tally>): [string, Tally][] => [...tallies]
 
 /** A group of one: a member as it stands at `now`. */
 export function standingOf(member: FleetMember, now: Date): FleetStanding {
-  const { kind, region, tier, vendor, model, firmware, ring, level } = member;
-  const dark = isDark(member.seenAt, member.offeredAt, now);
-  const waived = member.waivedUntil !== undefined && now < member.waivedUntil;
-  return { kind, region, tier, vendor, model, firmware, ring, level, dark, waived, count: 1 };
+  const { kind, region, tier, vendor, model, firmware, ring, wave, level } = member;
+  return {
+    ...{ kind, region, tier, vendor, model, firmware, ring, wave, level },
+    dark: isDark(member.seenAt, member.offeredAt, now),
+    silent: isSilent(level, member.seenAt, now),
+    faulty: member.fault !== undefined,
+    waived: member.waivedUntil !== undefined && now < member.waivedUntil,
+    count: 1,
+  };
 }
 
 function stragglerOf(member: FleetMember, now: Date): Straggler {
-  const { id, serial, region, tier, vendor, model, firmware, level, offeredAt, seenAt } = member;
+  const { id, serial, region, tier, vendor, model, firmware, level, offeredAt, seenAt, fault } = member;
   const dark = isDark(seenAt, offeredAt, now);
   const stage = stragglerStage(offeredAt, now);
-  return { id, serial, region, tier, vendor, model, firmware, level, offeredAt, seenAt, dark, stage };
+  return { id, serial, region, tier, vendor, model, firmware, level, offeredAt, seenAt, dark, fault, stage };
+}
+
+/** The tallies that make up the figures. */
+class FleetTallies {
+  readonly overall = newTally();
+  readonly hub = newTally();
+  readonly ring = newTally();
+  readonly terminals = newTally();
+  readonly regions = new Map<string, Tally>();
+  readonly models = new Map<string, Tally>();
+  readonly waves = new Map<number, Tally>();
+
+  add(standing: FleetStanding): void {
+    if (standing.kind === 'terminal') {
+      add(this.terminals, standing);
+      return;
+    }
+    const { region, vendor, model, firmware, wave } = standing;
+    const tallies = [
+      this.overall,
+      tallyIn(this.regions, region),
+      tallyIn(this.models, JSON.stringify([vendor, model, firmware])),
+    ];
+    if (standing.tier === 'hub') tallies.push(this.hub);
+    if (standing.ring) tallies.push(this.ring);
+    if (wave !== undefined) tallies.push(tallyIn(this.waves, wave));
+    for (const tally of tallies) add(tally, standing);
+  }
+}
+
+function modelOf(key: string): Pick<ModelCounts, 'vendor' | 'model' | 'firmware'> {
+  const [vendor, model, firmware] = JSON.parse(key) as [string, string, string | null];
+  return { vendor, model, firmware: firmware ?? undefined };
 }
 
 /** The figures of a fleet. Devices that were decommissioned are no members any more and stand in no group. */
 export function fleetReadiness({ at, goal, standings, stragglers, evidence }: FleetFacts): FleetReadiness {
-  const [overall, hub, ring, terminals] = [newTally(), newTally(), newTally(), newTally()];
-  const regions = new Map<string, Tally>();
-  const models = new Map<string, Tally>();
+  const tallies = new FleetTallies();
   let short = 0;
   for (const standing of standings) {
-    if (standing.kind === 'terminal') {
-      add(terminals, standing);
-      continue;
-    }
-    const { vendor, model, firmware } = standing;
-    const isHub = standing.tier === 'hub';
-    const tallies = [
-      overall,
-      tallyIn(regions, standing.region),
-      tallyIn(models, JSON.stringify([vendor, model, firmware])),
-    ];
-    for (const tally of [...tallies, ...(isHub ? [hub] : []), ...(standing.ring ? [ring] : [])]) add(tally, standing);
-    if (!standing.waived && !hasReached(standing.level, goal)) short += standing.count;
+    tallies.add(standing);
+    const { kind, waived, level, count } = standing;
+    if (kind === 'gateway' && !waived && !hasReached(level, goal)) short += count;
   }
+  const { overall, hub, ring, terminals, regions, models, waves } = tallies;
   return {
     at,
     goal,
@@ -189,10 +239,8 @@ export function fleetReadiness({ at, goal, standings, stragglers, evidence }: Fl
     hub,
     ring,
     regions: inOrder(regions).map(([region, counts]) => ({ region, ...counts })),
-    models: inOrder(models).map(([key, counts]) => {
-      const [vendor, model, firmware] = JSON.parse(key) as [string, string, string | null];
-      return { vendor, model, firmware: firmware ?? undefined, ...counts };
-    }),
+    models: inOrder(models).map(([key, counts]) => ({ ...modelOf(key), ...counts })),
+    waves: [...waves].sort(([a], [b]) => a - b).map(([wave, counts]) => ({ wave, ...counts })),
     ...(terminals.counted + terminals.waived > 0 ? { terminals } : {}),
     stragglers: { total: short, listed: stragglers.map((member) => stragglerOf(member, at)) },
     evidence,

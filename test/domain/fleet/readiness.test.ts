@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { FLEET_LEVELS, isDark, stragglerStage } from '../../../src/domain/fleet/levels.ts';
+import { FLEET_LEVELS, isDark, levelNow, stragglerStage } from '../../../src/domain/fleet/levels.ts';
 import {
   fleetReadiness,
   reachesShare,
@@ -24,6 +24,8 @@ function member(id: string, given: Partial<FleetMember> = {}): FleetMember {
     model: 'SG-1',
     firmware: '4.2',
     ring: false,
+    wave: 1,
+    fault: undefined,
     level: 'VERIFIED',
     offeredAt: daysAgo(40),
     seenAt: daysAgo(1),
@@ -80,6 +82,26 @@ describe('readiness of a fleet', () => {
     expect(readiness([member('a'), waived]).overall).deep.include({ counted: 1, dark: 0, waived: 1 });
     expect(readiness([member('a'), waived]).stragglers.total).equal(0);
     expect(readiness([member('a'), { ...dark, waivedUntil: NOW }]).overall).deep.include({ counted: 2, waived: 0 });
+  });
+
+  it('counts refusals and devices that went silent on their way, wave by wave', () => {
+    const answer = readiness([
+      member('ok'),
+      member('refused', { level: 'FETCHED', fault: 'link-mismatch' }),
+      member('silent', { level: 'FETCHED', seenAt: daysAgo(4), wave: 2 }),
+      member('later', { level: 'OFFERED', seenAt: daysAgo(4), wave: undefined }),
+    ]);
+    const waves = answer.waves.map(({ wave, counted, faulty, silent }) => [wave, counted, faulty, silent]);
+    expect(waves).deep.equal([
+      [1, 2, 1, 0],
+      [2, 1, 0, 1],
+    ]);
+  });
+
+  it('lets MIGRATED fall back once the new certificates were not used for 14 days', () => {
+    expect(levelNow('MIGRATED', daysAgo(14), NOW)).equal('MIGRATED');
+    expect(levelNow('MIGRATED', daysAgo(15), NOW)).equal('VERIFIED');
+    expect(levelNow('INSTALLED', undefined, NOW)).equal('INSTALLED');
   });
 
   it('moves the clock at 14, 30, 45 and 60 days, and DARK at more than 30', () => {
