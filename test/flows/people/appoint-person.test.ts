@@ -74,10 +74,11 @@ forEachDatabase('appointPerson', (fixture) => {
   it('one human being has one record: no operating and audit role under two ids, until the first one has left', async () => {
     const identity = `sm3:${'7'.repeat(64)}`;
     const twin = { ...NEWCOMER, id: 'p-twin' };
-    const asOwner = appointment(await bring(test()), OWNER, NEWCOMER, 'person.appoint', identity);
+    const roles = [{ role: 'ca-operator' }] as const;
+    const asOperator = appointment(await bring(test()), roles, NEWCOMER, 'person.appoint', identity);
     const asAuditor = appointment(await bring(test(), twin), AUDITOR, twin, 'person.appoint-auditor', identity);
     const { auditAdministrator, caOwner } = test().people;
-    const first = await approved(test(), asOwner);
+    const first = await approved(test(), asOperator);
     const second = await approved(test(), asAuditor, [caOwner, auditAdministrator]);
     test().clock.advance(3600);
     await execute(test(), first);
