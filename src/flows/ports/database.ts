@@ -17,6 +17,7 @@ import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tok
 import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
 import type { ExpirationReader, ExpirationWriter } from './expirations.ts';
 import type { ExecutionReader, ExecutionWriter } from './executions.ts';
+import type { FleetReader, FleetWriter } from './fleet.ts';
 import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
@@ -56,6 +57,7 @@ export interface Reader {
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly trustBundles: TrustBundleReader;
+  readonly fleet: FleetReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
@@ -89,6 +91,7 @@ export interface Transaction extends Reader {
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly trustBundles: TrustBundleWriter;
+  readonly fleet: FleetWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
