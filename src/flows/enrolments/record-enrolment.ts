@@ -2,10 +2,12 @@
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { ENROLMENT_OPERATIONS } from '../../domain/enrolment.ts';
-import { UNFINISHED_STATES } from '../../domain/enrolment-state.ts';
+import { UNFINISHED_STATES, type EnrolmentState } from '../../domain/enrolment-state.ts';
+import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { claimKeys } from '../certificates/require-certifiable.ts';
 import type { Instance } from '../instance.ts';
+import { deviceDetail } from '../devices/device-row.ts';
 import { takeKey } from '../keys/take-key.ts';
 import type { Database, Transaction } from '../ports/database.ts';
 import type { EnrolmentRow, IssuedEnrolment } from '../ports/enrolments.ts';
@@ -44,6 +46,8 @@ export interface Recording<Scene extends IssuedTo = IssuedTo> {
   readonly row: IssuedRow;
   readonly made: IssuedCertificates;
   readonly authority: DeviceAuthority;
+  /** State in which the enrolment waited until now. */
+  readonly waitedAs?: EnrolmentState;
 }
 
 /** One under a token. */
@@ -94,7 +98,13 @@ async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promis
 }
 
 /** The event that tells of everything an enrolment or a renewal made. */
-export function completionEvent({ scene: { device, token, source }, row, made }: Recording): AuditEventInput {
+export function completionEvent({
+  scene: { device, token, source },
+  row,
+  made,
+  authority,
+  waitedAs,
+}: Recording): AuditEventInput {
   const { sign } = made;
   const pair = 'enc' in made ? made : undefined;
   return {
@@ -119,20 +129,26 @@ export function completionEvent({ scene: { device, token, source }, row, made }:
     actor: { type: 'device', id: device.id },
     source,
     detail: {
+      ...deviceDetail(device),
+      algorithm: authority.row.algorithm,
       authority: sign.authorityId,
+      ...(waitedAs === undefined ? {} : { from: waitedAs }),
+      ...(device.status === 'in-service' ? {} : { deviceFrom: device.status }),
       csr: `sm3:${sm3(row.csr).toString('hex')}`,
       ...(pair === undefined
         ? {}
         : {
             encryptionCertificate: pair.enc.certificateSm3 ?? '',
             encryptionKid: pair.enc.spkiSm3,
+            encryptionNotAfter: signedTime(pair.enc.notAfter),
+            encryptionProfile: pair.enc.profile,
             encryptionSerial: pair.enc.serialNumber,
           }),
-      profile: device.profile,
       protocol: ENROLMENT_OPERATIONS[row.operation].protocol,
-      region: device.region,
       signCertificate: sign.certificateSm3 ?? '',
       signKid: sign.spkiSm3,
+      signNotAfter: signedTime(sign.notAfter),
+      signProfile: sign.profile,
       signSerial: sign.serialNumber,
       ...(token === undefined ? {} : { token: token.id }),
     },
@@ -278,7 +294,7 @@ export async function recordWaitingPair(
         ...(envelopedKey === undefined ? {} : { envelopedKey }),
       },
     });
-    if (moved) await writeIssued(ports, tx, [recording]);
+    if (moved) await writeIssued(ports, tx, [{ ...recording, waitedAs: waiting.state }]);
     else await requireKeys(tx, [recording]);
     return moved;
   });

@@ -16,6 +16,7 @@ import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
 import { expireKeys } from '../keys/expire-keys.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
 import { KmcError } from '../../errors.ts';
+import { advanceFigures } from '../supervision/advance-figures.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
 import { renewVerdictKey } from '../verdicts/verdict-key.ts';
@@ -25,6 +26,9 @@ const PURGE_LIMIT = 5_000;
 
 /** Batches that one round seals anew. */
 const REWRAP_BATCHES = 20;
+
+/** Batches of events that one round books. */
+const FIGURE_BATCHES = 200;
 
 /** Seconds after which an execution that has not ended counts as left open by a crash. */
 const RECONCILE_AFTER = 300;
@@ -45,6 +49,7 @@ const ALWAYS: Readonly<Record<string, Job>> = {
     ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-ca-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.caKmcExchanges.eraseDue(now)),
+  'book-figures': (ports) => advanceFigures(ports, FIGURE_BATCHES),
   'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),
 };
 
