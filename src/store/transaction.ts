@@ -26,6 +26,7 @@ import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
+import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
@@ -61,6 +62,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql),
     recoveries: new StoredRecoveries(sql),
+    registrationAuthorities: new StoredRegistrationAuthorities(sql),
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
   };

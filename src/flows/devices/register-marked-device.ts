@@ -7,7 +7,9 @@ import type { DeviceRow } from '../ports/devices.ts';
 async function requireOfRegion(reader: Reader, id: string, region: unknown): Promise<DeviceRow> {
   const device = await reader.devices.find(id);
   if (device !== undefined && device.region === region) return device;
-  throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.');
+  throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.', {
+    concealed: device !== undefined,
+  });
 }
 
 /** True for a device that was registered and waits for its approval: suspended before it ever enrolled. */
