@@ -46,7 +46,9 @@ function readParameters(params: SignedObject): DecommissionParameters {
 async function requireInService(reader: Reader, id: string, region: string): Promise<DeviceRow> {
   const device = await reader.devices.find(id);
   if (device?.region !== region) {
-    throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.');
+    throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.', {
+      concealed: device !== undefined,
+    });
   }
   if (device.status === 'decommissioned') throw new KmcError('E_STATE', 'The device is decommissioned already.');
   return device;

@@ -8,7 +8,9 @@ import { deviceDetail } from './device-row.ts';
 async function requireOfRegion(reader: Reader, id: string, region: unknown): Promise<DeviceRow> {
   const device = await reader.devices.find(id);
   if (device !== undefined && device.region === region) return device;
-  throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.');
+  throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.', {
+    concealed: device !== undefined,
+  });
 }
 
 /** True for a device that was registered and waits for its approval: suspended before it ever enrolled. */

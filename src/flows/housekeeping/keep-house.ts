@@ -19,6 +19,7 @@ import { KmcError } from '../../errors.ts';
 import { advanceFigures } from '../supervision/advance-figures.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
+import { takeOverRegistrationAuthorities } from '../registration-authorities/take-over-registration-authorities.ts';
 import { renewVerdictKey } from '../verdicts/verdict-key.ts';
 
 /** Rows that one round forgets at the most. */
@@ -60,6 +61,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'supersede-requests': (ports, caller) => supersedeRequests(ports, { source: { node: ports.node } }, caller),
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
+  'take-over-authorities': (ports, caller) => takeOverRegistrationAuthorities(ports, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),

@@ -28,6 +28,7 @@ import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
+import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
@@ -62,6 +63,7 @@ export interface Reader {
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
   readonly recoveries: RecoveryReader;
+  readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
 }
@@ -96,6 +98,7 @@ export interface Transaction extends Reader {
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
   readonly recoveries: RecoveryWriter;
+  readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
 }

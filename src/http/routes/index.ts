@@ -21,6 +21,7 @@ import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
+import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { verdictRoutes } from './verdicts.ts';
@@ -39,6 +40,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   ocspRoutes,
   expirationRoutes,
   deviceRoutes,
+  registrationAuthorityRoutes,
   enrolmentRoutes,
   trustBundleRoutes,
   caKmcRoutes,
