@@ -9,9 +9,14 @@ const MONTH = /^\d{4}-(?:0[1-9]|1[0-2])$/;
  */
 const GRACE_SECONDS = 3600;
 
+/** True for YYYY-MM. */
+export function isMonth(text: string): boolean {
+  return MONTH.test(text);
+}
+
 /** YYYY-MM as it came from outside. @throws KmcError E_SCHEMA. */
 export function requireMonth(text: string): string {
-  if (MONTH.test(text)) return text;
+  if (isMonth(text)) return text;
   throw new KmcError('E_SCHEMA', 'A month is written YYYY-MM.');
 }
 

@@ -20,9 +20,9 @@ export function checkpointOver(checkpoints: readonly CopiedCheckpoint[], events:
   return checkpoints.find(({ size }) => size >= events);
 }
 
-/** How many events of the log a month that is over goes up to; undefined while no checkpoint closes it. */
-export function eventsOfMonth(checkpoints: readonly CopiedCheckpoint[], month: string): number | undefined {
-  return checkpoints.find(({ time }) => time >= closesAt(month))?.size;
+/** The checkpoint that cuts a month that is over: its events belong to it and to those before. */
+export function closingOf(checkpoints: readonly CopiedCheckpoint[], month: string): CopiedCheckpoint | undefined {
+  return checkpoints.find(({ time }) => time >= closesAt(month));
 }
 
 /** Books the first so many events, and the tree over the events up to the checkpoint that covers them. */
@@ -44,9 +44,14 @@ export class Recomputation {
 
   /** The events of the log in their order, as canonical bytes; those behind the checkpoint are passed over. */
   add(canon: Buffer): void {
-    if (this.#tree.size >= this.#checkpoint.size) return;
+    if (this.isFull) return;
     if (this.#tree.size < this.#events) this.#totals.addEvent(canon);
     this.#tree.append(leafHash(sm3, canon));
+  }
+
+  /** True once no further event is needed. */
+  get isFull(): boolean {
+    return this.#tree.size >= this.#checkpoint.size;
   }
 
   /** @throws KmcError E_INTEGRITY unless the events are those that the checkpoint was signed over. */

@@ -2,14 +2,18 @@
  * The report of a month (监管月报): figures with what they rest on. Made of the log alone, so that whoever holds a copy of the
  * log makes the same octets.
  */
+import { parseStrictJson } from '../../crypto/jcs.ts';
 import { parseNote } from '../audit/checkpoint.ts';
 import { isObject } from '../audit/shape.ts';
 import { KmcError } from '../../errors.ts';
 import { figuresOf, type FigurePeriod, type Figures } from './figures.ts';
-import { daysOf } from './month.ts';
+import { daysOf, isMonth } from './month.ts';
 import type { FigureCell } from './measures.ts';
 
 export const REPORT_FORMAT = 'kmc.supervision-report/1';
+
+/** Far more than all regions, profiles, models and days of a month take. */
+const MAX_REPORT_OCTETS = 8 * 1024 * 1024;
 
 /** A certificate that ends within so many days is about to expire. */
 export const EXPIRING_DAYS = 30;
@@ -57,18 +61,27 @@ export function reportBytes(report: SupervisionReport): Buffer {
   return Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`, 'utf8');
 }
 
-/** What a report says that its making anew begins with. @throws KmcError E_SCHEMA for what is no report. */
-export function readReportHead(value: unknown): Pick<SupervisionReport, 'log' | 'month' | 'complete' | 'events'> {
-  if (isObject(value) && value['format'] === REPORT_FORMAT) {
-    const { log, month, complete, events } = value;
-    const fits =
-      typeof log === 'string' &&
-      typeof month === 'string' &&
-      typeof complete === 'boolean' &&
-      typeof events === 'number' &&
-      Number.isSafeInteger(events) &&
-      events > 0;
-    if (fits) return { log, month, complete, events };
-  }
+/**
+ * A report of ours as it was stored or sent. Whoever did not make it makes it anew and compares the octets.
+ * @throws KmcError E_JSON, E_SCHEMA for what is no report.
+ */
+export function readReportFile(bytes: Buffer): SupervisionReport {
+  const value: unknown = parseStrictJson(bytes, { maxBytes: MAX_REPORT_OCTETS });
+  if (isReport(value)) return value;
   throw new KmcError('E_SCHEMA', `This is no report of the format ${REPORT_FORMAT}.`);
+}
+
+function isReport(value: unknown): value is SupervisionReport {
+  if (!isObject(value) || value['format'] !== REPORT_FORMAT) return false;
+  const { log, month, complete, events, figures } = value;
+  return (
+    typeof log === 'string' &&
+    typeof month === 'string' &&
+    isMonth(month) &&
+    typeof complete === 'boolean' &&
+    typeof events === 'number' &&
+    Number.isSafeInteger(events) &&
+    events > 0 &&
+    isObject(figures)
+  );
 }

@@ -23,6 +23,7 @@ import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
+import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { verdictRoutes } from './verdicts.ts';
 
@@ -42,6 +43,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   deviceRoutes,
   registrationAuthorityRoutes,
   enrolmentRoutes,
+  supervisionRoutes,
   trustBundleRoutes,
   caKmcRoutes,
   keyRoutes,

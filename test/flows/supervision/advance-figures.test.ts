@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { figuresOf } from '../../../src/domain/supervision/figures.ts';
 import { periodOf, reportBytes } from '../../../src/domain/supervision/report.ts';
-import { eventsOfMonth, Recomputation, type CopiedCheckpoint } from '../../../src/domain/supervision/recomputation.ts';
+import { closingOf, Recomputation, type CopiedCheckpoint } from '../../../src/domain/supervision/recomputation.ts';
 import { FigureTotals } from '../../../src/domain/supervision/totals.ts';
 import { checkFigures } from '../../../src/flows/check/check-figures.ts';
 import { advanceFigures } from '../../../src/flows/supervision/advance-figures.ts';
@@ -59,7 +59,7 @@ forEachDatabase('figures kept along with the log', (fixture) => {
 
   async function monthFromCopy(month: string): Promise<string> {
     const { events, checkpoints } = await copy();
-    const recomputation = new Recomputation(eventsOfMonth(checkpoints, month) ?? 0, checkpoints);
+    const recomputation = new Recomputation(closingOf(checkpoints, month)?.size ?? 0, checkpoints);
     for (const event of events) recomputation.add(event);
     return reportBytes(recomputation.report(month, true)).toString('utf8');
   }
