@@ -33,37 +33,33 @@ function detailOf(step: (typeof STEPS)[number], device: number, at: Date): Audit
   const notAfter = `${end.slice(0, 19)}Z`;
   const known = { ...place, model: `SG-${device % 5}`, profile: 'gateway' };
   const serial = device.toString(16).padStart(32, '4');
-  switch (step) {
-    case 'device.register':
-      return { ...known, vendor: 'Example', to: 'registered' };
-    case 'token.issue':
-      return { device: `dev-${device}`, region };
-    case 'enrolment.complete':
-      return {
-        ...known,
-        algorithm: 'SM2',
-        authority: 'sm2-issuing',
-        deviceFrom: 'registered',
-        encryptionKid: `sm3:${serial.padStart(64, '0')}`,
-        encryptionNotAfter: notAfter,
-        encryptionProfile: 'gateway-enc',
-        encryptionSerial: serial,
-        signNotAfter: notAfter,
-        signProfile: 'gateway-sign',
-        signSerial: serial,
-      };
-    default:
-      return {
-        ...place,
-        algorithm: 'SM2',
-        authority: 'sm2-issuing',
-        from: step === 'certificate.revoke' ? 'on-hold' : 'good',
-        notAfter,
-        profile: 'gateway-sign',
-        serial,
-        reason: 'superseded',
-      };
+  if (step === 'device.register') return { ...known, vendor: 'Example', to: 'registered' };
+  if (step === 'token.issue') return { device: `dev-${device}`, region };
+  if (step === 'enrolment.complete') {
+    return {
+      ...known,
+      algorithm: 'SM2',
+      authority: 'sm2-issuing',
+      deviceFrom: 'registered',
+      encryptionKid: `sm3:${serial.padStart(64, '0')}`,
+      encryptionNotAfter: notAfter,
+      encryptionProfile: 'gateway-enc',
+      encryptionSerial: serial,
+      signNotAfter: notAfter,
+      signProfile: 'gateway-sign',
+      signSerial: serial,
+    };
   }
+  return {
+    ...place,
+    algorithm: 'SM2',
+    authority: 'sm2-issuing',
+    from: step === 'certificate.revoke' ? 'on-hold' : 'good',
+    notAfter,
+    profile: 'gateway-sign',
+    serial,
+    reason: 'superseded',
+  };
 }
 
 /** The event of a step in the life of a device, as the log holds it. */

@@ -124,26 +124,27 @@ export async function recomputeReport(
 }
 
 function cellOf(value: unknown): FigureCell {
-  if (isObject(value)) {
-    const { measure, day, region, registrar, profile, algorithm, label, value: number } = value;
-    const texts = [day, region, registrar, profile, algorithm, label];
-    const isText = (text: unknown): text is string => typeof text === 'string';
-    if (typeof measure === 'string' && isMeasure(measure) && texts.every(isText) && Number.isSafeInteger(number)) {
-      const [dayText = '', regionText = '', registrarText = '', profileText = '', algorithmText = '', labelText = ''] =
-        texts as string[];
-      return {
-        measure,
-        day: dayText,
-        region: regionText,
-        registrar: registrarText,
-        profile: profileText,
-        algorithm: algorithmText,
-        label: labelText,
-        value: Number(number),
-      };
-    }
-  }
-  throw new KmcError('E_SCHEMA', 'The service answered with what is no total.');
+  const { measure, value: number, ...rest } = isObject(value) ? value : {};
+  const part = (name: string): string => {
+    const text = rest[name];
+    if (typeof text === 'string') return text;
+    throw noTotals();
+  };
+  if (typeof measure !== 'string' || !isMeasure(measure) || typeof number !== 'number') throw noTotals();
+  return {
+    measure,
+    day: part('day'),
+    region: part('region'),
+    registrar: part('registrar'),
+    profile: part('profile'),
+    algorithm: part('algorithm'),
+    label: part('label'),
+    value: number,
+  };
+}
+
+function noTotals(): KmcError {
+  return new KmcError('E_SCHEMA', 'The service answered with what are no totals.');
 }
 
 /** Makes every total of a service anew. `answer` is what the service stated. @throws KmcError as `recomputeReport`. */
@@ -156,7 +157,7 @@ export async function recomputeTotals(
   requireAuditFolder(directory);
   const { events, totals } = isObject(answer) ? answer : {};
   if (typeof events !== 'number' || !Array.isArray(totals)) {
-    throw new KmcError('E_SCHEMA', 'The service answered with what are no totals.');
+    throw noTotals();
   }
   const checkpoints = new CopiedCheckpoints(directory);
   checkpoints.requireSigned(checkpointOver(checkpoints.all, events));

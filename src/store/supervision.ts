@@ -72,12 +72,12 @@ export class StoredSupervision implements SupervisionWriter {
     if (regions?.length === 0) return [];
     const until = expiringUntil(period);
     const within: Binding[] = regions === undefined ? [] : [...regions];
-    const records = await this.#sql.all(
-      periodStatement(regions),
-      ...[until, period.day, addDays(until, 1), ...ENDS, period.day, ...within],
-      ...[...FLOWS, period.from, period.to, ...within],
-      ...[...LEVELS, ...within],
-    );
+    const bindings: readonly (readonly Binding[])[] = [
+      [until, period.day, addDays(until, 1), ...ENDS, period.day, ...within],
+      [...FLOWS, period.from, period.to, ...within],
+      [...LEVELS, ...within],
+    ];
+    const records = await this.#sql.all(periodStatement(regions), ...bindings.flat());
     return records.map((record) => decodeRecord(CELL, { ...record, value: Number(record['value']) }));
   }
 

@@ -54,7 +54,12 @@ const SUMS = z.object({
     broken: NUMBER,
   }),
 });
-const PARTS = z.array(z.object({ name: z.string(), sums: SUMS }));
+const PARTS = z.array(
+  z.object({
+    name: z.string(),
+    sums: z.record(z.string(), z.record(z.string(), NUMBER)).describe('the members of total'),
+  }),
+);
 
 const FIGURES = z.object({
   period: z.object({ day: DAY, from: DAY, to: DAY, expiringDays: NUMBER }),
