@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodePem } from '../crypto/asn1/pem.ts';
 import { wipe } from '../crypto/bytes.ts';
+import { identityDigest } from '../crypto/identity-digest.ts';
 import { digestWords } from '../domain/digest-words.ts';
 import { requireId } from '../domain/id.ts';
 import { KmcError } from '../errors.ts';
@@ -11,7 +12,7 @@ import { sm3Fingerprint } from '../x509/certificate.ts';
 import { ADMIN_ACTS } from './admin-acts.ts';
 import { table, type Command, type CommandContext } from './command.ts';
 import { writeNewFile } from './named-file.ts';
-import { PERSON_FILES } from './participants.ts';
+import { PERSON_FILES, readPassphrase } from './participants.ts';
 
 export interface NewPerson {
   readonly id: string;
@@ -80,6 +81,31 @@ const keygen: Command = {
   },
 };
 
+const identity: Command = {
+  noun: 'admin',
+  verb: 'identity-digest',
+  summary: 'Prints the digest of an official identity number, by which two records of one human being are found.',
+  example: 'kmc admin identity-digest --identity-file id.txt',
+  details: ['The number stays here; the digest goes into the ceremony file (identity) or into kmc admin appoint.'],
+  options: {
+    'identity-file': {
+      type: 'string',
+      required: true,
+      value: 'FILE',
+      help: 'file with the number alone, or /dev/stdin',
+    },
+  },
+  async run(input, context) {
+    const number = readPassphrase(input.required('identity-file'));
+    try {
+      const digest = await identityDigest(number, context.environment.instance);
+      return { json: { identity: digest }, text: digest };
+    } finally {
+      wipe(number);
+    }
+  },
+};
+
 const PAGE = 1000;
 
 const list: Command = {
@@ -107,4 +133,4 @@ const list: Command = {
   },
 };
 
-export const commands: readonly Command[] = [keygen, list, ...ADMIN_ACTS];
+export const commands: readonly Command[] = [keygen, identity, list, ...ADMIN_ACTS];

@@ -1,5 +1,15 @@
 /** The first ceremony from the command line, with the exit codes of the contract. */
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { commands as admin } from '../../src/cli/admin.ts';
@@ -122,6 +132,28 @@ describe('kmc ceremony', function ceremonyCommands() {
       expect(existsSync(join(custodian, name)), name).to.equal(true);
     }
     expect(existsSync(join(people, 'auditor-1', 'service.share.json'))).to.equal(false);
+  });
+
+  it('a hand-over that was cut goes on with the same command, whatever was there by then', async () => {
+    const folders = ['owner-1', 'custodian-1'].map((name) => join(people, name));
+    const state = () =>
+      folders.map((folder) => readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+    const recipients = PRESENT.flatMap((name) => ['--recipient', `p-${name}=${join(people, name)}`]);
+    const whole = state();
+    const close = () => kmc('ceremony', 'close', dir, ...participants(['witness-1']), ...recipients);
+    const [, custodian = ''] = folders;
+    for (const cut of ['crt.pem', 'service.share.json', 'ceremony.share.json']) {
+      rmSync(join(custodian, cut));
+      const again = await close();
+      expect(again.code, again.err).to.equal(0);
+      expect(again.json()['remaining']).to.include.members([
+        'signatures/closing.json',
+        'hashes.txt',
+        'transcript.jsonl',
+      ]);
+      expect(state(), cut).to.deep.equal(whole);
+    }
+    expect((await kmc('ceremony', 'close', dir, ...participants(['witness-1']))).code).to.equal(7);
   });
 
   it('verify ends with 0, and with 4 after one octet was changed', async () => {
