@@ -45,12 +45,7 @@ export class StoredAuditReader implements AuditReader {
       from,
       within(limit, MAX_ROWS),
     );
-    return records.map((record) => ({
-      index: integer.decode(record['idx']),
-      eventId: text.decode(record['id']),
-      canon: blob.decode(record['canon']),
-      leaf: blob.decode(record['leaf']),
-    }));
+    return records.map(auditEntry);
   }
 
   async find(eventId: string): Promise<AuditEventRow | undefined> {
@@ -116,6 +111,16 @@ export async function leafHashes(sql: Sql, from: number, limit: number): Promise
 export async function rootsOfTiles(sql: Sql, level: number, from: number, limit: number): Promise<Buffer[]> {
   const statement = 'select root from audit_tile where level = ? and idx >= ? order by idx limit ?';
   return (await sql.all(statement, level, from, limit)).map((record) => blob.decode(record['root']));
+}
+
+/** An event with its place, from a record with idx, id, canon and leaf. */
+export function auditEntry(record: SqlRecord): AuditEntry {
+  return {
+    index: integer.decode(record['idx']),
+    eventId: text.decode(record['id']),
+    canon: blob.decode(record['canon']),
+    leaf: blob.decode(record['leaf']),
+  };
 }
 
 function eventRow(record: SqlRecord): AuditEventRow {
