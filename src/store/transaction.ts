@@ -2,6 +2,7 @@
 import type { Reader, Transaction } from '../flows/ports/database.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
+import { StoredAuditIndex } from './audit-index.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
 import { StoredBreakGlass } from './break-glass.ts';
@@ -69,6 +70,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     registrationAuthorities: new StoredRegistrationAuthorities(sql),
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
+    auditIndex: new StoredAuditIndex(sql),
   };
 }
 

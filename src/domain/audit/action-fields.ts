@@ -259,6 +259,8 @@ export const INSTANCE_FIELDS: DetailFields = {
 };
 export const AUDIT_FIELDS: DetailFields = {
   checkpoint: 'digest',
+  entries: 'count',
+  epoch: 'count',
   event: 'id',
   events: 'count',
   first: 'count',
@@ -269,6 +271,7 @@ export const AUDIT_FIELDS: DetailFields = {
   policyDigest: 'digest',
   previousOrigin: 'id',
   root: 'digest',
+  rule: 'name',
   size: 'count',
   ...REASON,
 };

@@ -3,6 +3,7 @@ import type { ActionHandlers } from '../approvals/action-handler.ts';
 import { expireRequests } from '../approvals/expire-requests.ts';
 import { reconcileExecutions } from '../approvals/reconcile-executions.ts';
 import { supersedeRequests } from '../approvals/supersede-requests.ts';
+import { keepIndex } from '../audit/histories/keep-index.ts';
 import { writeRefusalCounts } from '../audit/refusals/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { endBreakGlass } from '../break-glass/end-break-glass.ts';
@@ -65,6 +66,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'take-over-authorities': (ports, caller) => takeOverRegistrationAuthorities(ports, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
+  'keep-audit-index': (ports, caller) => keepIndex(ports, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),
   'rewrap-keys': (ports, caller) => rewrapAll(ports, caller),

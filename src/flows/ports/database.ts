@@ -4,6 +4,7 @@
  */
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
+import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
 import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
@@ -68,6 +69,7 @@ export interface Reader {
   readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
+  readonly auditIndex: AuditIndexReader;
 }
 
 /** The writers of all nouns. A Transaction serves wherever a Reader does, and reads what it has written. */
@@ -104,6 +106,7 @@ export interface Transaction extends Reader {
   readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
+  readonly auditIndex: AuditIndexWriter;
 }
 
 /**
