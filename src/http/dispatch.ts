@@ -72,7 +72,8 @@ export async function reportProblem(
   const { requestId, operationId } = exchange;
   const { code, status } = problemOf(error, requestId);
   if (status >= 500 && !QUIET_CODES.has(code)) ports.logFault({ requestId, operationId, cause: error });
-  if (!REFUSAL_STATUSES.has(status)) return;
+  const concealed = error instanceof KmcError && error.concealed;
+  if (!REFUSAL_STATUSES.has(status) && !concealed) return;
   try {
     await ports.recordRefusal({ caller, code, operationId, requestId });
   } catch (cause) {

@@ -2,6 +2,7 @@
 import type { Reader, Transaction } from '../flows/ports/database.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
+import { StoredAuditIndex } from './audit-index.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
 import { StoredBreakGlass } from './break-glass.ts';
@@ -27,8 +28,10 @@ import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
+import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
+import { StoredSupervision } from './supervision.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
 
@@ -57,14 +60,17 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
+    supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
     fleet: new StoredFleet(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql),
     recoveries: new StoredRecoveries(sql),
+    registrationAuthorities: new StoredRegistrationAuthorities(sql),
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
+    auditIndex: new StoredAuditIndex(sql),
   };
 }
 

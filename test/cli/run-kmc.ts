@@ -12,6 +12,7 @@ import { commands as pool } from '../../src/cli/pool.ts';
 import { commands as request } from '../../src/cli/request.ts';
 import { commands as seal } from '../../src/cli/seal.ts';
 import { commands as status } from '../../src/cli/status.ts';
+import { commands as supervise } from '../../src/cli/supervise.ts';
 import { commands as unseal } from '../../src/cli/unseal.ts';
 import type { Io } from '../../src/cli/command.ts';
 import { runCommand, type Noun, type Program } from '../../src/cli/run-command.ts';
@@ -32,6 +33,7 @@ const COMMANDS = {
   request,
   seal,
   status,
+  supervise,
   unseal,
 };
 

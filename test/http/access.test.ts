@@ -94,7 +94,7 @@ describe('the access of routes', () => {
   });
 
   it('gives the audit events to auditors and audit-administrators alone', () => {
-    for (const name of ['pullAuditEvents', 'getAuditTile']) {
+    for (const name of ['pullAuditEvents', 'getAuditTile', 'proveAuditHistory']) {
       const access = ROUTES.find(({ operationId }) => operationId === name)?.access;
       expect(access).to.deep.equal({ persons: ['auditor', 'audit-administrator'] });
     }

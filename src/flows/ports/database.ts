@@ -4,6 +4,7 @@
  */
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
+import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
 import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
@@ -29,7 +30,9 @@ import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
+import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
 
@@ -56,14 +59,17 @@ export interface Reader {
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
   readonly fleet: FleetReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
   readonly recoveries: RecoveryReader;
+  readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
+  readonly auditIndex: AuditIndexReader;
 }
 
 /** The writers of all nouns. A Transaction serves wherever a Reader does, and reads what it has written. */
@@ -90,14 +96,17 @@ export interface Transaction extends Reader {
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly fleet: FleetWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
   readonly recoveries: RecoveryWriter;
+  readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
+  readonly auditIndex: AuditIndexWriter;
 }
 
 /**

@@ -8,6 +8,7 @@ import { nextLink } from '../listing.ts';
 import { route, type Reply, type Route } from '../route.ts';
 import { WHOLE_NUMBER } from '../schemas.ts';
 import { auditSourceOf, type ServedInstance } from '../served-instance.ts';
+import { auditHistoryRoutes } from './audit-histories.ts';
 import { auditProofRoutes } from './audit-proofs.ts';
 
 const READERS = ['auditor', 'audit-administrator'] as const;
@@ -104,6 +105,7 @@ export function auditRoutes(instance: ServedInstance): Route[] {
         return { status: 200, headers, bytes: { type: 'application/octet-stream', body } };
       },
     }),
+    ...auditHistoryRoutes(instance),
     ...auditProofRoutes(instance),
   ];
 }

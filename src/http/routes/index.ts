@@ -22,7 +22,9 @@ import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
+import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
+import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { verdictRoutes } from './verdicts.ts';
 
@@ -40,7 +42,9 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   ocspRoutes,
   expirationRoutes,
   deviceRoutes,
+  registrationAuthorityRoutes,
   enrolmentRoutes,
+  supervisionRoutes,
   trustBundleRoutes,
   fleetRoutes,
   caKmcRoutes,
