@@ -24,6 +24,7 @@ import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { requestRoutes } from './requests.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
+import { upgradeFleetRoutes } from './upgrade-fleet.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -43,6 +44,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   enrolmentRoutes,
   trustBundleRoutes,
   fleetRoutes,
+  upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
   poolRoutes,
