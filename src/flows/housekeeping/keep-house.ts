@@ -50,7 +50,7 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'purge-challenges': (ports, _caller, now) =>
     ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
   'purge-canaries': (ports, _caller, now) =>
-    ports.database.transaction((tx) => tx.fleet.purgeCanaries(now, PURGE_LIMIT)),
+    ports.database.transaction((tx) => tx.deviceReports.purgeCanaries(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-ca-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.caKmcExchanges.eraseDue(now)),
   'book-figures': (ports) => advanceFigures(ports, FIGURE_BATCHES),

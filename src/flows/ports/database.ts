@@ -12,6 +12,7 @@ import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchange
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
+import type { DeviceReportReader, DeviceReportWriter } from './device-reports.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
 import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
@@ -47,6 +48,7 @@ export interface Reader {
   readonly expirations: ExpirationReader;
   readonly idempotency: IdempotencyReader;
   readonly devices: DeviceReader;
+  readonly deviceReports: DeviceReportReader;
   readonly enrolmentTokens: EnrolmentTokenReader;
   readonly enrolments: EnrolmentReader;
   readonly authorities: AuthorityReader;
@@ -84,6 +86,7 @@ export interface Transaction extends Reader {
   readonly nonces: NonceWriter;
   readonly idempotency: IdempotencyWriter;
   readonly devices: DeviceWriter;
+  readonly deviceReports: DeviceReportWriter;
   readonly enrolmentTokens: EnrolmentTokenWriter;
   readonly enrolments: EnrolmentWriter;
   readonly authorities: AuthorityWriter;

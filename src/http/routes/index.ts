@@ -26,6 +26,7 @@ import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
+import { upgradeFleetRoutes } from './upgrade-fleet.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -47,6 +48,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   supervisionRoutes,
   trustBundleRoutes,
   fleetRoutes,
+  upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
   poolRoutes,
