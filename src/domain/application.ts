@@ -1,9 +1,8 @@
 /** Applications (the callers of the data-encryption service): what is registered of one, and what it may do with a key. */
 import { KmcError } from '../errors.ts';
 import { encodeName } from '../x509/name.ts';
-import { isBase64 } from './approval/decision.ts';
 import { KEY_OPERATIONS, type KeyOperation } from './managed-key.ts';
-import { plainText, requireMembers, type MemberCheck, type SignedObject } from './signed-body.ts';
+import { isBase64, plainText, requireMembers, type MemberCheck, type SignedObject } from './signed-body.ts';
 
 export const APPLICATION_STATUSES = ['in-service', 'suspended', 'ended'] as const;
 export type ApplicationStatus = (typeof APPLICATION_STATUSES)[number];

@@ -4,7 +4,7 @@ import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
 import { KeyUseTally } from '../domain/key-use-tally.ts';
-import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
+import { keepAuditLog } from '../flows/audit/log/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
 import { GlassSight } from '../flows/break-glass/glass-state.ts';
 import { writeUseCounts } from '../flows/data/write-use-counts.ts';

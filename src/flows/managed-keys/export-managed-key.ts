@@ -1,7 +1,6 @@
 import { newId } from '../../domain/id.ts';
 import { managedKeyKind, requireProcessing } from '../../domain/managed-key.ts';
-import { isBase64 } from '../../domain/approval/decision.ts';
-import { requireMembers, type MemberCheck, type SignedObject } from '../../domain/signed-body.ts';
+import { isBase64, requireMembers, type MemberCheck, type SignedObject } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../../x509/certificate.ts';
 import { ABSENT, type ApplyAct, type ApprovedAct, type DatabaseHandler } from '../approvals/action-handler.ts';
