@@ -3,7 +3,8 @@ import type { DetailKindName } from './detail.ts';
 
 export type DetailFields = Readonly<Record<string, DetailKindName>>;
 
-const REASON: DetailFields = { reason: 'name', note: 'text' };
+/** Why, in a word and in a sentence: most events may say it. */
+export const REASON: DetailFields = { reason: 'name', note: 'text' };
 export const REQUEST_FIELDS: DetailFields = {
   action: 'name',
   approvals: 'count',
@@ -123,35 +124,6 @@ export const DEVICE_FIELDS: DetailFields = {
   request: 'id',
   to: 'name',
   vendor: 'text',
-  ...REASON,
-};
-export const APPLICATION_FIELDS: DetailFields = {
-  certificate: 'digest',
-  from: 'name',
-  key: 'id',
-  kid: 'digest',
-  notAfter: 'time',
-  operations: 'text',
-  request: 'id',
-  serial: 'hex',
-  to: 'name',
-  unit: 'text',
-  ...REASON,
-};
-/** Uses of a managed key by one caller within a minute, each operation with its count. */
-export const USE_FIELDS: DetailFields = {
-  dataKey: 'count',
-  decrypt: 'count',
-  encrypt: 'count',
-  failures: 'count',
-  /** Uses that were reserved by a process that ended without a word: at most so many were made. */
-  lost: 'count',
-  mac: 'count',
-  minute: 'time',
-  rewrap: 'count',
-  sign: 'count',
-  verify: 'count',
-  version: 'count',
   ...REASON,
 };
 export const REGISTRATION_AUTHORITY_FIELDS: DetailFields = {

@@ -3,7 +3,6 @@
  * action or a field that is not here cannot be written, and a verifier refuses it (audit-log 3.2, 3.10).
  */
 import {
-  APPLICATION_FIELDS,
   AUDIT_FIELDS,
   BREAK_GLASS_FIELDS,
   CEREMONY_FIELDS,
@@ -25,9 +24,9 @@ import {
   REGISTRATION_AUTHORITY_FIELDS,
   REQUEST_FIELDS,
   TOKEN_FIELDS,
-  USE_FIELDS,
   type DetailFields,
 } from './action-fields.ts';
+import { APPLICATION_FIELDS, USE_FIELDS } from './application-fields.ts';
 
 export interface AuditActionRule {
   readonly class: string;

@@ -117,7 +117,7 @@ forEachDatabase('the data-encryption service over HTTP', (fixture) => {
       await call('encrypt', { key: other.id, plaintext: '' }),
       await call('encrypt', { key: 'mk-none', plaintext: '' }),
     ];
-    const seen = unknown.map(({ status, json: { requestId: _, ...problem } }) => ({ status, problem }));
+    const seen = unknown.map(({ status, json }) => ({ status, problem: { ...json, requestId: '' } }));
     expect(seen[0]).to.deep.equal(seen[1]);
     expect(seen[0]?.status).to.equal(404);
     expect(await codeOf('mac', { message: '' })).to.deep.equal([403, 'E_FORBIDDEN']);
