@@ -5,6 +5,8 @@ import { commands as audit } from '../../src/cli/audit.ts';
 import { commands as breakGlass } from '../../src/cli/break-glass.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
+import { commands as application } from '../../src/cli/application.ts';
+import { commands as crypto } from '../../src/cli/crypto.ts';
 import { commands as check } from '../../src/cli/check.ts';
 import { commands as key } from '../../src/cli/key.ts';
 import { commands as policy } from '../../src/cli/policy.ts';
@@ -30,6 +32,8 @@ const COMMANDS = {
   check,
   key,
   policy,
+  application,
+  crypto,
   pool,
   request,
   'root-upgrade': rootUpgradeFleet,
