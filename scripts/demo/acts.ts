@@ -31,6 +31,7 @@ import {
   overTcp,
   writeSides,
 } from './ca-kmc.ts';
+import { registerApplication, useKeys } from './data.ts';
 import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
@@ -437,6 +438,13 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
   legacyGateways(estate, scene.out);
   await story.step('OCSP: what openssl reads and verifies in the answers of both hierarchies', (log) =>
     askStatus(scene, people, statusOfGateways(), log),
+  );
+  const issuing = certificateDer(join(scene.out, 'trust/sm2-issuing.pem'));
+  const application = await story.step('an application is registered and granted a managed key by two people', (log) =>
+    registerApplication({ instance: scene.instance, issuing }, people, log),
+  );
+  await story.step('a data key is used, the managed key rotated, and what it protected rewrapped', (log) =>
+    useKeys(people, application, log),
   );
   await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
