@@ -114,6 +114,12 @@ export class StoredAuditReader implements AuditReader {
     return records.map(checkpoint);
   }
 
+  async checkpointOver(size: number): Promise<StoredCheckpoint | undefined> {
+    const statement = 'select size, time, note from audit_checkpoint where size >= ? order by size, time limit 1';
+    const [record] = await this.#sql.all(statement, size);
+    return record === undefined ? undefined : checkpoint(record);
+  }
+
   async #count(statement: string): Promise<number> {
     const [record] = await this.#sql.all(statement);
     return integer.decode(record?.['found']);

@@ -17,6 +17,7 @@ const TYPES = [
   'kmc-init',
   'ca-root',
   'ca-issuing',
+  'signer-certificates',
   'cross-sign',
   'legacy-import',
   'reshare',
@@ -187,6 +188,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     from: digestOf('system-2'),
     to: digestOf('system-1'),
     rule: 'people/distinct',
+  },
+  'one human being under two ids': {
+    template: 'kmc-init',
+    from: /(p-system-[12], .*)roles:(.*\n.*p-system-2, .*)roles:/,
+    to: `$1identity: "sm3:${'1'.repeat(64)}", roles:$2identity: "sm3:${'1'.repeat(64)}", roles:`,
+    rule: 'people/distinct',
+  },
+  'people of production whose identity is not stated': {
+    template: 'kmc-init',
+    from: 'environment: development',
+    to: 'environment: production',
+    rule: 'people/identity',
   },
   'roles that exclude each other': {
     template: 'kmc-init',

@@ -82,6 +82,8 @@ export interface AuditReader {
   /** Roots of full tiles of a level from index `from`, at most `limit`. */
   tileRoots(level: number, from: number, limit: number): Promise<Buffer[]>;
   newestCheckpoint(): Promise<StoredCheckpoint | undefined>;
+  /** The smallest checkpoint, and of these the oldest, over at least `size` events. */
+  checkpointOver(size: number): Promise<StoredCheckpoint | undefined>;
   /** Checkpoints signed after `time`, oldest first, at most `limit` (1 to 10,000). */
   checkpointsAfter(time: number, limit: number): Promise<StoredCheckpoint[]>;
 }
