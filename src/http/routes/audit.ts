@@ -132,7 +132,8 @@ export function auditRoutes(instance: ServedInstance): Route[] {
       answers: {
         200: { description: 'a line {index, leaf, canon} each, then a trailer', type: 'application/x-ndjson' },
       },
-      async handle({ query, caller, requestId, header }) {
+      async handle(context) {
+        const { query, caller, requestId } = context;
         const limit = query.limit ?? DEFAULT_LIMIT;
         const start = query.cursor === undefined ? { from: query.from ?? 0 } : readCursor(query.cursor, audit.origin);
         const asked = { ...start, limit, filter: filterOf(query), source: auditSourceOf(instance, requestId) };
@@ -140,7 +141,7 @@ export function auditRoutes(instance: ServedInstance): Route[] {
         const page = await pullAudit(ports, { ...asked, ...(format === undefined ? {} : { format }) }, caller);
         const next = page.done ? undefined : cursorOf(audit.origin, page.scanned.next, page.size);
         const reply = pageReply(page, await auditTreeRoot(ports, page.size), next, query);
-        return await compressed(reply, header('accept-encoding'));
+        return await compressed(reply, context.header('accept-encoding'));
       },
     }),
     route({
