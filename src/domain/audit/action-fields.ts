@@ -264,6 +264,7 @@ export const AUDIT_FIELDS: DetailFields = {
   epoch: 'count',
   event: 'id',
   events: 'count',
+  filter: 'text',
   first: 'count',
   format: 'name',
   kid: 'digest',
