@@ -428,6 +428,13 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
   );
   await story.step('a gateway enrols over EST', (log) => estEnrolment(scene, people, service, log));
   await story.step('a gateway renews its pair', (log) => renewal(scene, people, log));
+  const issuing = certificateDer(join(scene.out, 'trust/sm2-issuing.pem'));
+  const application = await story.step('an application is registered and granted a managed key by two people', (log) =>
+    registerApplication({ instance: scene.instance, issuing }, people, log),
+  );
+  await story.step('a data key is used, the managed key rotated, and what it protected rewrapped', (log) =>
+    useKeys(people, application, log),
+  );
   await story.step('every gateway certificate validates, here and with openssl', async (log) =>
     checkGateways(scene, log),
   );
@@ -438,13 +445,6 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
   legacyGateways(estate, scene.out);
   await story.step('OCSP: what openssl reads and verifies in the answers of both hierarchies', (log) =>
     askStatus(scene, people, statusOfGateways(), log),
-  );
-  const issuing = certificateDer(join(scene.out, 'trust/sm2-issuing.pem'));
-  const application = await story.step('an application is registered and granted a managed key by two people', (log) =>
-    registerApplication({ instance: scene.instance, issuing }, people, log),
-  );
-  await story.step('a data key is used, the managed key rotated, and what it protected rewrapped', (log) =>
-    useKeys(people, application, log),
   );
   await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
