@@ -26,6 +26,10 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   trust: { summary: 'trust bundles', load: async () => (await import('./cli/trust.ts')).commands },
   key: { summary: 'keys over their life', load: async () => (await import('./cli/key.ts')).commands },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
+  backup: {
+    summary: 'backups, and restoring them',
+    load: async () => (await import('./main/backup-commands.ts')).commands,
+  },
   audit: { summary: 'the audit log', load: async () => (await import('./cli/audit.ts')).commands },
   'break-glass': {
     summary: 'stop things in an emergency, with two of three sealed accounts',

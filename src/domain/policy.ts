@@ -84,6 +84,8 @@ export interface PolicySet {
   readonly issuance: IssuanceLimits;
   readonly revocation: RevocationLimits;
   readonly keys: KeyLimits;
+  /** For how long a backup counts, and holds key-encryption keys that are to be destroyed; a day at least. */
+  readonly backupKeepSeconds: number;
   readonly reminders: ReminderLeads;
   /** Days for which audit events stay online; at least 180. */
   readonly auditRetentionDays: number;

@@ -1,6 +1,7 @@
 /** The acts that this service does once they are approved: one handler for each, in one table. */
 import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
 import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
+import { createBackup } from './backups/create-backup.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
@@ -42,6 +43,7 @@ const HANDLED = {
     params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
     handler: () => revokeAuthority(),
   },
+  'backup.create': { params: 'none; the target is the id of the instance', handler: createBackup },
   'break-glass.seal-account': {
     params: 'bag, certificate (base64 of DER); the target is sealed-1, sealed-2 or sealed-3',
     handler: () => sealAccount(),

@@ -233,6 +233,20 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     );
   }
 
+  withholdSpare(algorithm: KeyAlgorithmName, reason: string, at: Date, auditEvent: string): Promise<number> {
+    return this.#sql.run(
+      `update escrowed_keys set state = 'compromised', store = ?, version = version + 1, changed_at = ?,
+         state_reason = ?, compromised_at = ?, last_audit_event = ?
+       where state = 'spare' and algorithm = ?`,
+      storeOf('compromised'),
+      time.encode(at),
+      reason,
+      time.encode(at),
+      auditEvent,
+      algorithm,
+    );
+  }
+
   reseal(
     id: string,
     from: number,

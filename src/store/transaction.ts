@@ -3,6 +3,7 @@ import type { Reader, Transaction } from '../flows/ports/database.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
 import { StoredAuthorities } from './authorities.ts';
+import { StoredBackups } from './backups.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
 import { StoredBreakGlass } from './break-glass.ts';
 import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
@@ -53,6 +54,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
     peerChallenges: new StoredPeerChallenges(sql),
+    backups: new StoredBackups(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),

@@ -90,6 +90,14 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
       snapshot: async () => untouchable('the database'),
       transaction: async () => untouchable('the database'),
     },
+    databaseCopy: { schema: [], copy: async () => untouchable('the database') },
+    backupFiles: {
+      create: () => untouchable('the backups'),
+      exists: () => untouchable('the backups'),
+      size: () => untouchable('the backups'),
+      piece: () => untouchable('the backups'),
+      read: () => untouchable('the backups'),
+    },
     get engine() {
       return given.engine ?? untouchable('the engine');
     },

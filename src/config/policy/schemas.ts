@@ -228,6 +228,7 @@ const POLICY_SCHEMAS = {
       'destroy-window': duration,
       pools: z.record(z.enum(POOL_NAMES), pool),
     }),
+    backups: z.strictObject({ keep: duration }),
     reminders: z.record(z.enum(EXPIRING_KINDS), duration),
     audit: z.strictObject({ retention: duration }),
   }),

@@ -160,6 +160,25 @@ export const KEYSTORE_FIELDS: DetailFields = {
   trigger: 'name',
   ...REASON,
 };
+export const BACKUP_FIELDS: DetailFields = {
+  backup: 'id',
+  content: 'digest',
+  crls: 'count',
+  epoch: 'count',
+  expires: 'time',
+  keys: 'count',
+  origin: 'id',
+  parts: 'count',
+  previousOrigin: 'id',
+  request: 'id',
+  requests: 'count',
+  rows: 'count',
+  set: 'hex',
+  size: 'count',
+  takenAt: 'time',
+  tokens: 'count',
+  ...REASON,
+};
 export const CEREMONY_FIELDS: DetailFields = {
   bundle: 'digest',
   code: 'digest',

@@ -4,6 +4,7 @@
  */
 import {
   AUDIT_FIELDS,
+  BACKUP_FIELDS,
   BREAK_GLASS_FIELDS,
   CEREMONY_FIELDS,
   CERTIFICATE_FIELDS,
@@ -153,9 +154,9 @@ export const AUDIT_ACTIONS = {
   'pool.refill': act('key.lifecycle', KEY_FIELDS),
   'application.register': act('application', DEVICE_FIELDS),
   'application.update': act('application', DEVICE_FIELDS),
-  'backup.create': act('backup', KEYSTORE_FIELDS),
-  'backup.verify': act('backup', KEYSTORE_FIELDS),
-  'backup.restore': act('backup', KEYSTORE_FIELDS),
+  'backup.create': act('backup', BACKUP_FIELDS),
+  'backup.verify': act('backup', BACKUP_FIELDS),
+  'backup.restore': act('backup', BACKUP_FIELDS),
   'access.denied': sealed('access', REFUSED_FIELDS),
   'access.refused': sealed('access', REFUSED_FIELDS),
   'log.open': sealed('audit', AUDIT_FIELDS),

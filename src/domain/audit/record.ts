@@ -23,6 +23,7 @@ export type ActorType = (typeof ACTOR_TYPES)[number];
 export const SUBJECT_TYPES = [
   'application',
   'authority',
+  'backup',
   'break-glass',
   'ceremony',
   'certificate',

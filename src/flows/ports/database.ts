@@ -5,6 +5,7 @@
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
+import type { BackupReader, BackupWriter } from './backups.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
 import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
 import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchanges.ts';
@@ -52,6 +53,7 @@ export interface Reader {
   readonly crls: CrlReader;
   readonly ocspAnswers: OcspAnswerReader;
   readonly peerChallenges: PeerChallengeReader;
+  readonly backups: BackupReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
@@ -85,6 +87,7 @@ export interface Transaction extends Reader {
   readonly crls: CrlWriter;
   readonly ocspAnswers: OcspAnswerWriter;
   readonly peerChallenges: PeerChallengeWriter;
+  readonly backups: BackupWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;

@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { auditRoutes } from './audit.ts';
+import { backupRoutes } from './backups.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
@@ -44,6 +45,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   caKmcRoutes,
   keyRoutes,
   poolRoutes,
+  backupRoutes,
   challengeRoutes,
   estRoutes,
   recoveryRoutes,
