@@ -50,7 +50,9 @@ function readPiece(path: string, offset: number, length: number): Buffer {
     const piece = Buffer.alloc(length);
     return piece.subarray(0, readSync(descriptor, piece, 0, length, offset));
   } catch (cause) {
-    throw new KmcError('E_STORAGE', 'The backup file cannot be read. Check its medium, or take another copy.', { cause });
+    throw new KmcError('E_STORAGE', 'The backup file cannot be read. Check its medium, or take another copy.', {
+      cause,
+    });
   } finally {
     closeSync(descriptor);
   }

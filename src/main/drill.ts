@@ -51,11 +51,7 @@ async function recoverOne(instance: Instance): Promise<{ readonly recovered: num
  * Restores a backup at a place that the caller removes, and tries what a restored instance is for.
  * @throws KmcError as restoreBackup.
  */
-export async function drillBackup(
-  place: Environment,
-  engine: CryptoEngine,
-  order: RestoreOrder,
-): Promise<Drilled> {
+export async function drillBackup(place: Environment, engine: CryptoEngine, order: RestoreOrder): Promise<Drilled> {
   const began = performance.now();
   let proof: Awaited<ReturnType<typeof recoverOne>> = { recovered: 0, broken: [] };
   const restored = await restoreBackup(place, engine, {

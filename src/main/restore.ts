@@ -64,7 +64,10 @@ function requireWanted({ header }: BegunBackup, order: RestoreOrder): void {
     throw new KmcError('E_ROLLBACK', text);
   }
   if (!order.expired && header.expiresAt < SYSTEM_CLOCK.now()) {
-    throw new KmcError('E_PERIOD', 'The backup has expired and was to be destroyed. Take a newer one, or say --expired.');
+    throw new KmcError(
+      'E_PERIOD',
+      'The backup has expired and was to be destroyed. Take a newer one, or say --expired.',
+    );
   }
 }
 
@@ -160,28 +163,31 @@ export async function restoreBackup(
   const origin = restoredOrigin(header.origin, begunAt);
   const restored: { result?: Restored } = {};
   try {
-    await makeAside({ ...environment, instance: header.instance, environment: header.environment, origin }, async (aside) => {
-      writeSettings(aside);
-      await writeKeystore(aside.home, begun);
-      const content = new RestoredTables(backupRecords(engine, ring.currentKek('backup'), begun, order.pinned));
-      const restoration = {
-        id: newId('restore', begunAt),
-        backupId: header.id,
-        takenAt: header.takenAt,
-        origin,
-        previousOrigin: header.origin,
-        begunAt,
-      };
-      const rows = await fillDatabase({ url: aside.database }, header.schema, content.tables(), restoration);
-      order.progress('filled', 2, STEPS);
-      const instance = await openInstance(aside, { engine, isRestoring: true });
-      try {
-        const served = await takeIntoService(instance, { order, restoration, note: content.note, rows });
-        restored.result = { backup: header, origin, rows, ...served };
-      } finally {
-        await instance.close();
-      }
-    });
+    await makeAside(
+      { ...environment, instance: header.instance, environment: header.environment, origin },
+      async (aside) => {
+        writeSettings(aside);
+        await writeKeystore(aside.home, begun);
+        const content = new RestoredTables(backupRecords(engine, ring.currentKek('backup'), begun, order.pinned));
+        const restoration = {
+          id: newId('restore', begunAt),
+          backupId: header.id,
+          takenAt: header.takenAt,
+          origin,
+          previousOrigin: header.origin,
+          begunAt,
+        };
+        const rows = await fillDatabase({ url: aside.database }, header.schema, content.tables(), restoration);
+        order.progress('filled', 2, STEPS);
+        const instance = await openInstance(aside, { engine, isRestoring: true });
+        try {
+          const served = await takeIntoService(instance, { order, restoration, note: content.note, rows });
+          restored.result = { backup: header, origin, rows, ...served };
+        } finally {
+          await instance.close();
+        }
+      },
+    );
   } finally {
     ring.wipe();
   }

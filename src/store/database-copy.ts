@@ -197,7 +197,9 @@ async function postgresRules(sql: Sql, names: readonly string[]): Promise<RulesA
   }
   return {
     async putBack() {
-      await sql.all("select setval(pg_get_serial_sequence('audit_event', 'ord'), (select coalesce(max(ord), 0) + 1 from audit_event))");
+      await sql.all(
+        "select setval(pg_get_serial_sequence('audit_event', 'ord'), (select coalesce(max(ord), 0) + 1 from audit_event))",
+      );
       for (const key of keys) {
         const definition = text.decode(key['definition']);
         await sql.run(`alter table ${namesOf(key)} add constraint ${text.decode(key['name'])} ${definition}`);

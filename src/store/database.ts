@@ -135,10 +135,7 @@ class StoredDatabase implements KmcDatabase {
   }
 }
 
-async function openEngine(
-  { url, connections }: DatabaseOptions,
-  migrations?: readonly Migration[],
-): Promise<Engine> {
+async function openEngine({ url, connections }: DatabaseOptions, migrations?: readonly Migration[]): Promise<Engine> {
   if (/^postgres(?:ql)?:\/\//.test(url)) return openPostgres(url, connections ?? DEFAULT_CONNECTIONS, migrations);
   const file = url.replace(/^sqlite:(?:\/\/)?/, '');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file)) {

@@ -39,7 +39,10 @@ function sourceOf(migrations: readonly Migration[]): Knex.MigrationSource<Migrat
 export function migrationsNamed(names: readonly string[]): readonly Migration[] {
   const first = MIGRATIONS.slice(0, names.length);
   if (first.length === names.length && first.every(({ name }, place) => name === names[place])) return first;
-  throw new KmcError('E_CONFIG', 'The backup was written by a newer version of this program. Restore it with that version.');
+  throw new KmcError(
+    'E_CONFIG',
+    'The backup was written by a newer version of this program. Restore it with that version.',
+  );
 }
 
 /**

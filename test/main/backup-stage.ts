@@ -144,7 +144,9 @@ export class BackupStage {
     const event = newId('ev', at);
     const owner = {
       authorityId: 'sm2-issuing',
-      certificateSerial: newId('x', at).slice(2, 22).replace(/[^0-9a-f]/g, 'a'),
+      certificateSerial: newId('x', at)
+        .slice(2, 22)
+        .replace(/[^0-9a-f]/g, 'a'),
       subject: encodeName([{ type: 'CN', value: 'somebody' }]),
       recipientSpkiSm3: spkiSm3(handle.spki),
       deviceId: undefined,

@@ -73,7 +73,9 @@ function recordOf(value: JsonValue): BackupRecord {
 }
 
 function tableOf(name: string, columns: JsonValue | undefined): BackupRecord {
-  const names = Array.isArray(columns) ? columns.filter((one: JsonValue): one is string => typeof one === 'string') : [];
+  const names = Array.isArray(columns)
+    ? columns.filter((one: JsonValue): one is string => typeof one === 'string')
+    : [];
   const known = Array.isArray(columns) && names.length === columns.length && new Set(names).size === names.length;
   if (!known || names.length === 0 || ![name, ...names].every((one) => NAME.test(one))) throw brokenBackup();
   return { kind: 'table', name, columns: names };

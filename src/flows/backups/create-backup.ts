@@ -45,7 +45,11 @@ export function createBackup(instance: Instance): ExternalHandler {
     },
     settled,
     async record(tx, act, result) {
-      const { row, keks } = rowOf(result, { requestId: act.request.id, node: instance.node, auditEvent: newId('ev', act.at) });
+      const { row, keks } = rowOf(result, {
+        requestId: act.request.id,
+        node: instance.node,
+        auditEvent: newId('ev', act.at),
+      });
       if (!(await tx.backups.insert(row, keks))) throw new KmcError('E_CONFLICT', 'That backup is recorded already.');
       await tx.audit.append(
         {

@@ -66,7 +66,12 @@ async function withholdPools(
     const id = newId('ev', at);
     withheld += await ports.database.transaction(async (tx) => {
       const count = await tx.escrowedKeys.withholdSpare(KEY_POOLS[pool].algorithm, REASON, at, id);
-      const event = { id, action: 'key.compromise', outcome: 'success', subjects: [{ type: 'pool', id: pool }] } as const;
+      const event = {
+        id,
+        action: 'key.compromise',
+        outcome: 'success',
+        subjects: [{ type: 'pool', id: pool }],
+      } as const;
       const detail = { pool, backup: backupId, count, from: 'spare', to: 'compromised', reason: REASON };
       if (count > 0) await tx.audit.append({ ...event, actor: auditActor(caller), source, detail }, at);
       return count;
@@ -80,11 +85,7 @@ function afterStoring({ clock }: Pick<Instance, 'clock'>, takenAt: Date): Date {
   return new Date(Math.min(clock.now().getTime(), takenAt.getTime() + 120_000));
 }
 
-async function revokeTokens(
-  { database, clock }: Instance,
-  source: AuditSource,
-  caller: SystemCaller,
-): Promise<number> {
+async function revokeTokens({ database, clock }: Instance, source: AuditSource, caller: SystemCaller): Promise<number> {
   let revoked = 0;
   for (;;) {
     const page = await database.read((reader) => reader.enrolmentTokens.issued(PAGE));

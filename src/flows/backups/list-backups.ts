@@ -9,9 +9,7 @@ export interface ListedBackup extends BackupRow {
 }
 
 /** The newest backups first, at most a thousand. */
-export async function listBackups(
-  ports: Pick<Instance, 'database' | 'backupFiles'>,
-): Promise<readonly ListedBackup[]> {
+export async function listBackups(ports: Pick<Instance, 'database' | 'backupFiles'>): Promise<readonly ListedBackup[]> {
   const rows = await ports.database.read((reader) => reader.backups.newest(SHOWN));
   return rows.map((row) => ({ ...row, isHere: ports.backupFiles.exists(row.id) }));
 }

@@ -53,7 +53,10 @@ async function signedTree(
     parsed.checkpoint.origin === origin &&
     verifyNote(parsed, { name: origin, signer: 'log', spki: parseCertificate(certificate).spki }) !== undefined;
   if (!isSigned || !(await auditTreeRoot(ports, size)).equals(root)) {
-    throw new KmcError('E_INTEGRITY', 'The audit events of the backup are not those that were signed. Take another one.');
+    throw new KmcError(
+      'E_INTEGRITY',
+      'The audit events of the backup are not those that were signed. Take another one.',
+    );
   }
   return { checkpoint: `sm3:${sm3(Buffer.from(note)).toString('hex')}`, root: `sm3:${root.toString('hex')}`, size };
 }

@@ -8,6 +8,7 @@ import { backupMessage, encodeBackupSignature } from '../../domain/backup/backup
 import { backupPartContext, kekName } from '../../domain/keystore/blob-context.ts';
 import { encodeKeystoreArchive } from '../../domain/keystore/keystore-archive.ts';
 import { KmcError } from '../../errors.ts';
+import { sm3Fingerprint } from '../../x509/certificate.ts';
 import { signChecked } from '../certificates/sign-checked.ts';
 import { AUDIT_LOG_KEY, type Instance } from '../instance.ts';
 import { inspectKeystore, type InspectedKeystore } from '../keystore/inspect-keystore.ts';
@@ -156,7 +157,13 @@ export async function writeBackup(
     await writeTables(parts, tables);
     await parts.end();
     const { size } = frames;
-    const statement = { id: order.id, instance: ports.id, content: frames.digest(), size: String(size) };
+    const statement = {
+      id: order.id,
+      instance: ports.id,
+      content: frames.digest(),
+      size: String(size),
+      certificate: sm3Fingerprint(certificate),
+    };
     const by = { engine: ports.engine, key: signer, algorithm: 'SM2-SM3' } as const;
     const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].toRaw(await signChecked(by, backupMessage(statement)));
     const last = encodeFrame('signature', encodeBackupSignature({ statement, signature, certificate }));

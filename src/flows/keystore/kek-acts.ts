@@ -71,7 +71,10 @@ async function requireDestroyable(reader: Reader, name: string, at: Date): Promi
   }
   const backups = await reader.backups.countHolding(name, at);
   if (backups > 0) {
-    throw new KmcError('E_STATE', `${backups} backups that have not expired hold ${name}: its destruction would be none.`);
+    throw new KmcError(
+      'E_STATE',
+      `${backups} backups that have not expired hold ${name}: its destruction would be none.`,
+    );
   }
   const blobs = await blobsUnder(reader, row);
   if (blobs === 0) return row;

@@ -55,7 +55,9 @@ export function backupRoutes(instance: Instance): Route[] {
       tag: 'backups',
       summary: 'The newest backups first',
       access: { persons: READERS },
-      answers: { 200: { description: 'at most a thousand', schema: z.object({ instance: ID, items: z.array(BACKUP) }) } },
+      answers: {
+        200: { description: 'at most a thousand', schema: z.object({ instance: ID, items: z.array(BACKUP) }) },
+      },
       async handle() {
         return { status: 200, json: { instance: instance.id, items: (await listBackups(instance)).map(rendered) } };
       },
