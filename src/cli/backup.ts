@@ -1,12 +1,13 @@
 /** `kmc backup`: ordering, fetching and verifying backups. What makes homes of them stands in main/. */
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { errorOfAnswer } from '../agent/signed-client.ts';
-import { KmcError } from '../errors.ts';
+import { KmcError, type ErrorCode } from '../errors.ts';
 import { beginBackup, backupRecords, skimBackup, type BegunBackup } from '../flows/backups/read-backup.ts';
 import { unsealBackup } from '../flows/backups/unseal-backup.ts';
 import type { Participant } from '../flows/ceremonies/participant.ts';
 import { answerText, listOutcome } from './answer-table.ts';
 import type { Command, CommandContext, CommandInput, Outcome } from './command.ts';
+import { EXIT } from './exit-codes.ts';
 import { readCertificateFile, readPieces } from './named-file.ts';
 import { loadParticipant, namedFolder } from './participants.ts';
 import { propose } from './propose.ts';
@@ -54,6 +55,21 @@ export function headerText({ header }: BegunBackup): string {
     `expires   ${header.expiresAt.toISOString()}`,
     `opens by  ${header.threshold} shares of the set ${header.set}, keystore epoch ${header.epoch}`,
   ].join('\n');
+}
+
+/** Of the file that somebody brought, not of the state of this machine. */
+const OF_THE_FILE: readonly ErrorCode[] = ['E_INTEGRITY', 'E_SIGNATURE', 'E_SCHEMA', 'E_DER'];
+
+/** What `work` gives; a backup that does not hold is a verdict (exit 4) and no fault of this machine. */
+export async function orVerdict(work: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof KmcError) || error.fatal || !OF_THE_FILE.includes(error.code)) throw error;
+    const { code, message } = error;
+    const text = `does not hold: ${code}: ${message}`;
+    return { exitCode: EXIT.verificationFailed, json: { ok: false, code, message }, text };
+  }
 }
 
 async function create(input: CommandInput, context: CommandContext): Promise<Outcome> {
@@ -105,7 +121,11 @@ async function verify(input: CommandInput, context: CommandContext): Promise<Out
     const answer = await client.json('POST', `${PATH}/${id}/verifications`, {});
     return { json: answer, text: `${id} is whole: ${JSON.stringify(answer)}` };
   }
-  const begun = await beginBackup(readPieces(file ?? ''));
+  return await orVerdict(() => verifyFile(file ?? '', input, context));
+}
+
+async function verifyFile(file: string, input: CommandInput, context: CommandContext): Promise<Outcome> {
+  const begun = await beginBackup(readPieces(file));
   const people = await custodiansOf(input, context);
   const pinned = pinnedOf(input);
   const opened = people.length === 0 ? undefined : await countRows(context, begun, people, pinned);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { backupCommands, custodiansOf, LOG_CERTIFICATE, pinnedOf, SHARES } from '../cli/backup.ts';
+import { backupCommands, custodiansOf, LOG_CERTIFICATE, orVerdict, pinnedOf, SHARES } from '../cli/backup.ts';
 import { invariantTable } from '../cli/check.ts';
 import type { Command, CommandContext, CommandInput, Outcome } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
@@ -113,7 +113,7 @@ export const commands: readonly Command[] = [
       'kmc backup restore kmc-1.kmc-backup --home /srv/kmc --instance kmc-1 --log-certificate log.crt.pem --participant a=keys/a --participant b=keys/b',
     positionals: FILE,
     options: OPTIONS,
-    run: restore,
+    run: (input, context) => orVerdict(() => restore(input, context)),
   },
   {
     noun: 'backup',
@@ -127,6 +127,6 @@ export const commands: readonly Command[] = [
       'kmc backup drill kmc-1.kmc-backup --instance kmc-1 --log-certificate log.crt.pem --participant a=keys/a --participant b=keys/b',
     positionals: FILE,
     options: OPTIONS,
-    run: drill,
+    run: (input, context) => orVerdict(() => drill(input, context)),
   },
 ];

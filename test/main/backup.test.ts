@@ -1,9 +1,11 @@
 /** Backups of a running instance: made, read back, restored into either database, and every way in which that must fail. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { loadParticipant, namedFolder } from '../../src/cli/participants.ts';
 import { readPieces } from '../../src/cli/named-file.ts';
+import { encodePem } from '../../src/crypto/asn1/pem.ts';
+import { isObject } from '../../src/domain/signed-body.ts';
 import type { Environment } from '../../src/config/environment.ts';
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import { createSoftwareEngine } from '../../src/crypto/software-engine.ts';
@@ -19,10 +21,14 @@ import { rotateKek } from '../../src/flows/keystore/rotate-kek.ts';
 import { refillPool } from '../../src/flows/pools/refill-pool.ts';
 import type { CopiedTable } from '../../src/flows/ports/database-copy.ts';
 import { drillBackup } from '../../src/main/drill.ts';
+import { STAGE_FOLDER } from '../../src/main/home-folder.ts';
 import { openInstance } from '../../src/main/open-instance.ts';
 import { restoreBackup, type RestoreOrder } from '../../src/main/restore.ts';
+import { serve, type RunningService } from '../../src/main/serve.ts';
 import { fillDatabase, openDatabase, type KmcDatabase } from '../../src/store/database.ts';
 import { parseCertificate, sm3Fingerprint } from '../../src/x509/certificate.ts';
+import { runKmc } from '../cli/run-kmc.ts';
+import { shellLines, shellOf } from '../cli/shell-lines.ts';
 import { refusal } from '../crypto/refusal.ts';
 import { theEstate } from '../fixtures/estate.ts';
 import { withPool } from '../fixtures/instance.ts';
@@ -285,6 +291,64 @@ describe('a backup', function backups() {
       await refusal('E_STATE', () => openInstance(place));
       rmSync(place.home, { recursive: true });
       expect((await restore(place)).invariants.flatMap(({ violations }) => violations)).to.deep.equal([]);
+    });
+  });
+
+  describe('on the command line', () => {
+    const book = shellLines(shellOf(readFileSync('scripts/README.md', 'utf8'), 'Run-book for backups'));
+    const home = process.cwd();
+    let service: RunningService;
+
+    before(async () => {
+      const anywhere = { host: '127.0.0.1', port: 0 };
+      const log = { info: () => undefined, fault: () => undefined };
+      const environment = { ...scene.environment, listen: anywhere, tlsListen: anywhere, poolFill: false };
+      service = await serve(environment, scene.instance, log);
+      process.chdir(join(scene.environment.home, STAGE_FOLDER));
+    });
+    after(async () => {
+      process.chdir(home);
+      await service.close();
+    });
+
+    it('the run-book runs line by line: ordered, verified, fetched, drilled, restored, checked', async () => {
+      const variables: Record<string, string> = {};
+      const answers = new Map<string, Record<string, unknown>>();
+      for (const line of book) {
+        const [program = '', ...words] = line.words(variables);
+        expect(program, line.text).to.equal('kmc');
+        const isRemote = words.includes('--key');
+        const ran = await runKmc([...words, ...(isRemote ? ['--url', service.url] : []), '--json']);
+        expect(ran.code, `${line.text}\n${ran.err}${ran.out}`).to.equal(0);
+        const answer = ran.json();
+        answers.set(words.slice(0, 2).join(' '), answer);
+        if (typeof answer['id'] === 'string' && answer['id'].startsWith('rq-')) variables['REQUEST'] = answer['id'];
+        const { result } = answer;
+        if (isObject(result) && typeof result['backup'] === 'string') variables['BACKUP'] = result['backup'];
+      }
+      expect(answers.get('backup drill')).to.include({ ok: true, recovered: 1, instance: 'kmc-dev' });
+      expect(answers.get('backup restore')).to.include({ ok: true, backup: variables['BACKUP'] });
+      expect(answers.get('backup verify')).to.include({ opened: false, pinned: true });
+    });
+
+    it('a backup with the wrong people, or under a signature of others, ends with an exit code of its own', async () => {
+      const people = ['custodian-1', 'custodian-2'].flatMap((name) => ['--participant', `${name}=people/${name}`]);
+      const third = ['--participant', 'custodian-3=people/custodian-3'];
+      const few = await runKmc(['backup', 'verify', 'kmc-dev.kmc-backup', ...people]);
+      expect(few.code, few.err).to.equal(2);
+      expect(few.err).to.contain('E_SHARES_FEW');
+      const root = join(scene.root, 'root.pem');
+      writeFileSync(root, encodePem('CERTIFICATE', (await theEstate()).root.certificate.der));
+      const forged = await runKmc(['backup', 'verify', 'kmc-dev.kmc-backup', '--log-certificate', root]);
+      expect(forged.code, forged.err).to.equal(4);
+      writeFileSync('cut.kmc-backup', readFileSync('kmc-dev.kmc-backup').subarray(0, -1));
+      for (const verb of ['verify', 'restore', 'drill']) {
+        const place = verb === 'verify' ? [] : ['--instance', 'kmc-dev', '--home', join(scene.root, 'cut')];
+        const cut = await runKmc(['backup', verb, 'cut.kmc-backup', '--json', ...place, ...people, ...third]);
+        expect(cut.code, cut.err).to.equal(4);
+        expect(cut.json()).to.include({ ok: false, code: 'E_INTEGRITY' });
+      }
+      expect((await runKmc(['backup', 'verify', 'people/system-1/key.pem'])).code).to.equal(4);
     });
   });
 

@@ -82,7 +82,6 @@ export async function* readFrames(source: AsyncIterable<Buffer>): AsyncGenerator
 
 /** The one error for a backup file that is not what was written, whatever differs. */
 export function brokenBackup(cause?: unknown): KmcError {
-  return new KmcError('E_INTEGRITY', 'The backup is damaged, altered or not whole. Take another copy of it.', {
-    ...(cause === undefined ? {} : { cause }),
-  });
+  const text = 'The backup is damaged, altered or not whole. Take another copy of it.';
+  return new KmcError('E_INTEGRITY', text, cause === undefined ? {} : { cause });
 }

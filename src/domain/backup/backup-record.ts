@@ -24,18 +24,11 @@ const NAME = /^[a-z][a-z0-9_]{0,62}$/;
 const COUNT = (value: JsonValue | undefined): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 function jsonOf(record: BackupRecord): JsonValue {
-  switch (record.kind) {
-    case 'head':
-      return { head: record.header };
-    case 'checkpoint':
-      return { checkpoint: record.note };
-    case 'table':
-      return { table: record.name, columns: [...record.columns] };
-    case 'row':
-      return record.values.map((value) => (Buffer.isBuffer(value) ? { b: value.toString('base64') } : value));
-    case 'end':
-      return { end: { tables: record.tables, rows: record.rows } };
-  }
+  if (record.kind === 'head') return { head: record.header };
+  if (record.kind === 'checkpoint') return { checkpoint: record.note };
+  if (record.kind === 'table') return { table: record.name, columns: [...record.columns] };
+  if (record.kind === 'end') return { end: { tables: record.tables, rows: record.rows } };
+  return record.values.map((value) => (Buffer.isBuffer(value) ? { b: value.toString('base64') } : value));
 }
 
 /** The octets of a record, with their length before them. @throws KmcError E_SIZE. */

@@ -2,9 +2,10 @@ import { backupIdOf, type BackupHeader } from '../../domain/backup/backup-header
 import { newId } from '../../domain/id.ts';
 import { signedTime, type SignedObject } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
-import type { ExecutionResult, ExternalHandler } from '../approvals/action-handler.ts';
+import type { ApprovedAct, ExecutionResult, ExternalHandler } from '../approvals/action-handler.ts';
 import type { Instance } from '../instance.ts';
 import type { BackupRow } from '../ports/backups.ts';
+import type { Transaction } from '../ports/database.ts';
 import { beginBackup, skimBackup } from './read-backup.ts';
 import { writeBackup } from './write-backup.ts';
 
@@ -44,37 +45,40 @@ export function createBackup(instance: Instance): ExternalHandler {
       }
     },
     settled,
-    async record(tx, act, result) {
-      const { row, keks } = rowOf(result, {
-        requestId: act.request.id,
-        node: instance.node,
-        auditEvent: newId('ev', act.at),
-      });
-      if (!(await tx.backups.insert(row, keks))) throw new KmcError('E_CONFLICT', 'That backup is recorded already.');
-      await tx.audit.append(
-        {
-          id: row.lastAuditEvent,
-          action: 'backup.create',
-          outcome: 'success',
-          subjects: [{ type: 'backup', id: row.id }],
-          actor: act.actor,
-          source: act.source,
-          approvals: act.approvals,
-          detail: {
-            backup: row.id,
-            content: row.contentSm3,
-            size: row.size,
-            epoch: row.keystoreEpoch,
-            set: row.setId,
-            takenAt: signedTime(row.takenAt),
-            expires: signedTime(row.expiresAt),
-            request: row.requestId,
-          },
-        },
-        act.at,
-      );
-    },
+    record: (tx, act, result) => recordBackup(tx, act, result, instance.node),
   };
+}
+
+async function recordBackup(
+  tx: Transaction,
+  { request, actor, source, approvals, at }: ApprovedAct,
+  result: ExecutionResult,
+  node: string,
+): Promise<void> {
+  const { row, keks } = rowOf(result, { requestId: request.id, node, auditEvent: newId('ev', at) });
+  if (!(await tx.backups.insert(row, keks))) throw new KmcError('E_CONFLICT', 'That backup is recorded already.');
+  await tx.audit.append(
+    {
+      id: row.lastAuditEvent,
+      action: 'backup.create',
+      outcome: 'success',
+      subjects: [{ type: 'backup', id: row.id }],
+      actor,
+      source,
+      approvals,
+      detail: {
+        backup: row.id,
+        content: row.contentSm3,
+        size: row.size,
+        epoch: row.keystoreEpoch,
+        set: row.setId,
+        takenAt: signedTime(row.takenAt),
+        expires: signedTime(row.expiresAt),
+        request: row.requestId,
+      },
+    },
+    at,
+  );
 }
 
 function resultOf(header: BackupHeader, size: number, content: string): SignedObject {
@@ -95,7 +99,10 @@ function rowOf(
   result: ExecutionResult,
   { requestId, node, auditEvent }: { readonly requestId: string; readonly node: string; readonly auditEvent: string },
 ): { row: BackupRow; keks: string[] } {
-  const text = (name: string): string => String(result[name]);
+  const text = (name: string): string => {
+    const value = result[name];
+    return typeof value === 'string' ? value : '';
+  };
   const keks = result['keks'];
   const row: BackupRow = {
     id: text('backup'),
