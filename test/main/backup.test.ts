@@ -332,9 +332,9 @@ describe('a backup', function backups() {
     });
 
     it('a backup with the wrong people, or under a signature of others, ends with an exit code of its own', async () => {
-      const people = ['custodian-1', 'custodian-2'].flatMap((name) => ['--participant', `${name}=people/${name}`]);
+      const two = ['custodian-1', 'custodian-2'].flatMap((name) => ['--participant', `${name}=people/${name}`]);
       const third = ['--participant', 'custodian-3=people/custodian-3'];
-      const few = await runKmc(['backup', 'verify', 'kmc-dev.kmc-backup', ...people]);
+      const few = await runKmc(['backup', 'verify', 'kmc-dev.kmc-backup', ...two]);
       expect(few.code, few.err).to.equal(2);
       expect(few.err).to.contain('E_SHARES_FEW');
       const root = join(scene.root, 'root.pem');
@@ -344,7 +344,7 @@ describe('a backup', function backups() {
       writeFileSync('cut.kmc-backup', readFileSync('kmc-dev.kmc-backup').subarray(0, -1));
       for (const verb of ['verify', 'restore', 'drill']) {
         const place = verb === 'verify' ? [] : ['--instance', 'kmc-dev', '--home', join(scene.root, 'cut')];
-        const cut = await runKmc(['backup', verb, 'cut.kmc-backup', '--json', ...place, ...people, ...third]);
+        const cut = await runKmc(['backup', verb, 'cut.kmc-backup', '--json', ...place, ...two, ...third]);
         expect(cut.code, cut.err).to.equal(4);
         expect(cut.json()).to.include({ ok: false, code: 'E_INTEGRITY' });
       }
