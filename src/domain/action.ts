@@ -22,6 +22,7 @@ export type TargetKind =
   | 'person'
   | 'policy'
   | 'region'
+  | 'registration-authority'
   | 'root-key'
   | 'root-upgrade'
   | 'sealed-account'
@@ -87,6 +88,46 @@ export const ACTIONS = {
   'device.decommission': act('L2', 'device', 'take a device out of service for good', REGIONAL),
   'device.waive': act('L2', 'device', 'waive the migration of a device for a time', REGIONAL),
   'region.set-policy': act('L2', 'region', 'change the policy of a province', REGIONAL),
+  // registration authorities: a province asks, the centre decides
+  'registration-authority.apply': act('L2', 'registration-authority', 'put a registration authority forward', REGIONAL),
+  'registration-authority.attest-documents': act(
+    'L2',
+    'registration-authority',
+    'attest the documents of a registration authority',
+    REGIONAL,
+  ),
+  'registration-authority.attest-premises': act(
+    'L2',
+    'registration-authority',
+    'attest the premises of a registration authority',
+    REGIONAL,
+  ),
+  'registration-authority.appoint-operators': act(
+    'L2',
+    'registration-authority',
+    'state the operators of a registration authority',
+    REGIONAL,
+  ),
+  'registration-authority.open': act(
+    'L3',
+    'registration-authority',
+    'bring a registration authority into service (授牌)',
+    REGIONAL,
+  ),
+  'registration-authority.suspend': act('L2', 'registration-authority', 'suspend a registration authority', REGIONAL),
+  'registration-authority.resume': act(
+    'L2',
+    'registration-authority',
+    'put a suspended registration authority into service again',
+    REGIONAL,
+  ),
+  'registration-authority.close': act('L3', 'registration-authority', 'close a registration authority', REGIONAL),
+  'registration-authority.amend': act(
+    'L2',
+    'registration-authority',
+    'change the profiles and quotas of a registration authority',
+    REGIONAL,
+  ),
   // applications and authorities
   'application.register': act('L2', 'application', 'register an application'),
   'authority.register-external': act('L3', 'authority', 'register an external certification authority'),

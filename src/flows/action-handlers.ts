@@ -11,6 +11,7 @@ import { revokeCertificates } from './certificates/revoke-certificates.ts';
 import { decommissionDevice } from './devices/decommission-device.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
+import { waiveDevice } from './fleet/waive-device.ts';
 import type { Instance } from './instance.ts';
 import { changeKey } from './keys/change-key.ts';
 import { destroyKekAct, rotateKekAct } from './keystore/kek-acts.ts';
@@ -22,6 +23,12 @@ import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
 import { suspendPerson } from './people/suspend-person.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
+import { amendRegistrationAuthority } from './registration-authorities/amend-registration-authority.ts';
+import { applyRegistrationAuthority } from './registration-authorities/apply-registration-authority.ts';
+import {
+  moveRegistrationAuthority,
+  type AuthorityMove,
+} from './registration-authorities/move-registration-authority.ts';
 import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
 import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
@@ -32,6 +39,13 @@ interface HandledAct {
 }
 
 const PERSON = 'name, unit, organisation, region?, roles (list of {role, region?}), certificate (base64 of DER)';
+
+const TERMS = 'profiles (list of device profiles), devices, devicesPerDay (its quotas)';
+const ATTESTATION = 'region, evidence (sm3:... of the report)';
+
+function moving(act: AuthorityMove, params = 'region'): HandledAct {
+  return { params, handler: (instance) => moveRegistrationAuthority(instance, act) };
+}
 
 const HANDLED = {
   'authority.create-issuing': { params: 'commonName, organization', handler: createIssuingKey },
@@ -65,6 +79,10 @@ const HANDLED = {
     handler: registerDeviceBatch,
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'device.waive': {
+    params: 'upgrade, region, until (a time, at most 90 days ahead), reason',
+    handler: () => waiveDevice(),
+  },
   'issuance.resume': { params: 'none; the target is certificates', handler: () => resumeIssuance() },
   'kek.destroy': { params: 'none; the target is <purpose>-<version>', handler: destroyKekAct },
   'kek.rotate': { params: 'none; the target is the purpose, e.g. escrow-store', handler: rotateKekAct },
@@ -95,6 +113,18 @@ const HANDLED = {
     handler: judicialRecovery,
   },
   'recovery.user': { params: 'recipient (base64 of a SubjectPublicKeyInfo)', handler: approvedUserRecovery },
+  'registration-authority.amend': { params: `region, ${TERMS}`, handler: amendRegistrationAuthority },
+  'registration-authority.apply': { params: `region, nameEn, nameZh, ${TERMS}`, handler: applyRegistrationAuthority },
+  'registration-authority.appoint-operators': moving(
+    'registration-authority.appoint-operators',
+    'region, operators (list of ids of people who hold ra-operator of the region, at least two)',
+  ),
+  'registration-authority.attest-documents': moving('registration-authority.attest-documents', ATTESTATION),
+  'registration-authority.attest-premises': moving('registration-authority.attest-premises', ATTESTATION),
+  'registration-authority.close': moving('registration-authority.close'),
+  'registration-authority.open': moving('registration-authority.open'),
+  'registration-authority.resume': moving('registration-authority.resume'),
+  'registration-authority.suspend': moving('registration-authority.suspend'),
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

@@ -72,7 +72,8 @@ export async function reportProblem(
   const { requestId, operationId } = exchange;
   const { code, status } = problemOf(error, requestId);
   if (status >= 500 && !QUIET_CODES.has(code)) ports.logFault({ requestId, operationId, cause: error });
-  if (!REFUSAL_STATUSES.has(status)) return;
+  const concealed = error instanceof KmcError && error.concealed;
+  if (!REFUSAL_STATUSES.has(status) && !concealed) return;
   try {
     await ports.recordRefusal({ caller, code, operationId, requestId });
   } catch (cause) {
@@ -111,7 +112,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
     await readBody(exchange, route);
-    const identified = await identify(ports, exchange, route.access);
+    const { caller: identified, proof } = await identify(ports, exchange, route.access);
     const limited =
       identified.type === 'anonymous'
         ? undefined
@@ -126,6 +127,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       query: request.query,
       body: parsedBody(route, exchange),
       caller: identified,
+      ...(proof === undefined ? {} : { proof }),
       requestId,
       source,
       raw: route.media === undefined ? NO_BODY : (bodyOf(request) ?? NO_BODY),

@@ -11,7 +11,7 @@ import { auditActor, type SystemCaller } from '../domain/caller.ts';
 import { newId } from '../domain/id.ts';
 import { signedTime } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
-import { advanceAuditLog } from '../flows/audit/advance-audit-log.ts';
+import { advanceAuditLog } from '../flows/audit/log/advance-audit-log.ts';
 import { fenceRestored, type Fenced } from '../flows/backups/fence-restored.ts';
 import { openRestoredLog } from '../flows/backups/open-restored.ts';
 import { backupRecords, beginBackup, type BegunBackup } from '../flows/backups/read-backup.ts';

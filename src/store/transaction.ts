@@ -2,6 +2,7 @@
 import type { Reader, Transaction } from '../flows/ports/database.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
+import { StoredAuditIndex } from './audit-index.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBackups } from './backups.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
@@ -10,12 +11,14 @@ import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
 import { StoredCrls } from './crls.ts';
+import { StoredDeviceReports } from './device-reports.ts';
 import { StoredDevices } from './devices.ts';
 import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
 import { StoredEnrolments } from './enrolments.ts';
 import { StoredEscrowedKeys } from './escrowed-keys.ts';
 import { StoredExecutions } from './executions.ts';
 import { StoredExpirations } from './expirations.ts';
+import { StoredFleet } from './fleet.ts';
 import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeyBatches } from './key-batches.ts';
@@ -27,8 +30,10 @@ import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
+import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
+import { StoredSupervision } from './supervision.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
 
@@ -45,6 +50,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     nonces: new StoredNonces(sql),
     idempotency: new StoredIdempotency(sql),
     devices: new StoredDevices(sql),
+    deviceReports: new StoredDeviceReports(sql),
     enrolmentTokens: new StoredEnrolmentTokens(sql),
     enrolments: new StoredEnrolments(sql),
     authorities: new StoredAuthorities(sql),
@@ -58,13 +64,17 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
+    supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
+    fleet: new StoredFleet(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql),
     recoveries: new StoredRecoveries(sql),
+    registrationAuthorities: new StoredRegistrationAuthorities(sql),
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
+    auditIndex: new StoredAuditIndex(sql),
   };
 }
 

@@ -10,7 +10,7 @@ import { createRequest } from '../../src/flows/approvals/create-request.ts';
 import { decideRequest } from '../../src/flows/approvals/decide-request.ts';
 import { executeRequest } from '../../src/flows/approvals/execute-request.ts';
 import { signDecision } from '../../src/flows/approvals/sign-decision.ts';
-import { advanceAuditLog } from '../../src/flows/audit/advance-audit-log.ts';
+import { advanceAuditLog } from '../../src/flows/audit/log/advance-audit-log.ts';
 import { chooseKey } from '../../src/flows/keys/choose-key.ts';
 import { ownedKey, takeKey } from '../../src/flows/keys/take-key.ts';
 import { refillPool } from '../../src/flows/pools/refill-pool.ts';

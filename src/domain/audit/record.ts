@@ -13,6 +13,7 @@ export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 export const ACTOR_TYPES = [
   'person',
   'device',
+  'fleet',
   'application',
   'system',
   'anonymous',
@@ -29,6 +30,7 @@ export const SUBJECT_TYPES = [
   'certificate',
   'crl',
   'device',
+  'fleet',
   'issuance',
   'key',
   'keystore',
@@ -37,6 +39,7 @@ export const SUBJECT_TYPES = [
   'person',
   'policy',
   'pool',
+  'registration-authority',
   'request',
   'sealed-account',
   'token',

@@ -5,7 +5,7 @@ import { auditActor, type SystemCaller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
-import { auditTreeRoot } from '../audit/audit-tree-root.ts';
+import { auditTreeRoot } from '../audit/tree/audit-tree-root.ts';
 import type { Instance } from '../instance.ts';
 import type { RestorationRow } from '../ports/backups.ts';
 

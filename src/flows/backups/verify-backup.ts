@@ -3,7 +3,7 @@ import { newId } from '../../domain/id.ts';
 import { POOL_NAMES } from '../../domain/key-pool.ts';
 import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import type { Instance } from '../instance.ts';
 import { releaseBatches } from '../pools/release-batches.ts';
 import type { BackupRow } from '../ports/backups.ts';

@@ -4,6 +4,7 @@
  */
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
+import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BackupReader, BackupWriter } from './backups.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
@@ -12,12 +13,14 @@ import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchange
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
+import type { DeviceReportReader, DeviceReportWriter } from './device-reports.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
 import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
 import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
 import type { ExpirationReader, ExpirationWriter } from './expirations.ts';
 import type { ExecutionReader, ExecutionWriter } from './executions.ts';
+import type { FleetReader, FleetWriter } from './fleet.ts';
 import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
@@ -29,7 +32,9 @@ import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
+import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
 
@@ -44,6 +49,7 @@ export interface Reader {
   readonly expirations: ExpirationReader;
   readonly idempotency: IdempotencyReader;
   readonly devices: DeviceReader;
+  readonly deviceReports: DeviceReportReader;
   readonly enrolmentTokens: EnrolmentTokenReader;
   readonly enrolments: EnrolmentReader;
   readonly authorities: AuthorityReader;
@@ -57,13 +63,17 @@ export interface Reader {
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
+  readonly fleet: FleetReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
   readonly recoveries: RecoveryReader;
+  readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
+  readonly auditIndex: AuditIndexReader;
 }
 
 /** The writers of all nouns. A Transaction serves wherever a Reader does, and reads what it has written. */
@@ -78,6 +88,7 @@ export interface Transaction extends Reader {
   readonly nonces: NonceWriter;
   readonly idempotency: IdempotencyWriter;
   readonly devices: DeviceWriter;
+  readonly deviceReports: DeviceReportWriter;
   readonly enrolmentTokens: EnrolmentTokenWriter;
   readonly enrolments: EnrolmentWriter;
   readonly authorities: AuthorityWriter;
@@ -91,13 +102,17 @@ export interface Transaction extends Reader {
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
+  readonly fleet: FleetWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
   readonly recoveries: RecoveryWriter;
+  readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
+  readonly auditIndex: AuditIndexWriter;
 }
 
 /**

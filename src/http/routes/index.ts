@@ -13,6 +13,7 @@ import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
 import { expirationRoutes } from './expirations.ts';
+import { fleetRoutes } from './fleet.ts';
 import { healthRoutes } from './health.ts';
 import { keyRoutes } from './keys.ts';
 import { keystoreRoutes } from './keystore.ts';
@@ -22,8 +23,11 @@ import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
+import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
+import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
+import { upgradeFleetRoutes } from './upgrade-fleet.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -40,8 +44,12 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   ocspRoutes,
   expirationRoutes,
   deviceRoutes,
+  registrationAuthorityRoutes,
   enrolmentRoutes,
+  supervisionRoutes,
   trustBundleRoutes,
+  fleetRoutes,
+  upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
   poolRoutes,
