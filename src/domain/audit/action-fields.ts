@@ -3,7 +3,8 @@ import type { DetailKindName } from './detail.ts';
 
 export type DetailFields = Readonly<Record<string, DetailKindName>>;
 
-const REASON: DetailFields = { reason: 'name', note: 'text' };
+/** Why, in many of them. */
+export const REASON: DetailFields = { reason: 'name', note: 'text' };
 export const REQUEST_FIELDS: DetailFields = {
   action: 'name',
   approvals: 'count',
@@ -187,25 +188,6 @@ export const KEYSTORE_FIELDS: DetailFields = {
   shares: 'count',
   threshold: 'count',
   trigger: 'name',
-  ...REASON,
-};
-export const BACKUP_FIELDS: DetailFields = {
-  backup: 'id',
-  content: 'digest',
-  crls: 'count',
-  epoch: 'count',
-  expires: 'time',
-  keys: 'count',
-  origin: 'id',
-  parts: 'count',
-  previousOrigin: 'id',
-  request: 'id',
-  requests: 'count',
-  rows: 'count',
-  set: 'hex',
-  size: 'count',
-  takenAt: 'time',
-  tokens: 'count',
   ...REASON,
 };
 export const CEREMONY_FIELDS: DetailFields = {

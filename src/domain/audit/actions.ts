@@ -4,7 +4,6 @@
  */
 import {
   AUDIT_FIELDS,
-  BACKUP_FIELDS,
   BREAK_GLASS_FIELDS,
   CEREMONY_FIELDS,
   CERTIFICATE_FIELDS,
@@ -27,6 +26,7 @@ import {
   TOKEN_FIELDS,
   type DetailFields,
 } from './action-fields.ts';
+import { BACKUP_FIELDS } from './backup-fields.ts';
 
 export interface AuditActionRule {
   readonly class: string;
