@@ -58,6 +58,8 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:stream',
       'node:events',
       'node:url',
+      'node:util',
+      'node:zlib',
     ],
   },
   agent: {
@@ -83,7 +85,9 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:tty',
       'node:url',
       'node:stream',
+      'node:stream/promises',
       'node:os',
+      'node:zlib',
     ],
   },
   'main.ts': { layers: ['*'], packages: ['*'] },

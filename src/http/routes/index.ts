@@ -1,6 +1,7 @@
 /** Every route of the service. */
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
+import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
 import { backupRoutes } from './backups.ts';
 import { authorityRoutes } from './authorities.ts';
@@ -9,6 +10,7 @@ import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
+import { dataRoutes } from './data.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
@@ -52,6 +54,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
+  applicationRoutes,
+  dataRoutes,
   poolRoutes,
   backupRoutes,
   challengeRoutes,
