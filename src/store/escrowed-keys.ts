@@ -8,7 +8,7 @@ import type {
   KeyOwner,
   KeyTransition,
 } from '../flows/ports/escrowed-keys.ts';
-import type { KeyState, KeyStore } from '../domain/key-state.ts';
+import { storeOf, type KeyState, type KeyStore } from '../domain/key-state.ts';
 import { KeyStatements, type Resealed } from './key-transition.ts';
 import { listPage, type FilterColumns } from './list.ts';
 import { byCount, type Binding, type Sql } from './sql.ts';
