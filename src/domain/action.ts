@@ -26,6 +26,7 @@ export type TargetKind =
   | 'root-key'
   | 'root-upgrade'
   | 'sealed-account'
+  | 'supervised-authority'
   | 'voucher';
 
 export interface ActionRule {
@@ -131,6 +132,12 @@ export const ACTIONS = {
   // applications and authorities
   'application.register': act('L2', 'application', 'register an application'),
   'authority.register-external': act('L3', 'authority', 'register an external certification authority'),
+  'supervised-authority.register': act(
+    'L3',
+    'supervised-authority',
+    'put a certification authority under supervision, or change where it publishes',
+  ),
+  'supervised-authority.end': act('L2', 'supervised-authority', 'end the supervision of a certification authority'),
   'authority.create-issuing': act('L3', 'authority', 'create an issuing certification authority'),
   'authority.revoke': act('L3', 'authority', 'revoke a certification authority'),
   'authority.import-legacy': act('L4', 'authority', 'import a legacy certification authority'),

@@ -29,6 +29,7 @@ import { StoredRecoveries } from './recoveries.ts';
 import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
+import { StoredSupervisedAuthorities } from './supervised-authorities.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
 
@@ -57,6 +58,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
+    supervisedAuthorities: new StoredSupervisedAuthorities(sql),
     trustBundles: new StoredTrustBundles(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),

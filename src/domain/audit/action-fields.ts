@@ -131,6 +131,26 @@ export const REGISTRATION_AUTHORITY_FIELDS: DetailFields = {
   tokens: 'count',
   ...REASON,
 };
+/** Of certification authorities under supervision, and of what is imported of them. */
+export const SUPERVISED_FIELDS: DetailFields = {
+  certificate: 'digest',
+  count: 'count',
+  crlNumber: 'count',
+  digest: 'digest',
+  entries: 'count',
+  faulty: 'count',
+  kid: 'digest',
+  name: 'text',
+  nextUpdate: 'time',
+  region: 'name',
+  released: 'count',
+  request: 'id',
+  revoked: 'count',
+  thisUpdate: 'time',
+  to: 'name',
+  weak: 'count',
+  ...REASON,
+};
 export const ENROLMENT_FIELDS: DetailFields = {
   authority: 'id',
   bundleVersion: 'count',

@@ -39,6 +39,7 @@ export const SUBJECT_TYPES = [
   'registration-authority',
   'request',
   'sealed-account',
+  'supervised-authority',
   'token',
 ] as const;
 export type SubjectType = (typeof SUBJECT_TYPES)[number];

@@ -30,6 +30,7 @@ import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { SupervisedAuthorityReader, SupervisedAuthorityWriter } from './supervised-authorities.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
 
@@ -56,6 +57,7 @@ export interface Reader {
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly supervisedAuthorities: SupervisedAuthorityReader;
   readonly trustBundles: TrustBundleReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
@@ -90,6 +92,7 @@ export interface Transaction extends Reader {
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly supervisedAuthorities: SupervisedAuthorityWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
