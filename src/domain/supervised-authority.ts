@@ -148,5 +148,7 @@ const LONGEST_URL = 500;
 export function isRepositoryUrl(text: string): boolean {
   if (text.length > LONGEST_URL || !URL.canParse(text)) return false;
   const url = new URL(text);
-  return HTTP_URL.test(url.protocol) && url.href === text && url.username === '' && url.password === '' && url.hash === '';
+  return (
+    HTTP_URL.test(url.protocol) && url.href === text && url.username === '' && url.password === '' && url.hash === ''
+  );
 }

@@ -77,6 +77,7 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     handlers: {},
     tally: new RefusalTally(),
     metrics: new Metrics(),
+    repositories: { get: () => untouchable('a repository') },
     glass: { state: () => Promise.resolve({ unreviewed: [], issuancePaused: false }), forget: () => undefined },
     isAuditBlocked: () => false,
     audit: {

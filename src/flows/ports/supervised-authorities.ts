@@ -1,5 +1,10 @@
 /** Certification authorities under supervision: what they are, where they publish, what was imported of them. */
-import type { SupervisedState, SupervisedStanding, SupervisedStatus, Weakness } from '../../domain/supervised-authority.ts';
+import type {
+  SupervisedState,
+  SupervisedStanding,
+  SupervisedStatus,
+  Weakness,
+} from '../../domain/supervised-authority.ts';
 import type { Page } from './database.ts';
 
 export interface SupervisedAuthorityRow {

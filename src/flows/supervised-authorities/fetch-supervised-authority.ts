@@ -24,7 +24,11 @@ const MAX_CERTIFICATES_BYTES = 16 * 1024 * 1024;
 export const MOST_CERTIFICATES = 10_000;
 const LONGEST_FAILURE = 200;
 
-async function fetchCrl(ports: FetchPorts, caller: Caller, row: SupervisedAuthorityRow): Promise<FetchedAuthority['crl']> {
+async function fetchCrl(
+  ports: FetchPorts,
+  caller: Caller,
+  row: SupervisedAuthorityRow,
+): Promise<FetchedAuthority['crl']> {
   const crl = await ports.repositories.get(row.crlUrl, MAX_CRL_BYTES);
   try {
     return await importSupervisedCrl(ports, caller, { authorityId: row.id, crl });

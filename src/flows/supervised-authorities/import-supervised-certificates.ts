@@ -111,7 +111,8 @@ async function examineAll(
         continue;
       }
       if (earlier !== undefined && !earlier.der.equals(der)) throw serialTwice();
-      if (take === 'all') throw new KmcError('E_CONFLICT', 'That certificate is imported already, or stands here twice.');
+      if (take === 'all')
+        throw new KmcError('E_CONFLICT', 'That certificate is imported already, or stands here twice.');
       known += 1;
     } catch (error) {
       if (!(error instanceof KmcError) || error.code === 'E_STORAGE') throw error;

@@ -79,7 +79,8 @@ async function requireRegistrable(
     if (other === undefined && (await reader.authorities.findByKey(kid)).length === 0) return undefined;
     throw new KmcError('E_CONFLICT', 'The key of that certificate is supervised already, or is one of this service.');
   }
-  if (present.state === 'ended') throw new KmcError('E_STATE', 'The supervision has ended: register it under a new id.');
+  if (present.state === 'ended')
+    throw new KmcError('E_STATE', 'The supervision has ended: register it under a new id.');
   if (!present.certificate.equals(certificate.der)) {
     throw new KmcError('E_CONFLICT', 'The authority has another certificate: a new one is a new authority.');
   }

@@ -22,7 +22,8 @@ export interface SupervisedScene {
 export async function supervisedScene({ database }: SupervisionPorts, id: string): Promise<SupervisedScene> {
   return await database.read(async ({ supervisedAuthorities: reader }) => {
     const row = await reader.find(id);
-    if (row === undefined) throw new KmcError('E_NOT_FOUND', 'No certification authority of that id is supervised here.');
+    if (row === undefined)
+      throw new KmcError('E_NOT_FOUND', 'No certification authority of that id is supervised here.');
     if (row.state !== 'active') throw new KmcError('E_STATE', 'The supervision of that authority has ended.');
     return { row, authority: parseCertificate(row.certificate), newest: await reader.newestCrl(id) };
   });

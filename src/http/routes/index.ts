@@ -23,6 +23,8 @@ import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
+import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
+import { supervisedImportRoutes } from './supervised-imports.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { verdictRoutes } from './verdicts.ts';
 
@@ -41,6 +43,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   expirationRoutes,
   deviceRoutes,
   registrationAuthorityRoutes,
+  supervisedAuthorityRoutes,
+  supervisedImportRoutes,
   enrolmentRoutes,
   trustBundleRoutes,
   caKmcRoutes,
