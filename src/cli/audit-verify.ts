@@ -12,7 +12,7 @@ import {
   type VerificationInput,
 } from '../domain/audit/verify.ts';
 import { KmcError } from '../errors.ts';
-import { AUDIT_FILES } from '../flows/audit/export-audit.ts';
+import { AUDIT_FILES } from '../flows/audit/pulls/export-audit.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { eventLines, readAuditFile, requireAuditFolder, tileFilesOf } from './audit-folder.ts';
 
@@ -204,7 +204,7 @@ function isState(value: unknown): value is { readonly origin: string; readonly r
 }
 
 /** Written in one step, so that a state is never half there. */
-function writeState(file: string, { origin, checkpoint }: AuditReport): void {
+export function writeState(file: string, { origin, checkpoint }: Pick<AuditReport, 'origin' | 'checkpoint'>): void {
   if (checkpoint === undefined) return;
   const state = { origin, root: checkpoint.root, size: String(checkpoint.size) };
   writeFileSync(`${file}.tmp`, `${JSON.stringify(state)}\n`);

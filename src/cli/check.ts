@@ -3,7 +3,7 @@ import { parseCertificate } from '../x509/certificate.ts';
 import { DEFAULT_CLOCK_SKEW, DEFAULT_MAX_DELAY } from '../domain/audit/policy.ts';
 import { spkiSm3 } from '../crypto/spki.ts';
 import { KmcError } from '../errors.ts';
-import { checkAuditLog } from '../flows/audit/check-audit-log.ts';
+import { checkAuditLog } from '../flows/audit/log/check-audit-log.ts';
 import { checkInstance, type InvariantResult } from '../flows/check/check-instance.ts';
 import type { Instance } from '../flows/instance.ts';
 import { table, type Command } from './command.ts';
@@ -24,12 +24,15 @@ async function auditResult(instance: Instance): Promise<InvariantResult> {
     quorum: 0,
   };
   try {
-    const { report, rows, ok } = await checkAuditLog(instance, {
+    const { report, rows, misfiled, ok } = await checkAuditLog(instance, {
       policy,
       logSpki: spki,
       validity: { notBefore, notAfter },
     });
-    const violations = ok ? [] : report.findings.map((finding) => JSON.stringify(finding));
+    const violations = [
+      ...report.findings.map((finding) => JSON.stringify(finding)),
+      ...misfiled.map((id) => `the columns of ${id} are not those of the event`),
+    ];
     return {
       id: 'I4',
       title,

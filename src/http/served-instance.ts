@@ -7,7 +7,7 @@ import { authenticateRequest } from '../flows/access/authenticate-request.ts';
 import { deviceOfCertificate } from '../flows/access/device-of-certificate.ts';
 import { offerNonce } from '../flows/access/offer-nonce.ts';
 import type { ActionHandlers } from '../flows/approvals/action-handler.ts';
-import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import { recordRefusal } from '../flows/audit/refusals/record-refusal.ts';
 import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
 import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
@@ -45,7 +45,7 @@ export function httpPorts(instance: ServedInstance, { authorities, limits, logFa
     limits: { source: new RateLimiter(limits.source), identity: new RateLimiter(limits.identity) },
     isSealed: () => instance.keystore.state !== 'UNSEALED',
     authenticate: (received, parts, nonceOf) => authenticateRequest(instance, received, parts, nonceOf),
-    offerNonce: async (keyid) => (await offerNonce(instance, keyid)).nonce,
+    offerNonce: async (keyid) => ({ nonce: (await offerNonce(instance, keyid)).nonce, at: instance.clock.now() }),
     deviceOf: (certificate) => deviceOfCertificate(instance, certificate),
     answerOnce: (scope, work) => answerOnce(instance, scope, work),
     breakGlass: async () => (await instance.glass.state()).open,

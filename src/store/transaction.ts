@@ -2,6 +2,7 @@
 import type { Reader, Transaction } from '../flows/ports/database.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
+import { StoredAuditIndex } from './audit-index.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
 import { StoredBreakGlass } from './break-glass.ts';
@@ -9,12 +10,14 @@ import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
 import { StoredCrls } from './crls.ts';
+import { StoredDeviceReports } from './device-reports.ts';
 import { StoredDevices } from './devices.ts';
 import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
 import { StoredEnrolments } from './enrolments.ts';
 import { StoredEscrowedKeys } from './escrowed-keys.ts';
 import { StoredExecutions } from './executions.ts';
 import { StoredExpirations } from './expirations.ts';
+import { StoredFleet } from './fleet.ts';
 import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeyBatches } from './key-batches.ts';
@@ -30,6 +33,7 @@ import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
 import { StoredSupervisedAuthorities } from './supervised-authorities.ts';
+import { StoredSupervision } from './supervision.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
 
@@ -46,6 +50,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     nonces: new StoredNonces(sql),
     idempotency: new StoredIdempotency(sql),
     devices: new StoredDevices(sql),
+    deviceReports: new StoredDeviceReports(sql),
     enrolmentTokens: new StoredEnrolmentTokens(sql),
     enrolments: new StoredEnrolments(sql),
     authorities: new StoredAuthorities(sql),
@@ -59,7 +64,9 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     supervisedAuthorities: new StoredSupervisedAuthorities(sql),
+    supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
+    fleet: new StoredFleet(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql),
@@ -67,6 +74,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     registrationAuthorities: new StoredRegistrationAuthorities(sql),
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
+    auditIndex: new StoredAuditIndex(sql),
   };
 }
 

@@ -94,7 +94,7 @@ describe('the access of routes', () => {
   });
 
   it('gives the audit events to auditors and audit-administrators alone', () => {
-    for (const name of ['pullAuditEvents', 'getAuditTile']) {
+    for (const name of ['pullAuditEvents', 'getAuditTile', 'proveAuditHistory']) {
       const access = ROUTES.find(({ operationId }) => operationId === name)?.access;
       expect(access).to.deep.equal({ persons: ['auditor', 'audit-administrator'] });
     }
@@ -120,7 +120,7 @@ describe('the access of routes', () => {
     );
     // Rules of their own: the same token or certificate and key, and the same signed message, get the same answer for 72
     // hours; a nonce and a challenge are new each time, and a verdict changes nothing.
-    const ownRules = ['enrolDevice', 'renewDevice', 'postCaKmc', 'recoverUserKey', 'offerNonce'];
+    const ownRules = ['enrolDevice', 'renewDevice', 'reportDevice', 'postCaKmc', 'recoverUserKey', 'offerNonce'];
     ownRules.push('challengePeer', 'verifyChain');
     expect(without.map(({ operationId }) => operationId)).to.have.members(ownRules);
   });

@@ -13,6 +13,7 @@ export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 export const ACTOR_TYPES = [
   'person',
   'device',
+  'fleet',
   'application',
   'system',
   'anonymous',
@@ -21,6 +22,7 @@ export const ACTOR_TYPES = [
 ] as const;
 export type ActorType = (typeof ACTOR_TYPES)[number];
 export const SUBJECT_TYPES = [
+  'alarm',
   'application',
   'authority',
   'break-glass',
@@ -28,6 +30,7 @@ export const SUBJECT_TYPES = [
   'certificate',
   'crl',
   'device',
+  'fleet',
   'issuance',
   'key',
   'keystore',

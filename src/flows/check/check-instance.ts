@@ -1,4 +1,5 @@
 import { checkBreakGlass } from './check-break-glass.ts';
+import { checkFigures } from './check-figures.ts';
 import { checkPeople } from './check-people.ts';
 import { Findings, pagesOf, type InvariantResult } from './findings.ts';
 
@@ -185,6 +186,7 @@ export async function checkInstance(ports: CheckPorts): Promise<readonly Invaria
     await checkRequests(reader),
     await checkPeople(ports.policies, reader),
     await checkBreakGlass(ports, reader),
+    await checkFigures(reader),
     await checkKeystore(ports, reader),
   ]);
 }

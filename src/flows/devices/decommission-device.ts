@@ -6,6 +6,7 @@ import { isRevocable, recordRevocation } from '../certificates/record-revocation
 import type { RevocationReason } from '../ports/certificates.ts';
 import type { Reader, Transaction } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
+import { deviceDetail } from './device-row.ts';
 
 const REASONS = [
   'cessationOfOperation',
@@ -147,10 +148,10 @@ export function decommissionDevice(): DatabaseHandler {
             source: act.source,
             approvals: act.approvals,
             detail: {
+              ...deviceDetail(device),
               count: certificates,
               from: device.status,
               to: 'decommissioned',
-              region,
               reason,
               request: act.request.id,
             },

@@ -58,6 +58,16 @@ export function deviceRow(
   };
 }
 
+/** What the events of a device say of it, so that it is counted where it belongs. */
+export function deviceDetail(row: DeviceRow): AuditEventInput['detail'] {
+  return {
+    model: auditText(row.model),
+    profile: row.profile,
+    region: row.region,
+    registrationAuthority: row.registrationAuthority,
+  };
+}
+
 /** The event of a device that was registered. */
 export function registrationEvent(
   row: DeviceRow,
@@ -69,12 +79,6 @@ export function registrationEvent(
     outcome: 'success',
     subjects: [{ type: 'device', id: row.id, version: 1 }],
     terms: [{ type: 'registration-authority', id: row.registrationAuthority }],
-    detail: {
-      vendor: auditText(row.vendor),
-      model: auditText(row.model),
-      profile: row.profile,
-      region: row.region,
-      to: row.status,
-    },
+    detail: { ...deviceDetail(row), vendor: auditText(row.vendor), to: row.status },
   };
 }

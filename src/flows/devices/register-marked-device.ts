@@ -3,6 +3,7 @@ import { KmcError } from '../../errors.ts';
 import { ABSENT, type ApprovedAct, type DatabaseHandler } from '../approvals/action-handler.ts';
 import type { Reader } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
+import { deviceDetail } from './device-row.ts';
 
 async function requireOfRegion(reader: Reader, id: string, region: unknown): Promise<DeviceRow> {
   const device = await reader.devices.find(id);
@@ -51,7 +52,7 @@ export function registerMarkedDevice(): DatabaseHandler {
             actor: act.actor,
             source: act.source,
             approvals: act.approvals,
-            detail: { profile: device.profile, region: device.region, request: act.request.id, to: 'registered' },
+            detail: { ...deviceDetail(device), from: device.status, request: act.request.id, to: 'registered' },
           },
           act.at,
         );

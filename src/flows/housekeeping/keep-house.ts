@@ -3,7 +3,8 @@ import type { ActionHandlers } from '../approvals/action-handler.ts';
 import { expireRequests } from '../approvals/expire-requests.ts';
 import { reconcileExecutions } from '../approvals/reconcile-executions.ts';
 import { supersedeRequests } from '../approvals/supersede-requests.ts';
-import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
+import { keepIndex } from '../audit/histories/keep-index.ts';
+import { writeRefusalCounts } from '../audit/refusals/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
@@ -16,6 +17,7 @@ import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
 import { expireKeys } from '../keys/expire-keys.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
 import { KmcError } from '../../errors.ts';
+import { advanceFigures } from '../supervision/advance-figures.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
 import { takeOverRegistrationAuthorities } from '../registration-authorities/take-over-registration-authorities.ts';
@@ -26,6 +28,9 @@ const PURGE_LIMIT = 5_000;
 
 /** Batches that one round seals anew. */
 const REWRAP_BATCHES = 20;
+
+/** Batches of events that one round books. */
+const FIGURE_BATCHES = 200;
 
 /** Seconds after which an execution that has not ended counts as left open by a crash. */
 const RECONCILE_AFTER = 300;
@@ -44,8 +49,11 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'purge-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.idempotency.purge(now, PURGE_LIMIT)),
   'purge-challenges': (ports, _caller, now) =>
     ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
+  'purge-canaries': (ports, _caller, now) =>
+    ports.database.transaction((tx) => tx.deviceReports.purgeCanaries(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-ca-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.caKmcExchanges.eraseDue(now)),
+  'book-figures': (ports) => advanceFigures(ports, FIGURE_BATCHES),
   'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),
 };
 
@@ -58,6 +66,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
   'take-over-authorities': (ports, caller) => takeOverRegistrationAuthorities(ports, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
+  'keep-audit-index': (ports, caller) => keepIndex(ports, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),
   'rewrap-keys': (ports, caller) => rewrapAll(ports, caller),

@@ -4,6 +4,7 @@
  */
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
+import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
 import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
@@ -11,12 +12,14 @@ import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchange
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
+import type { DeviceReportReader, DeviceReportWriter } from './device-reports.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
 import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
 import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
 import type { ExpirationReader, ExpirationWriter } from './expirations.ts';
 import type { ExecutionReader, ExecutionWriter } from './executions.ts';
+import type { FleetReader, FleetWriter } from './fleet.ts';
 import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
@@ -31,6 +34,7 @@ import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 import type { SupervisedAuthorityReader, SupervisedAuthorityWriter } from './supervised-authorities.ts';
+import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
 
@@ -45,6 +49,7 @@ export interface Reader {
   readonly expirations: ExpirationReader;
   readonly idempotency: IdempotencyReader;
   readonly devices: DeviceReader;
+  readonly deviceReports: DeviceReportReader;
   readonly enrolmentTokens: EnrolmentTokenReader;
   readonly enrolments: EnrolmentReader;
   readonly authorities: AuthorityReader;
@@ -58,7 +63,9 @@ export interface Reader {
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly supervisedAuthorities: SupervisedAuthorityReader;
+  readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
+  readonly fleet: FleetReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
@@ -66,6 +73,7 @@ export interface Reader {
   readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
+  readonly auditIndex: AuditIndexReader;
 }
 
 /** The writers of all nouns. A Transaction serves wherever a Reader does, and reads what it has written. */
@@ -80,6 +88,7 @@ export interface Transaction extends Reader {
   readonly nonces: NonceWriter;
   readonly idempotency: IdempotencyWriter;
   readonly devices: DeviceWriter;
+  readonly deviceReports: DeviceReportWriter;
   readonly enrolmentTokens: EnrolmentTokenWriter;
   readonly enrolments: EnrolmentWriter;
   readonly authorities: AuthorityWriter;
@@ -93,7 +102,9 @@ export interface Transaction extends Reader {
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly supervisedAuthorities: SupervisedAuthorityWriter;
+  readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
+  readonly fleet: FleetWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
@@ -101,6 +112,7 @@ export interface Transaction extends Reader {
   readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
+  readonly auditIndex: AuditIndexWriter;
 }
 
 /**

@@ -37,7 +37,7 @@ export function endSupervision(): DatabaseHandler {
         await tx.audit.append(
           {
             id: event,
-            action: 'supervised-authority.end',
+            action: 'supervision.end',
             outcome: 'success',
             subjects: [{ type: 'supervised-authority', id, version: row.version + 1 }],
             terms: [{ type: 'request', id: act.request.id }],

@@ -183,7 +183,7 @@ export async function importSupervisedCertificates(
   const event = importEvent(
     ports,
     caller,
-    { id, action: 'supervised-authority.import-certificates', authority: scene.row, requestId: input.requestId },
+    { id, action: 'supervision.import-certificates', authority: scene.row, requestId: input.requestId },
     {
       count: rows.length,
       digest: digestOf(rows),

@@ -85,7 +85,7 @@ export async function importSupervisedCrl(
   const event = importEvent(
     ports,
     caller,
-    { id, action: 'supervised-authority.import-crl', authority: row, requestId },
+    { id, action: 'supervision.import-crl', authority: row, requestId },
     {
       ...crlNumberDetail(number),
       digest: crlSm3,

@@ -116,7 +116,7 @@ async function register(tx: Transaction, act: ApprovedAct, stated: Stated, event
   await tx.audit.append(
     {
       id: event,
-      action: 'supervised-authority.register',
+      action: 'supervision.register',
       outcome: 'success',
       subjects: [{ type: 'supervised-authority', id, version: (present?.version ?? 0) + 1 }],
       terms: [{ type: 'request', id: act.request.id }],

@@ -35,7 +35,7 @@ export function importEvent(
   caller: Caller,
   event: {
     readonly id: string;
-    readonly action: 'supervised-authority.import-certificates' | 'supervised-authority.import-crl';
+    readonly action: 'supervision.import-certificates' | 'supervision.import-crl';
     readonly authority: SupervisedAuthorityRow;
     readonly requestId?: string | undefined;
   },

@@ -15,7 +15,7 @@ import {
 import { anchorCertificate, isTransportOnly, requireConsistent } from '../../domain/trust/manifest-consistency.ts';
 import { trustRefusal } from '../../domain/trust/trust-rules.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import type { Instance } from '../instance.ts';
 import type { Database, Reader } from '../ports/database.ts';
 import type { TrustBundleRow } from '../ports/trust-bundles.ts';

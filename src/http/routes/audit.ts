@@ -1,13 +1,14 @@
 /** The auditor's pull of events (audit-log 3.11). Reading them is for auditors, and recorded. */
 import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
-import { auditTreeRoot } from '../../flows/audit/audit-tree-root.ts';
-import { pullAudit, type AuditPage } from '../../flows/audit/pull-audit.ts';
-import { pullAuditTile } from '../../flows/audit/pull-audit-tile.ts';
+import { auditTreeRoot } from '../../flows/audit/tree/audit-tree-root.ts';
+import { pullAudit, type AuditPage } from '../../flows/audit/pulls/pull-audit.ts';
+import { pullAuditTile } from '../../flows/audit/pulls/pull-audit-tile.ts';
 import { nextLink } from '../listing.ts';
 import { route, type Reply, type Route } from '../route.ts';
 import { WHOLE_NUMBER } from '../schemas.ts';
 import { auditSourceOf, type ServedInstance } from '../served-instance.ts';
+import { auditHistoryRoutes } from './audit-histories.ts';
 import { auditProofRoutes } from './audit-proofs.ts';
 
 const READERS = ['auditor', 'audit-administrator'] as const;
@@ -104,6 +105,7 @@ export function auditRoutes(instance: ServedInstance): Route[] {
         return { status: 200, headers, bytes: { type: 'application/octet-stream', body } };
       },
     }),
+    ...auditHistoryRoutes(instance),
     ...auditProofRoutes(instance),
   ];
 }

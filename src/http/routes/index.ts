@@ -12,6 +12,7 @@ import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
 import { expirationRoutes } from './expirations.ts';
+import { fleetRoutes } from './fleet.ts';
 import { healthRoutes } from './health.ts';
 import { keyRoutes } from './keys.ts';
 import { keystoreRoutes } from './keystore.ts';
@@ -25,7 +26,9 @@ import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
 import { supervisedImportRoutes } from './supervised-imports.ts';
+import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
+import { upgradeFleetRoutes } from './upgrade-fleet.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -46,7 +49,10 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   supervisedAuthorityRoutes,
   supervisedImportRoutes,
   enrolmentRoutes,
+  supervisionRoutes,
   trustBundleRoutes,
+  fleetRoutes,
+  upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
   poolRoutes,

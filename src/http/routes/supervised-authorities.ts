@@ -118,6 +118,35 @@ function renderedCertificate(row: SupervisedCertificateRow): z.infer<typeof CERT
   };
 }
 
+function certificatesRoute(instance: Instance): Route {
+  return route({
+    operationId: 'listSupervisedCertificates',
+    method: 'get',
+    path: `${PATH}/:id/certificates`,
+    tag: TAG,
+    summary: 'Certificates that were imported of the authority',
+    access: { persons: READERS },
+    params: PARAMS,
+    query: z.strictObject({ ...PAGE_QUERY, status: STATUS.optional() }),
+    answers: { 200: { description: 'a page', schema: z.object({ items: z.array(CERTIFICATE) }) } },
+    async handle({ params, query }) {
+      const { status } = query;
+      const page = pageOf(query);
+      await showSupervisedAuthority(instance, params.id);
+      const filter = { authorityId: params.id, ...(status === undefined ? {} : { status }) };
+      const rows = await instance.database.read((reader) => reader.supervisedAuthorities.certificates(filter, page));
+      return listReply(
+        `${PATH}/${params.id}/certificates`,
+        { status },
+        page,
+        rows,
+        ({ id }) => id,
+        renderedCertificate,
+      );
+    },
+  });
+}
+
 /** Routes of certification authorities under supervision. */
 export function supervisedAuthorityRoutes(instance: Instance): Route[] {
   return [
@@ -160,31 +189,6 @@ export function supervisedAuthorityRoutes(instance: Instance): Route[] {
         return { status: 200, json: rendered(shown, instance.clock.now()) };
       },
     }),
-    route({
-      operationId: 'listSupervisedCertificates',
-      method: 'get',
-      path: `${PATH}/:id/certificates`,
-      tag: TAG,
-      summary: 'Certificates that were imported of the authority',
-      access: { persons: READERS },
-      params: PARAMS,
-      query: z.strictObject({ ...PAGE_QUERY, status: STATUS.optional() }),
-      answers: { 200: { description: 'a page', schema: z.object({ items: z.array(CERTIFICATE) }) } },
-      async handle({ params, query }) {
-        const { status } = query;
-        const page = pageOf(query);
-        await showSupervisedAuthority(instance, params.id);
-        const filter = { authorityId: params.id, ...(status === undefined ? {} : { status }) };
-        const rows = await instance.database.read((reader) => reader.supervisedAuthorities.certificates(filter, page));
-        return listReply(
-          `${PATH}/${params.id}/certificates`,
-          { status },
-          page,
-          rows,
-          ({ id }) => id,
-          renderedCertificate,
-        );
-      },
-    }),
+    certificatesRoute(instance),
   ];
 }

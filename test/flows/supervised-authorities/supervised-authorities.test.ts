@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { KmcError } from '../../../src/errors.ts';
+import type { KmcError } from '../../../src/errors.ts';
 import { createRepositoryClient } from '../../../src/http/repository-client.ts';
 import { fetchDueAuthorities } from '../../../src/flows/supervised-authorities/fetch-due-authorities.ts';
 import { fetchSupervisedAuthority } from '../../../src/flows/supervised-authorities/fetch-supervised-authority.ts';

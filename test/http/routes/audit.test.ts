@@ -48,6 +48,8 @@ const REFUSED: readonly (readonly [target: string, status: number])[] = [
   ['/api/v1/audit/proof/consistency?from=0&to=1', 404],
   ['/api/v1/audit/proof/consistency?from=2&to=1', 404],
   ['/api/v1/audit/certificate', 404],
+  ['/api/v1/audit/proof/history?type=nothing&id=x', 400],
+  ['/api/v1/audit/proof/history?type=key', 400],
 ];
 
 forEachDatabase('the audit log over HTTP', (fixture) => {
