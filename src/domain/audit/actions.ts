@@ -21,13 +21,13 @@ import {
   POLICY_FIELDS,
   RECOVERY_FIELDS,
   REFUSED_FIELDS,
-  REGISTRATION_AUTHORITY_FIELDS,
   REQUEST_FIELDS,
   TOKEN_FIELDS,
   type DetailFields,
 } from './action-fields.ts';
 import { APPLICATION_FIELDS, USE_FIELDS } from './application-fields.ts';
 import { BACKUP_FIELDS } from './backup-fields.ts';
+import { ALARM_FIELDS, REGISTRATION_AUTHORITY_FIELDS, SUPERVISED_FIELDS } from './supervision-fields.ts';
 
 export interface AuditActionRule {
   readonly class: string;
@@ -121,16 +121,22 @@ export const AUDIT_ACTIONS = {
   'device.readmit': act('device', DEVICE_FIELDS),
   'device.waive': act('device', DEVICE_FIELDS),
   'device.decommission': act('device', DEVICE_FIELDS),
-  'registration-authority.take-over': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.apply': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.attest-documents': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.attest-premises': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.appoint-operators': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.open': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.suspend': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.resume': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.close': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
-  'registration-authority.amend': act('registration-authority', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.take-over': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.apply': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.attest-documents': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.attest-premises': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.appoint-operators': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.open': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.suspend': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.resume': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.close': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'registrar.amend': act('registrar', REGISTRATION_AUTHORITY_FIELDS),
+  'alarm.raise': act('alarm', ALARM_FIELDS),
+  'alarm.clear': act('alarm', ALARM_FIELDS),
+  'supervision.register': act('supervision', SUPERVISED_FIELDS),
+  'supervision.end': act('supervision', SUPERVISED_FIELDS),
+  'supervision.import-certificates': act('supervision', SUPERVISED_FIELDS),
+  'supervision.import-crl': act('supervision', SUPERVISED_FIELDS),
   'device.report': act('fleet', FLEET_FIELDS),
   'fleet.snapshot': act('fleet', FLEET_FIELDS),
   'fleet.reissue': act('fleet', FLEET_FIELDS),
