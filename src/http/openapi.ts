@@ -39,7 +39,8 @@ function securityOf(route: Route): Json {
   if ('enrolling' in route.access) return { security: [{ httpMessageSignature: [] }, { enrolmentToken: [] }] };
   const roles =
     'persons' in route.access ? route.access.persons : 'devices' in route.access ? 'device' : 'sealed-account';
-  return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
+  const session = route.console === true ? [{ consoleSession: [] }] : [];
+  return { security: [{ httpMessageSignature: [] }, ...session], 'x-kmc-roles': roles };
 }
 
 function requestBodyOf({ body, media }: Route): Json {
@@ -122,6 +123,12 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
         },
       },
       securitySchemes: {
+        consoleSession: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'kmc-console',
+          description: 'Session of a browser that a person approved with a signed request; for reading only',
+        },
         enrolmentToken: {
           type: 'http',
           scheme: 'basic',

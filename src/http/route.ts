@@ -57,6 +57,8 @@ export interface Route {
   readonly tag: string;
   readonly summary: string;
   readonly access: Access;
+  /** A reading that the console may do with the session of a browser, in the place of a signed request. */
+  readonly console?: true;
   /** HTTPS only. */
   readonly tlsOnly?: boolean;
   /** Answers while the keystore is sealed; every other route under /api/v1 then refuses with E_SEALED. */

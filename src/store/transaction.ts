@@ -9,6 +9,7 @@ import { StoredBreakGlass } from './break-glass.ts';
 import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
+import { StoredConsoleSessions } from './console-sessions.ts';
 import { StoredCrls } from './crls.ts';
 import { StoredDevices } from './devices.ts';
 import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
@@ -54,6 +55,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     certificates: new StoredCertificates(sql),
     communicationCertificates: new StoredCommunicationCertificates(sql),
     caKmcExchanges: new StoredCaKmcExchanges(sql),
+    consoleSessions: new StoredConsoleSessions(sql),
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
     peerChallenges: new StoredPeerChallenges(sql),

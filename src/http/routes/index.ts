@@ -6,6 +6,7 @@ import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
+import { consoleRoutes } from './console.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
 import { deviceRoutes } from './devices.ts';
@@ -45,6 +46,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   registrationAuthorityRoutes,
   enrolmentRoutes,
   supervisionRoutes,
+  consoleRoutes,
   trustBundleRoutes,
   fleetRoutes,
   caKmcRoutes,
