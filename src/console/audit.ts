@@ -69,7 +69,7 @@ function fieldsOf(canon: string): { act: string; ts: string; actor: string; out:
     .map(([name, value]) => `${name}=${String(value)}`);
   return {
     act: member(record, 'act') ?? '',
-    ts: member(record, 'ts') ?? '',
+    ts: (member(record, 'ts') ?? '').slice(0, 19).replace('T', ' '),
     actor: member(actor, 'id') ?? '',
     out: member(record, 'out') ?? '',
     detail: shown.join(' '),

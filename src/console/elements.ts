@@ -28,17 +28,26 @@ export function svg(name: string, attributes: Attributes = {}, ...children: read
   return fill(document.createElementNS(SVG, name) as SVGElement, attributes, children);
 }
 
+function isNumber(cell: Child | undefined): boolean {
+  return typeof cell === 'string' && /^[\d\u2009.%–-]+$/.test(cell);
+}
+
 /** A table with a caption for those who do not see it; numbers stand right. */
 export function table(caption: string, headers: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
-  const head = h('tr', {}, ...headers.map((header) => h('th', { scope: 'col' }, header)));
+  const [first = []] = rows;
+  const head = h(
+    'tr',
+    {},
+    ...headers.map((header, at) =>
+      h('th', { scope: 'col', ...(at > 0 && isNumber(first[at]) ? { class: 'number' } : {}) }, header),
+    ),
+  );
   const body = rows.map((cells) =>
     h(
       'tr',
       {},
       ...cells.map((cell, at) =>
-        at === 0
-          ? h('th', { scope: 'row' }, cell)
-          : h('td', typeof cell === 'string' && /^[\d\u2009.%–-]+$/.test(cell) ? { class: 'number' } : {}, cell),
+        at === 0 ? h('th', { scope: 'row' }, cell) : h('td', isNumber(cell) ? { class: 'number' } : {}, cell),
       ),
     ),
   );

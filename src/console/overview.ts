@@ -115,6 +115,16 @@ function partTable(title: string, parts: readonly Part[], rowName: (name: string
   );
 }
 
+/** Devices of each model by status. */
+function modelTable(models: readonly Part[]): HTMLElement {
+  const counts = models.map(({ name, sums: { devices } }): Child[] => {
+    const of = (status: string): number => devices[status] ?? 0;
+    const out = of('suspended') + of('quarantined') + of('decommissioned');
+    return [name, grouped(of('registered')), grouped(of('in-service')), grouped(out)];
+  });
+  return table(t('models'), [t('name'), t('registered'), t('devicesInService'), t('outOfService')], counts);
+}
+
 /** Columns over the days of the period. */
 function dayChart({ figures: { period, days } }: FiguresAnswer): HTMLElement {
   const known = new Map(days.map(({ name, sums }) => [name, sums.certificates.issued]));
@@ -215,11 +225,7 @@ function content(
       {},
       partTable(t('region'), figures.regions, (code) => nameOf(names.get(code), code)),
     ),
-    h(
-      'section',
-      {},
-      partTable(t('models'), figures.models, (name) => name),
-    ),
+    h('section', {}, modelTable(figures.models)),
     h(
       'section',
       {},

@@ -38,6 +38,7 @@ const WORDS = {
   map: ['Regions of the country as tiles', '各地区图块'],
   measure: ['Show', '显示'],
   registered: ['Registered', '已登记'],
+  outOfService: ['Out of service', '停用'],
   algorithms: ['Hierarchies', '算法占比'],
   byDay: ['Certificates issued by day', '每日签发证书'],
   events: ['events of the log', '条审计事件'],
