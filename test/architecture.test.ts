@@ -60,6 +60,8 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:stream',
       'node:events',
       'node:url',
+      'node:util',
+      'node:zlib',
     ],
   },
   agent: {
@@ -85,7 +87,9 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:tty',
       'node:url',
       'node:stream',
+      'node:stream/promises',
       'node:os',
+      'node:zlib',
     ],
   },
   'main.ts': { layers: ['*'], packages: ['*'] },

@@ -1,7 +1,7 @@
 /** `kmc admin …`: people and their personal keys. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodePem } from '../crypto/asn1/pem.ts';
+import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
 import { wipe } from '../crypto/bytes.ts';
 import { identityDigest } from '../crypto/identity-digest.ts';
 import { digestWords } from '../domain/digest-words.ts';
@@ -11,7 +11,7 @@ import { makePersonalCertificate } from '../flows/ceremonies/make-personal-certi
 import { sm3Fingerprint } from '../x509/certificate.ts';
 import { ADMIN_ACTS } from './admin-acts.ts';
 import { table, type Command, type CommandContext } from './command.ts';
-import { writeNewFile } from './named-file.ts';
+import { readNamedFile, writeNewFile } from './named-file.ts';
 import { PERSON_FILES, readPassphrase } from './participants.ts';
 
 export interface NewPerson {
@@ -106,6 +106,40 @@ const identity: Command = {
   },
 };
 
+const SHAPES = ['gmssl', 'openssl'] as const;
+
+const convertKey: Command = {
+  noun: 'admin',
+  verb: 'convert-key',
+  summary: 'Writes the own key once more, encrypted under the same passphrase in the shape that another program reads.',
+  example: 'kmc admin convert-key --key people/owner-1/key.pem --shape openssl --out key.pem',
+  details: [
+    'gmssl: PBKDF2 with HMAC-SM3 and SM4-CBC, which OpenSSL 3.0 cannot read. openssl: PBKDF2 with HMAC-SHA-256 and AES-256-CBC.',
+  ],
+  options: {
+    shape: { type: 'string', required: true, value: 'SHAPE', help: 'gmssl or openssl' },
+    out: { type: 'string', required: true, value: 'FILE', help: 'new file' },
+  },
+  async run(input, context) {
+    const shape = SHAPES.find((one) => one === input.required('shape'));
+    if (shape === undefined) throw new KmcError('E_USAGE', `--shape is one of: ${SHAPES.join(', ')}.`);
+    const { keyFile } = context.environment;
+    if (keyFile === undefined) throw new KmcError('E_USAGE', 'Name the key with --key.');
+    const passphrase = await context.passphrase('Passphrase of the key');
+    try {
+      const pem = readNamedFile(keyFile, 'key').toString('utf8');
+      const key = await context.engine.importPkcs8(decodePem(pem, 'ENCRYPTED PRIVATE KEY'), passphrase);
+      const encrypted = await context.engine.exportPkcs8(key, passphrase, shape);
+      context.engine.destroyKey(key);
+      const out = input.required('out');
+      writeNewFile(out, encodePem('ENCRYPTED PRIVATE KEY', encrypted));
+      return { json: { key: out, shape }, text: `${out} (${shape})` };
+    } finally {
+      wipe(passphrase);
+    }
+  },
+};
+
 const PAGE = 1000;
 
 const list: Command = {
@@ -133,4 +167,4 @@ const list: Command = {
   },
 };
 
-export const commands: readonly Command[] = [keygen, identity, list, ...ADMIN_ACTS];
+export const commands: readonly Command[] = [keygen, convertKey, identity, list, ...ADMIN_ACTS];

@@ -1,6 +1,7 @@
 /** `kmc audit …` */
 import { isHistoryFile, verifyCopyAndIndexes, verifyHistoryFile } from './audit-independent.ts';
 import { auditReportText, runAuditVerify, type AuditVerifyOptions, type AuditVerifyResult } from './audit-verify.ts';
+import { EXPORT_OPTIONS, runAuditExport } from './audit-export.ts';
 import { HISTORY_OPTIONS, runAuditProve } from './audit-prove.ts';
 import { runAuditPull } from './audit-pull.ts';
 import type { Command, CommandInput, OptionSpec, Outcome } from './command.ts';
@@ -27,6 +28,26 @@ export const commands: readonly Command[] = [
       'rederive-index': { type: 'boolean', help: 'makes every index in the log anew, by the stand-alone verifier' },
     },
     run: (input) => verify(input),
+  },
+  {
+    noun: 'audit',
+    verb: 'export',
+    summary: 'Writes events into a file: JSON lines, CSV, RFC 5424 syslog or OCSF; filtered, and on as they come.',
+    details: [
+      'Only a copy (kmc audit pull) or a history (kmc audit prove) is evidence; an export is for other programs.',
+    ],
+    example: 'kmc audit export --format csv --action key. --out keys.csv --key auditor.key.pem --cert auditor.crt.pem',
+    options: EXPORT_OPTIONS,
+    async run(input, context) {
+      const stop = new AbortController();
+      const forget = context.onStop(() => stop.abort());
+      const progress = (done: number, total: number): void => context.progress('audit export', done, total);
+      try {
+        return await runAuditExport(await context.client(), input, { signal: stop.signal, progress });
+      } finally {
+        forget();
+      }
+    },
   },
   {
     noun: 'audit',

@@ -22,6 +22,7 @@ export const SIGNED_PREFIXES = {
   attestation: 'KMC-ATTEST-V1',
   breakGlass: 'KMC-BREAK-GLASS-V1',
   verdict: 'KMC-VERDICT-V1',
+  fleetEvidence: 'KMC-EVIDENCE-V1',
 } as const;
 export type SignedKind = keyof typeof SIGNED_PREFIXES;
 
@@ -128,4 +129,9 @@ export function requireMembers<Body extends object>(
   throw new KmcError('E_SCHEMA', `The ${what} does not fit its schema: ${first.pointer} ${first.detail}.`, {
     pointers,
   });
+}
+
+/** True for canonical base64 with padding: what decodes and encodes back to itself. */
+export function isBase64(text: string): boolean {
+  return text.length > 0 && Buffer.from(text, 'base64').toString('base64') === text;
 }

@@ -1,6 +1,9 @@
 /** The acts that this service does once they are approved: one handler for each, in one table. */
 import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
 import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
+import { changeApplication } from './applications/change-application.ts';
+import { grantKey } from './applications/grant-key.ts';
+import { registerApplication } from './applications/register-application.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
@@ -10,8 +13,10 @@ import { revokeCertificates } from './certificates/revoke-certificates.ts';
 import { decommissionDevice } from './devices/decommission-device.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
+import { waiveDevice } from './fleet/waive-device.ts';
 import type { Instance } from './instance.ts';
 import { changeKey } from './keys/change-key.ts';
+import { exportManagedKey } from './managed-keys/export-managed-key.ts';
 import { destroyKekAct, rotateKekAct } from './keystore/kek-acts.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
@@ -46,6 +51,24 @@ function moving(act: AuthorityMove, params = 'region'): HandledAct {
 }
 
 const HANDLED = {
+  'application.end': {
+    params: 'none: its certificates are revoked',
+    handler: () => changeApplication('application.end'),
+  },
+  'application.grant': {
+    params: 'key, operations (list of encrypt, decrypt, rewrap, data-key, sign, verify, mac)',
+    handler: () => grantKey('application.grant'),
+  },
+  'application.register': {
+    params: 'name, unit, organisation, csr (base64 of PKCS#10); csr alone for a further key of a known one',
+    handler: registerApplication,
+  },
+  'application.resume': { params: 'none', handler: () => changeApplication('application.resume') },
+  'application.suspend': { params: 'none', handler: () => changeApplication('application.suspend') },
+  'application.withdraw-grant': {
+    params: 'key, operations (list)',
+    handler: () => grantKey('application.withdraw-grant'),
+  },
   'authority.create-issuing': { params: 'commonName, organization', handler: createIssuingKey },
   'authority.register-external': {
     params: 'communicationCertificate, authorityCertificate? (base64 of DER; the second for one that is not known yet)',
@@ -76,12 +99,20 @@ const HANDLED = {
     handler: registerDeviceBatch,
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'device.waive': {
+    params: 'upgrade, region, until (a time, at most 90 days ahead), reason',
+    handler: () => waiveDevice(),
+  },
   'issuance.resume': { params: 'none; the target is certificates', handler: () => resumeIssuance() },
   'kek.destroy': { params: 'none; the target is <purpose>-<version>', handler: destroyKekAct },
   'kek.rotate': { params: 'none; the target is the purpose, e.g. escrow-store', handler: rotateKekAct },
   'key.destroy': {
     params: 'none: opens the window of policies/limits.yaml',
     handler: (instance) => changeKey(instance, 'key.destroy'),
+  },
+  'key.export': {
+    params: 'recipientCertificate (base64 of DER); the target is a managed key',
+    handler: exportManagedKey,
   },
   'key.mark-compromised': { params: 'incident', handler: (instance) => changeKey(instance, 'key.mark-compromised') },
   'key.reactivate': { params: 'none', handler: (instance) => changeKey(instance, 'key.reactivate') },

@@ -1,5 +1,6 @@
 /** The stores of one unit of work: one member for each noun of the ports. */
 import type { Reader, Transaction } from '../flows/ports/database.ts';
+import { StoredApplications } from './applications.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
 import { StoredAuditIndex } from './audit-index.ts';
@@ -11,6 +12,7 @@ import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
 import { StoredConsoleSessions } from './console-sessions.ts';
 import { StoredCrls } from './crls.ts';
+import { StoredDeviceReports } from './device-reports.ts';
 import { StoredDevices } from './devices.ts';
 import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
 import { StoredEnrolments } from './enrolments.ts';
@@ -23,7 +25,9 @@ import { StoredInstance } from './instance.ts';
 import { StoredKeyBatches } from './key-batches.ts';
 import { StoredKeyFaults } from './key-faults.ts';
 import { StoredKeyTombstones } from './key-tombstones.ts';
+import { StoredKeyUses } from './key-uses.ts';
 import { StoredKeystoreRows } from './keystore-rows.ts';
+import { StoredManagedKeys } from './managed-keys.ts';
 import { StoredNonces } from './nonces.ts';
 import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
@@ -43,12 +47,14 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     people: new StoredPeople(sql),
     keystoreRows: new StoredKeystoreRows(sql),
     requests: new StoredRequests(sql),
+    applications: new StoredApplications(sql),
     approvals: new StoredApprovals(sql),
     executions: new StoredExecutions(sql),
     expirations: new StoredExpirations(sql),
     nonces: new StoredNonces(sql),
     idempotency: new StoredIdempotency(sql),
     devices: new StoredDevices(sql),
+    deviceReports: new StoredDeviceReports(sql),
     enrolmentTokens: new StoredEnrolmentTokens(sql),
     enrolments: new StoredEnrolments(sql),
     authorities: new StoredAuthorities(sql),
@@ -67,7 +73,10 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     fleet: new StoredFleet(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
-    keyTombstones: new StoredKeyTombstones(sql),
+    keyTombstones: new StoredKeyTombstones(sql, 'escrowed'),
+    managedKeys: new StoredManagedKeys(sql),
+    managedKeyTombstones: new StoredKeyTombstones(sql, 'managed'),
+    keyUses: new StoredKeyUses(sql),
     recoveries: new StoredRecoveries(sql),
     registrationAuthorities: new StoredRegistrationAuthorities(sql),
     workCursors: new StoredWorkCursors(sql),

@@ -1,4 +1,5 @@
 /** The first ceremony from the command line, with the exit codes of the contract. */
+import { execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -75,6 +76,20 @@ describe('kmc ceremony', function ceremonyCommands() {
     const about = ['--id', 'p-x', '--name', 'X', '--unit', 'U', '--organisation', 'O', '--out', folder];
     const again = await kmc('admin', 'keygen', ...about, '--passphrase-file', files.path('passphrase'));
     expect(again.code).to.equal(7);
+  });
+
+  it('convert-key writes the key so that openssl reads it, under the same passphrase', async () => {
+    const folder = join(people, 'custodian-1');
+    const own = join(folder, 'key.pem');
+    const converted = files.path('converted.pem');
+    const source = ['--key', own, '--passphrase-file', files.path('passphrase')];
+    const made = await kmc('admin', 'convert-key', ...source, '--shape', 'openssl', '--out', converted);
+    expect(made.code, made.err).to.equal(0);
+    const options = ['pkey', '-passin', `file:${files.path('passphrase')}`, '-pubout', '-in', converted];
+    const certificate = ['x509', '-pubkey', '-noout', '-in', join(folder, 'crt.pem')];
+    expect(execFileSync('openssl', options)).to.deep.equal(execFileSync('openssl', certificate));
+    expect((await kmc('admin', 'convert-key', ...source, '--shape', 'jks', '--out', files.path('x'))).code).to.equal(1);
+    expect((await kmc('admin', 'convert-key', ...source, '--shape', 'gmssl', '--out', converted)).code).to.equal(7);
   });
 
   it('prepare fills the template in, and what it writes has no fault', async () => {

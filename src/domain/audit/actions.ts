@@ -27,6 +27,7 @@ import {
   TOKEN_FIELDS,
   type DetailFields,
 } from './action-fields.ts';
+import { APPLICATION_FIELDS, USE_FIELDS } from './application-fields.ts';
 
 export interface AuditActionRule {
   readonly class: string;
@@ -167,8 +168,12 @@ export const AUDIT_ACTIONS = {
   'key.destroy': act('key.lifecycle', KEY_FIELDS),
   'key.broken': act('key.lifecycle', KEY_FIELDS),
   'pool.refill': act('key.lifecycle', KEY_FIELDS),
-  'application.register': act('application', DEVICE_FIELDS),
-  'application.update': act('application', DEVICE_FIELDS),
+  'key.use': act('key.use', USE_FIELDS),
+  'application.register': act('application', APPLICATION_FIELDS),
+  'application.certify': act('application', APPLICATION_FIELDS),
+  'application.update': act('application', APPLICATION_FIELDS),
+  'application.grant': act('application', APPLICATION_FIELDS),
+  'application.withdraw-grant': act('application', APPLICATION_FIELDS),
   'backup.create': act('backup', KEYSTORE_FIELDS),
   'backup.verify': act('backup', KEYSTORE_FIELDS),
   'backup.restore': act('backup', KEYSTORE_FIELDS),

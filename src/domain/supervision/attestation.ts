@@ -6,15 +6,15 @@ import { SIGNATURE_ALGORITHMS, verifySignature } from '../../crypto/algorithms.t
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../../x509/certificate.ts';
-import { isBase64 } from '../approval/decision.ts';
 import {
+  isBase64,
+  type MemberCheck,
   oneOf,
   requireMembers,
   signedBytes,
   signedTimeText,
   sm3Text,
   textLike,
-  type MemberCheck,
 } from '../signed-body.ts';
 
 const SCHEMA = 'kmc.supervision-attestation/1';

@@ -48,6 +48,10 @@ export const STEP_IMPORTS: Readonly<Partial<Record<StepKind, StepImport>>> = {
       ceremony: importing.ceremony,
     });
   },
+  async 'certify-signer'(importing, step) {
+    await certificate(importing, step);
+    return [];
+  },
   async 'cross-sign'(importing, step) {
     await certificate(importing, step);
     return [];

@@ -2,6 +2,7 @@
  * The unit of work. A flow reads through a Reader, and changes state only inside a transaction, through the writers that
  * the transaction hands it. Each noun has one member here and its contract in a file of its own beside this one.
  */
+import type { ApplicationReader, ApplicationWriter } from './applications.ts';
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
 import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
@@ -13,6 +14,7 @@ import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
 import type { ConsoleSessionReader, ConsoleSessionWriter } from './console-sessions.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
+import type { DeviceReportReader, DeviceReportWriter } from './device-reports.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
 import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
@@ -25,6 +27,8 @@ import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
 import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
 import type { KeyTombstoneReader, KeyTombstoneWriter } from './key-tombstones.ts';
+import type { KeyUseReader, KeyUseWriter } from './key-uses.ts';
+import type { ManagedKeyReader, ManagedKeyWriter } from './managed-keys.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
@@ -43,11 +47,13 @@ export interface Reader {
   readonly people: PeopleReader;
   readonly keystoreRows: KeystoreRowReader;
   readonly requests: RequestReader;
+  readonly applications: ApplicationReader;
   readonly approvals: ApprovalReader;
   readonly executions: ExecutionReader;
   readonly expirations: ExpirationReader;
   readonly idempotency: IdempotencyReader;
   readonly devices: DeviceReader;
+  readonly deviceReports: DeviceReportReader;
   readonly enrolmentTokens: EnrolmentTokenReader;
   readonly enrolments: EnrolmentReader;
   readonly authorities: AuthorityReader;
@@ -67,6 +73,9 @@ export interface Reader {
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
+  readonly managedKeys: ManagedKeyReader;
+  readonly managedKeyTombstones: KeyTombstoneReader;
+  readonly keyUses: KeyUseReader;
   readonly recoveries: RecoveryReader;
   readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
@@ -80,12 +89,14 @@ export interface Transaction extends Reader {
   readonly people: PeopleWriter;
   readonly keystoreRows: KeystoreRowWriter;
   readonly requests: RequestWriter;
+  readonly applications: ApplicationWriter;
   readonly approvals: ApprovalWriter;
   readonly executions: ExecutionWriter;
   readonly expirations: ExpirationWriter;
   readonly nonces: NonceWriter;
   readonly idempotency: IdempotencyWriter;
   readonly devices: DeviceWriter;
+  readonly deviceReports: DeviceReportWriter;
   readonly enrolmentTokens: EnrolmentTokenWriter;
   readonly enrolments: EnrolmentWriter;
   readonly authorities: AuthorityWriter;
@@ -105,6 +116,9 @@ export interface Transaction extends Reader {
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
+  readonly managedKeys: ManagedKeyWriter;
+  readonly managedKeyTombstones: KeyTombstoneWriter;
+  readonly keyUses: KeyUseWriter;
   readonly recoveries: RecoveryWriter;
   readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;

@@ -32,7 +32,7 @@ type Context = Pick<RequestContext<unknown, unknown, unknown>, 'channel' | 'sour
 
 /** A secret does not travel over a network in clear. @throws KmcError E_FORBIDDEN. */
 function requirePrivate({ channel, source }: Context): { readonly isSecure: boolean } {
-  if (channel.isTls) return { isSecure: true };
+  if (channel.isPrivate) return { isSecure: true };
   if (LOOPBACK.includes(source)) return { isSecure: false };
   throw new KmcError('E_FORBIDDEN', 'The console signs in over HTTPS, or on the machine of the service.');
 }
@@ -121,7 +121,7 @@ function sessionRoutes(instance: ServedInstance): Route[] {
       async handle({ channel, requestId, header }) {
         const secret = consoleSecret(header('cookie')) ?? '';
         await endSession(instance, { secret, source: auditSourceOf(instance, requestId) });
-        return { status: 204, headers: consoleCookie('', 0, channel.isTls) };
+        return { status: 204, headers: consoleCookie('', 0, channel.isPrivate) };
       },
     }),
   ];

@@ -1,6 +1,7 @@
 /** Every route of the service. */
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
+import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
@@ -9,6 +10,7 @@ import { certificateRoutes } from './certificates.ts';
 import { consoleRoutes } from './console.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
+import { dataRoutes } from './data.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
@@ -27,6 +29,7 @@ import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
+import { upgradeFleetRoutes } from './upgrade-fleet.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -49,8 +52,11 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   consoleRoutes,
   trustBundleRoutes,
   fleetRoutes,
+  upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
+  applicationRoutes,
+  dataRoutes,
   poolRoutes,
   challengeRoutes,
   estRoutes,
