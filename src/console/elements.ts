@@ -24,8 +24,8 @@ export function h<Name extends keyof HTMLElementTagNameMap>(
 }
 
 /** An SVG element. */
-export function svg(name: string, attributes: Attributes = {}, ...children: readonly Child[]): SVGElement {
-  return fill(document.createElementNS(SVG, name) as SVGElement, attributes, children);
+export function svg(name: string, attributes: Attributes = {}, ...children: readonly Child[]): Element {
+  return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
 function isNumber(cell: Child | undefined): boolean {

@@ -99,9 +99,9 @@ function sessionRoutes(instance: ServedInstance): Route[] {
       answers: { 201: { description: 'open', schema: z.object({ expiresAt: TIME }) } },
       async handle(context) {
         const { isSecure } = requirePrivate(context);
-        const { body, requestId, header } = context;
+        const { body, requestId } = context;
         const opened = await openSession(instance, {
-          secret: consoleSecret(header('cookie')) ?? '',
+          secret: consoleSecret(context.header('cookie')) ?? '',
           code: body.code,
           source: auditSourceOf(instance, requestId),
         });
@@ -118,10 +118,10 @@ function sessionRoutes(instance: ServedInstance): Route[] {
       access: PUBLIC,
       body: z.strictObject({}),
       answers: { 204: { description: 'ended' } },
-      async handle({ channel, requestId, header }) {
-        const secret = consoleSecret(header('cookie')) ?? '';
-        await endSession(instance, { secret, source: auditSourceOf(instance, requestId) });
-        return { status: 204, headers: consoleCookie('', 0, channel.isPrivate) };
+      async handle(context) {
+        const secret = consoleSecret(context.header('cookie')) ?? '';
+        await endSession(instance, { secret, source: auditSourceOf(instance, context.requestId) });
+        return { status: 204, headers: consoleCookie('', 0, context.channel.isPrivate) };
       },
     }),
   ];
