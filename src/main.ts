@@ -38,6 +38,7 @@ const NOUNS: Readonly<Record<string, Noun>> = {
     summary: 'figures and reports of supervision',
     load: async () => (await import('./cli/supervise.ts')).commands,
   },
+  console: { summary: 'the console in a browser', load: async () => (await import('./cli/console.ts')).commands },
   audit: { summary: 'the audit log', load: async () => (await import('./cli/audit.ts')).commands },
   'break-glass': {
     summary: 'stop things in an emergency, with two of three sealed accounts',

@@ -20,6 +20,7 @@ import { httpPorts, type ServedInstance } from '../http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../http/server.ts';
 import { checkPolicy } from '../flows/policy/check-policy.ts';
 import type { OpenedInstance } from './open-instance.ts';
+import { consoleFiles } from './console-files.ts';
 import { listenForProxy } from './private-socket.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 import { TlsSide } from './tls-side.ts';
@@ -101,6 +102,7 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
   return {
     ...instance,
     version: PRODUCT_VERSION,
+    console: consoleFiles(),
     handlers: actionHandlers(instance),
     tally: new RefusalTally(),
     uses: new KeyUseTally(),

@@ -11,6 +11,7 @@ import { StoredBreakGlass } from './break-glass.ts';
 import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
+import { StoredConsoleSessions } from './console-sessions.ts';
 import { StoredCrls } from './crls.ts';
 import { StoredDeviceReports } from './device-reports.ts';
 import { StoredDevices } from './devices.ts';
@@ -62,6 +63,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     certificates: new StoredCertificates(sql),
     communicationCertificates: new StoredCommunicationCertificates(sql),
     caKmcExchanges: new StoredCaKmcExchanges(sql),
+    consoleSessions: new StoredConsoleSessions(sql),
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
     peerChallenges: new StoredPeerChallenges(sql),

@@ -13,6 +13,7 @@ import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
 import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchanges.ts';
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
+import type { ConsoleSessionReader, ConsoleSessionWriter } from './console-sessions.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
 import type { DeviceReportReader, DeviceReportWriter } from './device-reports.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
@@ -61,6 +62,7 @@ export interface Reader {
   readonly certificates: CertificateReader;
   readonly communicationCertificates: CommunicationCertificateReader;
   readonly caKmcExchanges: CaKmcExchangeReader;
+  readonly consoleSessions: ConsoleSessionReader;
   readonly crls: CrlReader;
   readonly ocspAnswers: OcspAnswerReader;
   readonly peerChallenges: PeerChallengeReader;
@@ -105,6 +107,7 @@ export interface Transaction extends Reader {
   readonly certificates: CertificateWriter;
   readonly communicationCertificates: CommunicationCertificateWriter;
   readonly caKmcExchanges: CaKmcExchangeWriter;
+  readonly consoleSessions: ConsoleSessionWriter;
   readonly crls: CrlWriter;
   readonly ocspAnswers: OcspAnswerWriter;
   readonly peerChallenges: PeerChallengeWriter;

@@ -8,6 +8,7 @@ import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
+import { consoleRoutes } from './console.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
 import { dataRoutes } from './data.ts';
@@ -53,6 +54,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   supervisedImportRoutes,
   enrolmentRoutes,
   supervisionRoutes,
+  consoleRoutes,
   trustBundleRoutes,
   fleetRoutes,
   upgradeFleetRoutes,
