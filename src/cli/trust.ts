@@ -16,6 +16,7 @@ import {
   manifestDigest,
   manifestText,
   readManifest,
+  TRUST_BUNDLE,
   versionOf,
   type Manifest,
   type ManifestBody,
@@ -101,7 +102,7 @@ function beginning(input: CommandInput, manifest: Manifest, now: Date): TrustSta
 
 async function given(input: CommandInput, context: CommandContext, state?: TrustState): Promise<Manifest[]> {
   if (input.positionals.length > 0) return input.positionals.map(manifestIn);
-  const bundle = state?.manifest.body.bundle ?? input.text('bundle') ?? 'extranet';
+  const bundle = state?.manifest.body.bundle ?? input.text('bundle') ?? TRUST_BUNDLE;
   const current = state === undefined ? 0 : versionOf(state.manifest.body);
   const found = await fetchManifests(await context.client(), bundle, current);
   return found.filter(({ body }) => versionOf(body) > current);

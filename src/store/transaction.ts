@@ -28,6 +28,7 @@ import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
+import { StoredReissues } from './reissues.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
@@ -61,6 +62,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     escrowedKeys: new StoredEscrowedKeys(sql),
     trustBundles: new StoredTrustBundles(sql),
     fleet: new StoredFleet(sql),
+    reissues: new StoredReissues(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql),

@@ -30,6 +30,7 @@ import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
+import type { ReissueReader, ReissueWriter } from './reissues.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
@@ -60,6 +61,7 @@ export interface Reader {
   readonly escrowedKeys: EscrowedKeyReader;
   readonly trustBundles: TrustBundleReader;
   readonly fleet: FleetReader;
+  readonly reissues: ReissueReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
@@ -95,6 +97,7 @@ export interface Transaction extends Reader {
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly fleet: FleetWriter;
+  readonly reissues: ReissueWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
