@@ -111,7 +111,6 @@ async function apply(input: CommandInput, context: CommandContext): Promise<Outc
   const folder = input.required('dir');
   const known = readTrustFolder(folder);
   const manifests = await given(input, context, known);
-  // What is refused leaves nothing behind, not even a folder.
   applied(input, folder, manifests, new Date());
   // What is read is what is replaced: an agent may run on the same folder.
   const lock = await context.lockFolder(folder);
