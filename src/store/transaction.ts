@@ -34,6 +34,7 @@ import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
+import { StoredReissues } from './reissues.ts';
 import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
@@ -75,6 +76,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
     fleet: new StoredFleet(sql),
+    reissues: new StoredReissues(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql, 'escrowed'),

@@ -36,6 +36,7 @@ import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
+import type { ReissueReader, ReissueWriter } from './reissues.ts';
 import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 import type { SupervisedAuthorityReader, SupervisedAuthorityWriter } from './supervised-authorities.ts';
@@ -74,6 +75,7 @@ export interface Reader {
   readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
   readonly fleet: FleetReader;
+  readonly reissues: ReissueReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
@@ -119,6 +121,7 @@ export interface Transaction extends Reader {
   readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly fleet: FleetWriter;
+  readonly reissues: ReissueWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
