@@ -29,6 +29,7 @@ import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { RootUpgradeReader, RootUpgradeWriter } from './root-upgrades.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
 
@@ -55,6 +56,7 @@ export interface Reader {
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly rootUpgrades: RootUpgradeReader;
   readonly trustBundles: TrustBundleReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
@@ -88,6 +90,7 @@ export interface Transaction extends Reader {
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly rootUpgrades: RootUpgradeWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;

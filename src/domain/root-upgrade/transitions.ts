@@ -1,0 +1,270 @@
+/** The transitions of a root upgrade (A.5): one table of where each leads, behind which guards, decided by whom. */
+import type { ActionName } from '../action.ts';
+import type { CeremonyType } from '../ceremony/ceremony-types.ts';
+import type { ManifestPurpose } from './facts.ts';
+import type { GuardName } from './guards.ts';
+import type { UpgradeKind, UpgradeState } from './states.ts';
+
+/**
+ * Who decides: an approved request of that act; the closed and imported ceremonies that the guards look for (their
+ * custodians are the approvers); the signatures on a manifest; or the newer plan that replaces this one.
+ */
+export type DecidedBy = 'request' | 'ceremony' | 'signatures' | 'newer-plan';
+
+/** What the transition does to the issuing CAs: the new one issues, the old one again, the old or the new one no more. */
+export type IssuerEffect = 'to-new' | 'to-old' | 'stop-old' | 'drop-new';
+
+export interface TransitionRule {
+  readonly from: readonly UpgradeState[];
+  readonly to: UpgradeState;
+  readonly kinds: readonly UpgradeKind[];
+  /** Completes "asks to …". */
+  readonly title: string;
+  readonly decidedBy: DecidedBy;
+  /** The act of the action table, whose class and roles say who approves. */
+  readonly act: ActionName;
+  readonly guards: readonly GuardName[];
+  /** Types of the ceremonies that make its artefacts. */
+  readonly ceremonies: readonly CeremonyType[];
+  /** The staged manifest that it publishes. */
+  readonly publishes?: ManifestPurpose;
+  readonly issuer?: IssuerEffect;
+  /** What has to be stated with it. */
+  readonly states?: 'reason' | 'ring';
+  /** True when a suspended upgrade may still make it: it does not lead forward. */
+  readonly whileSuspended: boolean;
+  /** What exists afterwards, for people. */
+  readonly artefacts: string;
+  /** How it is taken back, for people; `none` where it is not. */
+  readonly undo: string;
+}
+
+type Options = Partial<Omit<TransitionRule, 'from' | 'to' | 'act' | 'title' | 'guards'>>;
+
+const PLANNED_KINDS: readonly UpgradeKind[] = ['ALG_CHANGE', 'REKEY'];
+const EVERY_KIND: readonly UpgradeKind[] = ['ALG_CHANGE', 'REKEY', 'EMERGENCY'];
+
+function from(
+  ...states: UpgradeState[]
+): (
+  to: UpgradeState,
+  act: ActionName,
+  title: string,
+  guards: readonly GuardName[],
+  options?: Options,
+) => TransitionRule {
+  return (to, act, title, guards, options = {}) => ({
+    from: states,
+    to,
+    act,
+    title,
+    guards,
+    kinds: PLANNED_KINDS,
+    decidedBy: 'request',
+    ceremonies: [],
+    whileSuspended: false,
+    artefacts: 'none',
+    undo: 'none',
+    ...options,
+  });
+}
+
+const FLEET_GUARDS = ['fleet', 'evidence'] as const;
+
+export const TRANSITIONS = {
+  T1: from('DRAFT')('PLANNED', 'root.plan', 'freeze the plan', ['staging-rehearsal', 'alone'], {
+    artefacts: 'plan with its digest',
+    undo: 'a new plan',
+  }),
+  T2: from('PLANNED')(
+    'KEYED',
+    'root.key',
+    'take over the new root and the standby root',
+    ['ceremony-room', 'hsm-self-test', 'new-root', 'standby-root'],
+    {
+      decidedBy: 'ceremony',
+      ceremonies: ['ca-root'],
+      artefacts: 'root key with its backup, NewWithNew, standby root',
+      undo: 'R1: destroy the key',
+    },
+  ),
+  T3: from('KEYED')(
+    'STAGED',
+    'root.stage',
+    'take over links, issuing CA and the signed manifest',
+    [
+      'old-root-outlives-plan',
+      'new-issuing-ca',
+      'links',
+      'old-root-restricted',
+      'independent-verifier',
+      'manifest-stage',
+    ],
+    {
+      decidedBy: 'ceremony',
+      ceremonies: ['cross-sign', 'ca-issuing'],
+      artefacts: 'NewWithOld, OldWithNew (archived), issuing CA, next manifest',
+      undo: 'R1',
+    },
+  ),
+  T4: from('STAGED')(
+    'PILOT',
+    'root.pilot',
+    'serve the next manifest to the canary ring',
+    ['manifest-stage', 'ring-covers'],
+    {
+      states: 'ring',
+      artefacts: 'list of the ring',
+      undo: 'R1',
+    },
+  ),
+  T5: from('PILOT')(
+    'ROLLOUT',
+    'root.rollout',
+    'publish the next manifest and begin the waves',
+    ['manifest-stage', 'ring-verified', 'soak', 'no-open-incident', 'rollback-drill'],
+    { publishes: 'stage', artefacts: 'schedule of the waves', undo: 'suspend; resume takes two' },
+  ),
+  T6: from('ROLLOUT')('READY', 'root.ready', 'declare the fleet ready', ['waves', 'hold-down', ...FLEET_GUARDS], {
+    artefacts: 'snapshot of the evidence',
+    undo: 'R1',
+  }),
+  T7: from('READY')(
+    'ACTIVE',
+    'root.activate',
+    'let the new generation issue',
+    ['fresh-evidence', 'status-live', 'capacity-test'],
+    { issuer: 'to-new', artefacts: 'issuer of the new generation; the old one serves waived devices only', undo: 'R2' },
+  ),
+  T8: from('ACTIVE')('MIGRATED', 'root.migrated', 'declare the fleet migrated', ['migrated', 'migrated-evidence'], {
+    kinds: EVERY_KIND,
+    artefacts: 'snapshot of the evidence',
+    undo: 'R2',
+  }),
+  T9: from('MIGRATED')(
+    'RETIRING',
+    'root.retire',
+    'date the end of the old anchor',
+    ['stragglers-settled', 'manifest-retire'],
+    {
+      publishes: 'retire',
+      artefacts: 'manifest with distrustAfter',
+      undo: 'U9, until the date has passed',
+    },
+  ),
+  U9: from('RETIRING')(
+    'MIGRATED',
+    'root.clear-retirement',
+    'clear the date of the old anchor',
+    ['not-distrusted-yet', 'manifest-clear'],
+    { publishes: 'clear', whileSuspended: true, artefacts: 'manifest without distrustAfter', undo: 'T9' },
+  ),
+  T10: from('RETIRING')(
+    'REMOVED',
+    'root.remove',
+    'remove the old anchor',
+    ['distrusted', 'no-old-leaf', 'manifest-remove'],
+    { publishes: 'remove', issuer: 'stop-old', artefacts: 'manifest with the deny list' },
+  ),
+  T11: from('REMOVED')(
+    'CLOSED',
+    'root.close',
+    'close after the destruction of the old root key',
+    ['remove-hold-down', 'archive-written', 'old-root-destroyed'],
+    { kinds: EVERY_KIND, decidedBy: 'ceremony', ceremonies: ['destroy'], artefacts: 'record of the destruction' },
+  ),
+  E1: from('DRAFT')(
+    'STAGED',
+    'root.declare-emergency',
+    'declare an emergency: the old generation issues nothing any more',
+    ['standby-committed', 'alone'],
+    { kinds: ['EMERGENCY'], issuer: 'stop-old', undo: 'R1' },
+  ),
+  E2: from('STAGED')(
+    'ACTIVE',
+    'manifest.publish',
+    'publish the emergency manifest: the standby root takes over at once',
+    ['new-issuing-ca', 'manifest-emergency'],
+    {
+      kinds: ['EMERGENCY'],
+      decidedBy: 'signatures',
+      publishes: 'emergency',
+      issuer: 'to-new',
+      artefacts: 'emergency manifest, signed by the emergency thresholds',
+    },
+  ),
+  E3: from('MIGRATED')('REMOVED', 'root.remove', 'remove the compromised anchor', ['no-old-leaf', 'manifest-remove'], {
+    kinds: ['EMERGENCY'],
+    publishes: 'remove',
+    artefacts: 'manifest with the deny list',
+  }),
+  R1: from(
+    'PLANNED',
+    'KEYED',
+    'STAGED',
+    'PILOT',
+    'ROLLOUT',
+    'READY',
+  )('ABORTED', 'root.abort', 'give the upgrade up', ['never-issued'], {
+    kinds: EVERY_KIND,
+    states: 'reason',
+    whileSuspended: true,
+    issuer: 'to-old',
+    artefacts: 'then by ceremony: the new key destroyed, and the next manifest without it',
+  }),
+  R2: from('ACTIVE', 'MIGRATED')(
+    'ROLLED_BACK',
+    'root.roll-back',
+    'let the old generation issue again',
+    ['old-not-compromised', 'old-issuing-lasts'],
+    { states: 'reason', whileSuspended: true, issuer: 'to-old', undo: 'R3' },
+  ),
+  R3: from('ROLLED_BACK')('READY', 'root.ready-again', 'declare the fleet ready again', [...FLEET_GUARDS], {
+    states: 'reason',
+    artefacts: 'snapshot of the evidence',
+    undo: 'R1',
+  }),
+  R4: from(
+    'DRAFT',
+    'PLANNED',
+    'KEYED',
+    'STAGED',
+    'PILOT',
+    'ROLLOUT',
+    'READY',
+    'ACTIVE',
+    'MIGRATED',
+    'RETIRING',
+    'ROLLED_BACK',
+  )('SUPERSEDED', 'root.plan', 'replace it by a newer plan', [], {
+    kinds: EVERY_KIND,
+    decidedBy: 'newer-plan',
+    whileSuspended: true,
+  }),
+} as const satisfies Readonly<Record<string, TransitionRule>>;
+
+export type TransitionName = keyof typeof TRANSITIONS;
+export const TRANSITION_NAMES = Object.keys(TRANSITIONS) as readonly TransitionName[];
+
+/** The rule of a transition. */
+export function transitionRule(name: TransitionName): TransitionRule {
+  return TRANSITIONS[name];
+}
+
+/** The transitions that lead out of a state for a kind of upgrade, in the order of the table. */
+export function transitionsFrom(state: UpgradeState, kind: UpgradeKind): TransitionName[] {
+  return TRANSITION_NAMES.filter((name) => {
+    const rule = transitionRule(name);
+    return rule.from.includes(state) && rule.kinds.includes(kind);
+  });
+}
+
+/** The transition that goes forward from a state: the one `advance` makes. R3 is the way forward out of ROLLED_BACK. */
+export function forwardFrom(state: UpgradeState, kind: UpgradeKind): TransitionName | undefined {
+  return transitionsFrom(state, kind).find((name) => /^[TE]/.test(name) || name === 'R3');
+}
+
+/** The transition that the act decides, for a state and a kind. */
+export function transitionOfAct(act: ActionName, state: UpgradeState, kind: UpgradeKind): TransitionName | undefined {
+  return transitionsFrom(state, kind).find((name) => transitionRule(name).act === act && name !== 'R4');
+}
