@@ -28,6 +28,7 @@ import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
+import { StoredRootUpgrades } from './root-upgrades.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
 
@@ -56,6 +57,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
+    rootUpgrades: new StoredRootUpgrades(sql),
     trustBundles: new StoredTrustBundles(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),

@@ -191,6 +191,26 @@ export const MANIFEST_FIELDS: DetailFields = {
   signers: 'count',
   version: 'count',
 };
+export const ROOT_UPGRADE_FIELDS: DetailFields = {
+  attested: 'name',
+  authority: 'id',
+  bundle: 'id',
+  bundleVersion: 'count',
+  devices: 'count',
+  digest: 'digest',
+  from: 'name',
+  kind: 'name',
+  passed: 'flag',
+  plan: 'digest',
+  purpose: 'name',
+  request: 'id',
+  snapshot: 'digest',
+  step: 'name',
+  supersededBy: 'id',
+  to: 'name',
+  wave: 'count',
+  ...REASON,
+};
 export const CRL_FIELDS: DetailFields = {
   authority: 'id',
   crlNumber: 'count',

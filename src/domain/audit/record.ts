@@ -37,6 +37,7 @@ export const SUBJECT_TYPES = [
   'policy',
   'pool',
   'request',
+  'root-upgrade',
   'sealed-account',
   'token',
 ] as const;

@@ -1,6 +1,6 @@
 /** Whether a transition may be made now: its place in the table, then every guard. */
-import { KmcError } from '../../errors.ts';
-import type { Blocker, UpgradeFacts } from './facts.ts';
+import { KmcError, type Blocker } from '../../errors.ts';
+import type { UpgradeFacts } from './facts.ts';
 import type { Guard } from './guard-kit.ts';
 import { GUARDS } from './guards.ts';
 import { UPGRADE_STATES } from './states.ts';

@@ -109,13 +109,3 @@ export interface UpgradeFacts {
   /** Another upgrade of the same bundle that is under way. */
   readonly otherLive: string | undefined;
 }
-
-/** Why a transition is not made: for people, and for programs. */
-export interface Blocker {
-  readonly guard: string;
-  readonly text: string;
-  /** Ids of the devices that stand in the way, the first of them. */
-  readonly devices?: readonly string[];
-  /** Numbers as text: what is, and what the plan asks. */
-  readonly numbers?: Readonly<Record<string, string>>;
-}

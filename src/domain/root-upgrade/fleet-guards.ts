@@ -1,6 +1,6 @@
 /** The gates of the fleet: what devices themselves must have proved (A.5, T4 to T8). */
 import { reachesShare, type FleetReadiness } from '../fleet/readiness.ts';
-import type { Blocker, UpgradeFacts } from './facts.ts';
+import type { UpgradeFacts } from './facts.ts';
 import { gateText } from './gates.ts';
 import { DAY_MS, HOUR_MS, share, unless, type Found, type Guard } from './guard-kit.ts';
 
@@ -173,5 +173,3 @@ export const noOldLeaf: Guard = ({ oldLeaves }) =>
     devices: [...new Set(oldLeaves.listed.map(({ device }) => device))],
     numbers: { certificates: String(oldLeaves.total) },
   });
-
-export type { Blocker };

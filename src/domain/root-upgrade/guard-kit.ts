@@ -3,7 +3,8 @@ import { hasReached, type FleetLevel } from '../fleet/levels.ts';
 import { reachesShare, type FleetCounts, type FleetReadiness } from '../fleet/readiness.ts';
 import type { AttestationKind } from './attestation.ts';
 import { ATTESTATION_KINDS } from './attestation.ts';
-import type { Blocker, UpgradeFacts } from './facts.ts';
+import type { Blocker } from '../../errors.ts';
+import type { UpgradeFacts } from './facts.ts';
 import { gateText, type GateName } from './gates.ts';
 
 /** A guard answers with what blocks; nothing when it holds. */

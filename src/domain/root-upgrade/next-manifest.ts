@@ -52,7 +52,11 @@ function keyOf(der: Buffer): string {
   return spkiSm3(parseCertificate(der).spki);
 }
 
-function newAnchor({ plan, newRoot, previous }: ManifestParts, state: ManifestAnchor['state'], at: Date): ManifestAnchor {
+function newAnchor(
+  { plan, newRoot, previous }: ManifestParts,
+  state: ManifestAnchor['state'],
+  at: Date,
+): ManifestAnchor {
   const { der, spki } = parseCertificate(newRoot);
   const old = previous.anchors.find(({ gen }) => gen === plan.from.generation);
   return {
@@ -171,7 +175,10 @@ const CONTENT: Readonly<Record<ManifestPurpose, (parts: ManifestParts, times: Ma
 };
 
 /** The next commitment: the standby that T2 made; in an emergency it is used up. */
-function commitmentOf(purpose: ManifestPurpose, { plan, previous, standby }: ManifestParts): ManifestBody['nextCommit'] {
+function commitmentOf(
+  purpose: ManifestPurpose,
+  { plan, previous, standby }: ManifestParts,
+): ManifestBody['nextCommit'] {
   if (purpose === 'emergency') return undefined;
   if (purpose !== 'stage' || standby === undefined) return previous.nextCommit;
   return { alg: plan.to.algorithm, spkiSm3: keyOf(standby) };
@@ -225,11 +232,14 @@ export function manifestFault(purpose: ManifestPurpose, parts: ManifestParts, bo
       return `it distrusts the old anchor earlier than ${days} days after it was issued.`;
     }
   }
-  if (body.prevDigest !== manifestDigest(parts.previous)) return 'it does not follow the newest version: draft it again.';
+  if (body.prevDigest !== manifestDigest(parts.previous))
+    return 'it does not follow the newest version: draft it again.';
   const wanted = nextManifest(purpose, parts, times);
   const differing = Object.keys({ ...wanted, ...body }).filter((name) => {
     const text = (value: unknown): string => (value === undefined ? '' : canonicalizeSigned({ value }));
     return text(Reflect.get(wanted, name)) !== text(Reflect.get(body, name));
   });
-  return differing.length === 0 ? undefined : `it says something else than the upgrade asks for in ${differing.join(', ')}.`;
+  return differing.length === 0
+    ? undefined
+    : `it says something else than the upgrade asks for in ${differing.join(', ')}.`;
 }

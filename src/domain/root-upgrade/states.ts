@@ -25,7 +25,7 @@ export const UPGRADE_STATES = {
   DRAFT: state('S0', 'the plan can be replaced'),
   PLANNED: state('S1', 'the plan is frozen by its digest, and approved'),
   KEYED: state('S2', 'the new root key exists, is backed up and has certified itself'),
-  STAGED: state('S3', 'link certificates, issuing CA and the next manifest are there; nothing is served'),
+  STAGED: state('S3', 'link certificates, issuing CA and the signed next manifest are there; nothing is served'),
   PILOT: state('S4', 'the next manifest is served to the canary ring', SUSPENDABLE),
   ROLLOUT: state('S5', 'it is served in waves; certificates are issued by the old generation', SUSPENDABLE),
   READY: state('S6', 'the gates of the fleet and the hold-down are met', SUSPENDABLE),

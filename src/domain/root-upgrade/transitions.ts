@@ -29,6 +29,12 @@ export interface TransitionRule {
   /** The staged manifest that it publishes. */
   readonly publishes?: ManifestPurpose;
   readonly issuer?: IssuerEffect;
+  /** What its approvers sign besides the plan's digest. */
+  readonly binds?: 'plan' | 'snapshot' | 'manifest';
+  /** What it does to the members of the fleet. */
+  readonly fleet?: 'ring' | 'first-wave' | 'everybody';
+  /** It puts an end to the upgrade that its plan replaces (R4). */
+  readonly supersedes?: true;
   /** What has to be stated with it. */
   readonly states?: 'reason' | 'ring';
   /** True when a suspended upgrade may still make it: it does not lead forward. */
@@ -73,6 +79,8 @@ const FLEET_GUARDS = ['fleet', 'evidence'] as const;
 
 export const TRANSITIONS = {
   T1: from('DRAFT')('PLANNED', 'root.plan', 'freeze the plan', ['staging-rehearsal', 'alone'], {
+    binds: 'plan',
+    supersedes: true,
     artefacts: 'plan with its digest',
     undo: 'a new plan',
   }),
@@ -113,6 +121,9 @@ export const TRANSITIONS = {
     'serve the next manifest to the canary ring',
     ['manifest-stage', 'ring-covers'],
     {
+      binds: 'manifest',
+      publishes: 'stage',
+      fleet: 'ring',
       states: 'ring',
       artefacts: 'list of the ring',
       undo: 'R1',
@@ -121,11 +132,16 @@ export const TRANSITIONS = {
   T5: from('PILOT')(
     'ROLLOUT',
     'root.rollout',
-    'publish the next manifest and begin the waves',
-    ['manifest-stage', 'ring-verified', 'soak', 'no-open-incident', 'rollback-drill'],
-    { publishes: 'stage', artefacts: 'schedule of the waves', undo: 'suspend; resume takes two' },
+    'make the next manifest public and begin the waves',
+    ['ring-verified', 'soak', 'no-open-incident', 'rollback-drill'],
+    {
+      fleet: 'first-wave',
+      artefacts: 'schedule of the waves',
+      undo: 'suspend; resume takes two',
+    },
   ),
   T6: from('ROLLOUT')('READY', 'root.ready', 'declare the fleet ready', ['waves', 'hold-down', ...FLEET_GUARDS], {
+    binds: 'snapshot',
     artefacts: 'snapshot of the evidence',
     undo: 'R1',
   }),
@@ -134,9 +150,15 @@ export const TRANSITIONS = {
     'root.activate',
     'let the new generation issue',
     ['fresh-evidence', 'status-live', 'capacity-test'],
-    { issuer: 'to-new', artefacts: 'issuer of the new generation; the old one serves waived devices only', undo: 'R2' },
+    {
+      binds: 'snapshot',
+      issuer: 'to-new',
+      artefacts: 'issuer of the new generation; the old one serves waived devices only',
+      undo: 'R2',
+    },
   ),
   T8: from('ACTIVE')('MIGRATED', 'root.migrated', 'declare the fleet migrated', ['migrated', 'migrated-evidence'], {
+    binds: 'snapshot',
     kinds: EVERY_KIND,
     artefacts: 'snapshot of the evidence',
     undo: 'R2',
@@ -147,6 +169,7 @@ export const TRANSITIONS = {
     'date the end of the old anchor',
     ['stragglers-settled', 'manifest-retire'],
     {
+      binds: 'manifest',
       publishes: 'retire',
       artefacts: 'manifest with distrustAfter',
       undo: 'U9, until the date has passed',
@@ -157,14 +180,20 @@ export const TRANSITIONS = {
     'root.clear-retirement',
     'clear the date of the old anchor',
     ['not-distrusted-yet', 'manifest-clear'],
-    { publishes: 'clear', whileSuspended: true, artefacts: 'manifest without distrustAfter', undo: 'T9' },
+    {
+      binds: 'manifest',
+      publishes: 'clear',
+      whileSuspended: true,
+      artefacts: 'manifest without distrustAfter',
+      undo: 'T9',
+    },
   ),
   T10: from('RETIRING')(
     'REMOVED',
     'root.remove',
     'remove the old anchor',
     ['distrusted', 'no-old-leaf', 'manifest-remove'],
-    { publishes: 'remove', issuer: 'stop-old', artefacts: 'manifest with the deny list' },
+    { binds: 'manifest', publishes: 'remove', issuer: 'stop-old', artefacts: 'manifest with the deny list' },
   ),
   T11: from('REMOVED')(
     'CLOSED',
@@ -178,7 +207,7 @@ export const TRANSITIONS = {
     'root.declare-emergency',
     'declare an emergency: the old generation issues nothing any more',
     ['standby-committed', 'alone'],
-    { kinds: ['EMERGENCY'], issuer: 'stop-old', undo: 'R1' },
+    { binds: 'plan', supersedes: true, kinds: ['EMERGENCY'], issuer: 'stop-old', undo: 'R1' },
   ),
   E2: from('STAGED')(
     'ACTIVE',
@@ -186,6 +215,7 @@ export const TRANSITIONS = {
     'publish the emergency manifest: the standby root takes over at once',
     ['new-issuing-ca', 'manifest-emergency'],
     {
+      fleet: 'everybody',
       kinds: ['EMERGENCY'],
       decidedBy: 'signatures',
       publishes: 'emergency',
@@ -194,6 +224,7 @@ export const TRANSITIONS = {
     },
   ),
   E3: from('MIGRATED')('REMOVED', 'root.remove', 'remove the compromised anchor', ['no-old-leaf', 'manifest-remove'], {
+    binds: 'manifest',
     kinds: ['EMERGENCY'],
     publishes: 'remove',
     artefacts: 'manifest with the deny list',
@@ -209,7 +240,7 @@ export const TRANSITIONS = {
     kinds: EVERY_KIND,
     states: 'reason',
     whileSuspended: true,
-    issuer: 'to-old',
+    issuer: 'drop-new',
     artefacts: 'then by ceremony: the new key destroyed, and the next manifest without it',
   }),
   R2: from('ACTIVE', 'MIGRATED')(
@@ -220,6 +251,7 @@ export const TRANSITIONS = {
     { states: 'reason', whileSuspended: true, issuer: 'to-old', undo: 'R3' },
   ),
   R3: from('ROLLED_BACK')('READY', 'root.ready-again', 'declare the fleet ready again', [...FLEET_GUARDS], {
+    binds: 'snapshot',
     states: 'reason',
     artefacts: 'snapshot of the evidence',
     undo: 'R1',

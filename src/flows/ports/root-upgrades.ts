@@ -98,7 +98,10 @@ export interface RootUpgradeReader {
 }
 
 export type UpgradeChange = Partial<
-  Pick<RootUpgradeRow, 'state' | 'suspended' | 'plan' | 'planDigest' | 'kind' | 'wavesOpened' | 'lastWaveAt' | 'supersededBy'>
+  Pick<
+    RootUpgradeRow,
+    'state' | 'suspended' | 'plan' | 'planDigest' | 'kind' | 'wavesOpened' | 'lastWaveAt' | 'supersededBy'
+  >
 >;
 
 export interface RootUpgradeWriter extends RootUpgradeReader {

@@ -15,6 +15,7 @@ import { up as caKmc } from './012-ca-kmc.ts';
 import { up as breakGlass } from './013-break-glass.ts';
 import { up as eventIndexes } from './014-event-indexes.ts';
 import { up as keyClaims } from './015-key-claims.ts';
+import { up as rootUpgrades } from './018-root-upgrades.ts';
 
 export interface Migration {
   readonly name: string;
@@ -37,4 +38,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '013-break-glass', up: breakGlass },
   { name: '014-event-indexes', up: eventIndexes },
   { name: '015-key-claims', up: keyClaims },
+  { name: '018-root-upgrades', up: rootUpgrades },
 ];
