@@ -111,7 +111,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
     await readBody(exchange, route);
-    const identified = await identify(ports, exchange, route.access);
+    const { caller: identified, proof } = await identify(ports, exchange, route.access);
     const limited =
       identified.type === 'anonymous'
         ? undefined
@@ -126,6 +126,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       query: request.query,
       body: parsedBody(route, exchange),
       caller: identified,
+      ...(proof === undefined ? {} : { proof }),
       requestId,
       source,
       raw: route.media === undefined ? NO_BODY : (bodyOf(request) ?? NO_BODY),

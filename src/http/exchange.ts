@@ -5,6 +5,7 @@ import type { Channel } from './channel.ts';
 import { problemOf } from './problem.ts';
 import { formOf } from './problem-form.ts';
 import { pathOf } from './request-guard.ts';
+import type { OfferedMoment } from './ports.ts';
 import type { Reply } from './route.ts';
 
 export interface Exchange {
@@ -14,8 +15,8 @@ export interface Exchange {
   /** Transport address of the peer. */
   readonly source: string;
   readonly channel: Channel;
-  /** Nonce of the service that the answer offers for the next try. */
-  offered?: string;
+  /** What the answer offers for the next try. */
+  offered?: OfferedMoment;
   /** Operation of the route, once one is found: the label of its metrics. */
   operationId: string;
 }
@@ -60,6 +61,9 @@ export function sendProblem({ request, response, requestId, offered }: Exchange,
   const { status, headers, body } = formOf(pathOf(request))(problem);
   response.status(status);
   for (const [name, value] of Object.entries({ ...DEFAULT_HEADERS, ...headers })) response.setHeader(name, value);
-  if (status === 401) response.setHeader('accept-signature', acceptSignature(bodyOf(request) !== undefined, offered));
+  if (status === 401) {
+    response.setHeader('accept-signature', acceptSignature(bodyOf(request) !== undefined, offered?.nonce));
+    if (offered !== undefined) response.setHeader('date', offered.at.toUTCString());
+  }
   response.end(body);
 }

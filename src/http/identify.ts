@@ -4,7 +4,7 @@ import { isBreakGlassOperation } from '../domain/break-glass.ts';
 import type { Caller } from '../domain/caller.ts';
 import { parseSignature } from '../domain/http-signature.ts';
 import { KmcError } from '../errors.ts';
-import type { NonceSource } from '../flows/access/authenticate-request.ts';
+import type { AuthenticatedRequest, NonceSource, RequestProof } from '../flows/access/authenticate-request.ts';
 import { bodyOf, headerOf, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { addressText } from './rate-limit.ts';
@@ -31,17 +31,23 @@ function isOwnAuthority(request: Request, authority: string, configured: readonl
   return hosts.some((host) => withoutDefaultPort(`${host}:${localPort}`) === authority);
 }
 
+/** Who calls, with the signed request that proves it where there is one. */
+export interface Identified {
+  readonly caller: Caller;
+  readonly proof?: RequestProof;
+}
+
 /**
  * Establishes the caller; whoever uses a public route stays anonymous.
  * @throws KmcError E_UNAUTHENTICATED, E_TIME; E_FORBIDDEN when the certificate of the channel is not in force any more.
  */
-export async function identify(ports: HttpPorts, exchange: Exchange, access: Access): Promise<Caller> {
+export async function identify(ports: HttpPorts, exchange: Exchange, access: Access): Promise<Identified> {
   const { request, source, channel } = exchange;
-  if ('public' in access) return { type: 'anonymous', source };
+  if ('public' in access) return { caller: { type: 'anonymous', source } };
   if ('enrolling' in access && headerOf(request, 'signature-input') === undefined) {
     const { clientCertificate } = channel;
     const device = clientCertificate === undefined ? undefined : await ports.deviceOf(clientCertificate);
-    return device ?? { type: 'anonymous', source };
+    return { caller: device ?? { type: 'anonymous', source } };
   }
   return await signerOf(ports, request, takesOfferedNonce(access) ? 'service' : 'caller');
 }
@@ -51,7 +57,7 @@ export function takesOfferedNonce(access: Access): boolean {
   return 'enrolling' in access || ('devices' in access && access.nonce === 'service');
 }
 
-async function signerOf(ports: HttpPorts, request: Request, nonceOf: NonceSource): Promise<Caller> {
+async function signerOf(ports: HttpPorts, request: Request, nonceOf: NonceSource): Promise<AuthenticatedRequest> {
   const body = bodyOf(request);
   const type = headerOf(request, 'content-type');
   const received = parseSignature({

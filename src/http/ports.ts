@@ -2,7 +2,7 @@
 import type { Caller, DeviceCaller } from '../domain/caller.ts';
 import type { ReceivedSignature, SignedRequestParts } from '../domain/http-signature.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { NonceSource } from '../flows/access/authenticate-request.ts';
+import type { AuthenticatedRequest, NonceSource } from '../flows/access/authenticate-request.ts';
 import type { StoredReply } from '../flows/ports/idempotency.ts';
 import type { RateLimiter } from './rate-limit.ts';
 
@@ -15,6 +15,12 @@ export interface Refusal {
   readonly requestId: string;
 }
 
+/** What a refusal offers for the next try: a nonce, and the time of the service, for callers whose clock is wrong. */
+export interface OfferedMoment {
+  readonly nonce: string;
+  readonly at: Date;
+}
+
 export interface HttpPorts {
   /** Names (`host` or `host:port`, lower case) under which callers reach the service, besides the listeners' own addresses. */
   readonly authorities: readonly string[];
@@ -22,9 +28,13 @@ export interface HttpPorts {
   /** True while the keystore is not open: the API then answers E_SEALED, except for what opens it. */
   isSealed(): boolean;
   /** Finds and verifies the signer, then burns the nonce. @throws KmcError E_UNAUTHENTICATED, E_TIME. */
-  authenticate(received: ReceivedSignature, parts: SignedRequestParts, nonceOf: NonceSource): Promise<Caller>;
+  authenticate(
+    received: ReceivedSignature,
+    parts: SignedRequestParts,
+    nonceOf: NonceSource,
+  ): Promise<AuthenticatedRequest>;
   /** A nonce for one request under that keyid. */
-  offerNonce(keyid: string): Promise<string>;
+  offerNonce(keyid: string): Promise<OfferedMoment>;
   /**
    * The device whose certificate (DER) that is; undefined when it is none of this service.
    * @throws KmcError E_FORBIDDEN when it is not in force, or its device not in service.

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Caller } from '../domain/caller.ts';
 import type { RoleName } from '../domain/roles.ts';
+import type { RequestProof } from '../flows/access/authenticate-request.ts';
 import type { Channel } from './channel.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface RequestContext<Params, Query, Body> {
   readonly query: Query;
   readonly body: Body;
   readonly caller: Caller;
+  /** Of a signed request. */
+  readonly proof?: RequestProof;
   readonly requestId: string;
   /** Transport address of the peer. */
   readonly source: string;

@@ -42,7 +42,7 @@ export function httpPorts(instance: ServedInstance, { authorities, limits, logFa
     limits: { source: new RateLimiter(limits.source), identity: new RateLimiter(limits.identity) },
     isSealed: () => instance.keystore.state !== 'UNSEALED',
     authenticate: (received, parts, nonceOf) => authenticateRequest(instance, received, parts, nonceOf),
-    offerNonce: async (keyid) => (await offerNonce(instance, keyid)).nonce,
+    offerNonce: async (keyid) => ({ nonce: (await offerNonce(instance, keyid)).nonce, at: instance.clock.now() }),
     deviceOf: (certificate) => deviceOfCertificate(instance, certificate),
     answerOnce: (scope, work) => answerOnce(instance, scope, work),
     breakGlass: async () => (await instance.glass.state()).open,

@@ -15,6 +15,7 @@ import { StoredEnrolments } from './enrolments.ts';
 import { StoredEscrowedKeys } from './escrowed-keys.ts';
 import { StoredExecutions } from './executions.ts';
 import { StoredExpirations } from './expirations.ts';
+import { StoredFleet } from './fleet.ts';
 import { StoredIdempotency } from './idempotency.ts';
 import { StoredInstance } from './instance.ts';
 import { StoredKeyBatches } from './key-batches.ts';
@@ -59,6 +60,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     escrowedKeys: new StoredEscrowedKeys(sql),
     rootUpgrades: new StoredRootUpgrades(sql),
     trustBundles: new StoredTrustBundles(sql),
+    fleet: new StoredFleet(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql),

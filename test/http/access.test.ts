@@ -120,7 +120,7 @@ describe('the access of routes', () => {
     );
     // Rules of their own: the same token or certificate and key, and the same signed message, get the same answer for 72
     // hours; a nonce and a challenge are new each time, and a verdict changes nothing.
-    const ownRules = ['enrolDevice', 'renewDevice', 'postCaKmc', 'recoverUserKey', 'offerNonce'];
+    const ownRules = ['enrolDevice', 'renewDevice', 'reportDevice', 'postCaKmc', 'recoverUserKey', 'offerNonce'];
     ownRules.push('challengePeer', 'verifyChain');
     expect(without.map(({ operationId }) => operationId)).to.have.members(ownRules);
   });

@@ -21,6 +21,8 @@ export interface PlainService {
   close(): Promise<void>;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 function limitersOf(limits: RateLimits): HttpPorts['limits'] {
   return { source: new RateLimiter(limits.source), identity: new RateLimiter(limits.identity) };
 }
@@ -37,8 +39,11 @@ export async function startPlainService(
     authorities: [],
     limits: limitersOf(limits),
     isSealed: () => state.sealed,
-    authenticate: () => (state.caller ? Promise.resolve(state.caller) : Promise.reject(new Error('nobody calls'))),
-    offerNonce: () => Promise.resolve('A'.repeat(32)),
+    authenticate: () =>
+      state.caller
+        ? Promise.resolve({ caller: state.caller, proof: { base: NOTHING, signature: NOTHING, body: NOTHING } })
+        : Promise.reject(new Error('nobody calls')),
+    offerNonce: () => Promise.resolve({ nonce: 'A'.repeat(32), at: new Date() }),
     deviceOf: () => Promise.resolve(undefined),
     answerOnce: (_scope, work) => work(),
     recordRefusal: (refusal) => Promise.resolve(void refusals.push(refusal)),

@@ -221,6 +221,20 @@ export const CRL_FIELDS: DetailFields = {
   signatureAlgorithm: 'name',
   thisUpdate: 'time',
 };
+/** The fleet in a root upgrade: reports of devices, waivers, snapshots of the evidence, re-issued pairs. */
+export const FLEET_FIELDS: DetailFields = {
+  bundle: 'id',
+  bundleVersion: 'count',
+  count: 'count',
+  digest: 'digest',
+  ends: 'time',
+  fault: 'name',
+  level: 'name',
+  region: 'name',
+  root: 'digest',
+  upgrade: 'id',
+  ...REASON,
+};
 export const EXPIRY_FIELDS: DetailFields = { kind: 'name', name: 'name', notAfter: 'time' };
 export const INSTANCE_FIELDS: DetailFields = {
   ceremony: 'id',

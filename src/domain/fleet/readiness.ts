@@ -173,7 +173,15 @@ const inOrder = (tallies: Map<string, Tally>): [string, Tally][] => [...tallies]
 export function standingOf(member: FleetMember, now: Date): FleetStanding {
   const { kind, region, tier, vendor, model, firmware, ring, wave, level } = member;
   return {
-    ...{ kind, region, tier, vendor, model, firmware, ring, wave, level },
+    kind,
+    region,
+    tier,
+    vendor,
+    model,
+    firmware,
+    ring,
+    wave,
+    level,
     dark: isDark(member.seenAt, member.offeredAt, now),
     silent: isSilent(level, member.seenAt, now),
     faulty: member.fault !== undefined,

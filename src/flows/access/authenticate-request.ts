@@ -22,6 +22,21 @@ async function personOf(reader: Reader, digest: string, now: Date): Promise<Sign
   };
 }
 
+/** A signed request as evidence (C.3): whoever holds the certificate can verify it, at any time. */
+export interface RequestProof {
+  /** Signature base of RFC 9421. */
+  readonly base: Buffer;
+  /** In its JSON form: raw r||s for SM2 and ECDSA. */
+  readonly signature: Buffer;
+  /** The body as it was received; its digest stands in the base. */
+  readonly body: Buffer;
+}
+
+export interface AuthenticatedRequest {
+  readonly caller: Caller;
+  readonly proof: RequestProof;
+}
+
 /** Who made the nonce that a call must be signed with: what changes a device's state takes one of the service (C.3). */
 export type NonceSource = 'caller' | 'service';
 
@@ -49,7 +64,7 @@ export async function authenticateRequest(
   received: ReceivedSignature,
   parts: SignedRequestParts,
   nonceOf: NonceSource = 'caller',
-): Promise<Caller> {
+): Promise<AuthenticatedRequest> {
   const now = ports.clock.now();
   const digest = certificateDigest(received.parameters.keyid);
   const signer = await ports.database.read(
@@ -59,15 +74,17 @@ export async function authenticateRequest(
       (await sealedAccountOf(reader, digest, now)),
   );
   if (signer === undefined) throw unknownSigner();
-  verifySignedRequest(received, parts, signer.spki, now);
+  const base = verifySignedRequest(received, parts, signer.spki, now);
+  const proof = { base, signature: received.signature, body: parts.content?.body ?? Buffer.alloc(0) };
+  const authenticated = { caller: signer.caller, proof };
   const expiresAt = new Date(now.getTime() + NONCE_MINUTES * 60_000);
   const { keyid, nonce } = received.parameters;
   if (nonceOf === 'service') {
     const redeemed = await ports.database.transaction((tx) => tx.nonces.redeem(keyid, nonce, now));
-    if (redeemed) return signer.caller;
+    if (redeemed) return authenticated;
     throw new KmcError('E_UNAUTHENTICATED', 'this call is signed with a nonce of the service: see Accept-Signature');
   }
   const fresh = await ports.database.transaction((tx) => tx.nonces.use(keyid, nonce, expiresAt));
   if (!fresh) throw new KmcError('E_UNAUTHENTICATED', 'this signed request was sent before: sign a new one');
-  return signer.caller;
+  return authenticated;
 }

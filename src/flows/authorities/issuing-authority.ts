@@ -29,6 +29,8 @@ export type SigningAuthorityRow = AuthorityRow & { readonly keyId: string };
 /** What an authority may be asked to sign, and the states in which it may. */
 const SIGNS_IN = {
   certificates: ['active', 'restricted'],
+  // Of a generation that is not in service yet: devices prove by them that they would accept it (A.5).
+  canaries: ['staged', 'active', 'restricted'],
   // A revoked authority goes on with its CRLs until its last certificate ends (enrolment-and-root-upgrade C.2).
   lists: ['active', 'restricted', 'crl-only', 'retired', 'revoked'],
 } as const satisfies Readonly<Record<string, readonly AuthorityState[]>>;

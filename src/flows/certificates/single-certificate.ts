@@ -4,7 +4,7 @@ import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { newId } from '../../domain/id.ts';
 import { newSerialNumber } from '../../domain/serial-number.ts';
 import type { GeneralName } from '../../x509/extensions/general-name.ts';
-import { openAuthority, requireSigningAuthority } from '../authorities/issuing-authority.ts';
+import { openAuthority, requireSigningAuthority, type SignedByAuthority } from '../authorities/issuing-authority.ts';
 import { requireIssuingPeriod } from '../authorities/require-issuing-period.ts';
 import type { Instance } from '../instance.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
@@ -24,6 +24,8 @@ export interface SingleCertificateInput {
   /** subjectPublicKeyInfo, DER. */
   readonly spki: Buffer;
   readonly subjectAltName?: readonly GeneralName[];
+  /** What it is to its authority; a certificate like others unless told. */
+  readonly as?: SignedByAuthority;
 }
 
 export type SingleCertificate = CertificateRow & { readonly certificate: Buffer };
@@ -44,7 +46,7 @@ export async function signSingleCertificate(
     ports,
     await ports.database.read(async (reader) => {
       await requireCertifiable(reader, spkiSm3(spki));
-      return await requireSigningAuthority(reader, input.authorityId, 'certificates');
+      return await requireSigningAuthority(reader, input.authorityId, input.as ?? 'certificates');
     }),
   );
   requireIssuingPeriod(ports, authority.row, at);

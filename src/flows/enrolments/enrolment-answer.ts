@@ -2,6 +2,7 @@ import { asEnvelopedKey, envelopeFamilyOf, type EnvelopeFamily } from '../../dom
 import { parseCertificate } from '../../x509/certificate.ts';
 import { encodeCsrResponse } from '../../x509/csr-response.ts';
 import { KmcError } from '../../errors.ts';
+import { authorityLine } from '../authorities/authority-line.ts';
 import type { Reader } from '../ports/database.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 
@@ -45,21 +46,9 @@ export function enrolmentAnswer(parts: AnswerParts): EnrolmentAnswer {
   return { ...parts, envelope, csrResponse, bundleVersion: '0' };
 }
 
-/** Longest way from an issuing CA to its root. */
-const MAX_CHAIN = 8;
-
 /** The certificates (DER) of an authority and those above it, up to its root. @throws KmcError E_INTEGRITY. */
 export async function authorityChain(reader: Reader, authorityId: string): Promise<Buffer[]> {
-  const chain: Buffer[] = [];
-  for (let id: string | undefined = authorityId; id !== undefined;) {
-    const row = await reader.authorities.find(id);
-    if (row === undefined || chain.length === MAX_CHAIN) {
-      throw new KmcError('E_INTEGRITY', 'The chain of an authority does not end in a root. Check the authorities.');
-    }
-    chain.push(row.certificate);
-    id = row.issuerId;
-  }
-  return chain;
+  return (await authorityLine(reader, authorityId)).map(({ certificate }) => certificate);
 }
 
 /**

@@ -43,6 +43,8 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'purge-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.idempotency.purge(now, PURGE_LIMIT)),
   'purge-challenges': (ports, _caller, now) =>
     ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
+  'purge-canaries': (ports, _caller, now) =>
+    ports.database.transaction((tx) => tx.fleet.purgeCanaries(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-ca-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.caKmcExchanges.eraseDue(now)),
   'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),

@@ -17,6 +17,7 @@ import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tok
 import type { EscrowedKeyReader, EscrowedKeyWriter } from './escrowed-keys.ts';
 import type { ExpirationReader, ExpirationWriter } from './expirations.ts';
 import type { ExecutionReader, ExecutionWriter } from './executions.ts';
+import type { FleetReader, FleetWriter } from './fleet.ts';
 import type { IdempotencyReader, IdempotencyWriter } from './idempotency.ts';
 import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
@@ -58,6 +59,7 @@ export interface Reader {
   readonly escrowedKeys: EscrowedKeyReader;
   readonly rootUpgrades: RootUpgradeReader;
   readonly trustBundles: TrustBundleReader;
+  readonly fleet: FleetReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
@@ -92,6 +94,7 @@ export interface Transaction extends Reader {
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly rootUpgrades: RootUpgradeWriter;
   readonly trustBundles: TrustBundleWriter;
+  readonly fleet: FleetWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;

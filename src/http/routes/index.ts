@@ -12,6 +12,7 @@ import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
 import { expirationRoutes } from './expirations.ts';
+import { fleetRoutes } from './fleet.ts';
 import { healthRoutes } from './health.ts';
 import { keyRoutes } from './keys.ts';
 import { keystoreRoutes } from './keystore.ts';
@@ -41,6 +42,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   deviceRoutes,
   enrolmentRoutes,
   trustBundleRoutes,
+  fleetRoutes,
   caKmcRoutes,
   keyRoutes,
   poolRoutes,

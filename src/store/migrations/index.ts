@@ -16,6 +16,7 @@ import { up as breakGlass } from './013-break-glass.ts';
 import { up as eventIndexes } from './014-event-indexes.ts';
 import { up as keyClaims } from './015-key-claims.ts';
 import { up as rootUpgrades } from './018-root-upgrades.ts';
+import { up as fleet } from './019-fleet.ts';
 
 export interface Migration {
   readonly name: string;
@@ -39,4 +40,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '014-event-indexes', up: eventIndexes },
   { name: '015-key-claims', up: keyClaims },
   { name: '018-root-upgrades', up: rootUpgrades },
+  { name: '019-fleet', up: fleet },
 ];

@@ -133,7 +133,7 @@ describe('readiness of a fleet', () => {
       fc.property(fc.array(one, { maxLength: 30 }), (given) => {
         const members = given.map((each, at) => member(`d${at}`, each));
         const groups = new Map<string, ReturnType<typeof standingOf>>();
-        for (const each of members.map((one) => standingOf(one, NOW))) {
+        for (const each of members.map((alone) => standingOf(alone, NOW))) {
           const key = JSON.stringify(each);
           groups.set(key, { ...each, count: (groups.get(key)?.count ?? 0) + 1 });
         }

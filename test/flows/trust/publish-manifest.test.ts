@@ -1,111 +1,28 @@
 import { expect } from 'chai';
 import { sha256 } from '../../../src/crypto/digests.ts';
 import { spkiSm3 } from '../../../src/crypto/spki.ts';
-import { signedTime } from '../../../src/domain/signed-body.ts';
-import { personSubject } from '../../../src/domain/person-name.ts';
-import {
-  MANIFEST_SCHEMA,
-  manifestDigest,
-  manifestText,
-  type Manifest,
-  type ManifestBody,
-  type SignerKey,
-} from '../../../src/domain/trust/manifest.ts';
-import { certificateIssuerOf } from '../../../src/flows/authorities/issuing-authority.ts';
+import { manifestDigest, type ManifestBody } from '../../../src/domain/trust/manifest.ts';
 import { publishManifest } from '../../../src/flows/trust/publish-manifest.ts';
-import { signManifest } from '../../../src/flows/trust/sign-manifest.ts';
-import type { Certificate } from '../../../src/x509/certificate.ts';
-import { encodeName } from '../../../src/x509/name.ts';
 import { refusal } from '../../crypto/refusal.ts';
-import { certify, type CastName } from '../../fixtures/estate.ts';
+import type { CastName } from '../../fixtures/estate.ts';
 import { testInstance } from '../../fixtures/instance.ts';
+import { BUNDLE_SIGNERS, manifestMaker } from '../../fixtures/manifests.ts';
 import { forEachDatabase } from '../../store/databases.ts';
-
-const SIGNERS: readonly CastName[] = ['signerOne', 'signerTwo', 'signerThree'];
-const DAY_MS = 86_400_000;
 
 forEachDatabase('publishManifest', (fixture) => {
   const test = testInstance(fixture);
-  let certificates: readonly Certificate[];
-
-  /** Bundle-signer certificates under the root, over the personal keys. */
-  async function signerCertificates(): Promise<readonly Certificate[]> {
-    const { estate, people, instance } = test();
-    const issuer = certificateIssuerOf('sm2-root', estate.root.certificate);
-    return await Promise.all(
-      SIGNERS.map((name) => {
-        const { id, unit, certificate } = people[name];
-        const subject = encodeName(personSubject({ id, name: id, unit, organisation: 'kmc' }));
-        return certify(
-          instance.engine,
-          'bundle-signer',
-          { subject, spki: certificate.spki },
-          { ...estate.root, issuer },
-        );
-      }),
-    );
-  }
-
-  function firstBody(more: Partial<ManifestBody> = {}): ManifestBody {
-    const { estate, people, clock } = test();
-    const root = estate.root.certificate;
-    const keys = SIGNERS.map((name, at): SignerKey => ({
-      kid: spkiSm3(people[name].certificate.spki),
-      alg: 'SM2-SM3',
-      holder: people[name].id,
-      spki: people[name].certificate.spki.toString('base64'),
-      cert: certificates[at]!.der.toString('base64'),
-    }));
-    return {
-      schema: MANIFEST_SCHEMA,
-      bundle: 'extranet',
-      version: '1',
-      issuedAt: signedTime(clock.now()),
-      expiresAt: signedTime(new Date(clock.now().getTime() + 60 * DAY_MS)),
-      pollSeconds: '21600',
-      emergency: false,
-      anchors: [
-        {
-          gen: 'G2',
-          alg: 'SM2',
-          spkiSm3: spkiSm3(root.spki),
-          certSha256: sha256(root.der).toString('hex'),
-          cert: root.der.toString('base64'),
-          state: 'ACTIVE',
-          trustFrom: signedTime(clock.now()),
-          purposes: ['ike', 'tlcp'],
-        },
-      ],
-      links: [],
-      intermediates: [],
-      distrustedSpki: [],
-      signers: [{ set: 'sm2', threshold: '2', emergencyThreshold: '3', keys }],
-      ...more,
-    };
-  }
-
-  function next(previous: ManifestBody, more: Partial<ManifestBody> = {}): ManifestBody {
-    const signers = previous.signers.map((set) => ({ ...set, keys: set.keys.map(({ cert: _first, ...key }) => key) }));
-    const version = String(Number(previous.version) + 1);
-    return { ...previous, version, prevDigest: manifestDigest(previous), signers, ...more };
-  }
-
-  async function signed(body: ManifestBody, by: readonly CastName[] = ['signerOne', 'signerTwo']): Promise<Buffer> {
-    const { people, instance } = test();
-    let manifest: Manifest = { body, signatures: [] };
-    for (const name of by) manifest = await signManifest({ engine: instance.engine, key: people[name].key }, manifest);
-    return Buffer.from(manifestText(manifest), 'utf8');
-  }
+  const maker = manifestMaker(test);
+  const { next, signed } = maker;
+  let first: ManifestBody;
 
   const publish = (manifest: Buffer, by: CastName = 'signerThree', bundle = 'extranet') =>
     publishManifest(test().instance, test().people[by].caller, { bundle, manifest });
 
   beforeEach(async () => {
-    certificates = await signerCertificates();
+    first = await maker.first();
   });
 
   it('serves version after version for ever, each with its event', async () => {
-    const first = firstBody();
     await publish(await signed(first));
     const second = next(first, { pollSeconds: '3600' });
     const row = await publish(await signed(second), 'caOwner');
@@ -128,7 +45,6 @@ forEachDatabase('publishManifest', (fixture) => {
   });
 
   it('publishes one of two that come at once', async () => {
-    const first = firstBody();
     await publish(await signed(first));
     const rivals = await Promise.all(
       ['3600', '7200'].map(async (pollSeconds) => await signed(next(first, { pollSeconds }))),
@@ -141,7 +57,6 @@ forEachDatabase('publishManifest', (fixture) => {
   });
 
   it('refuses what no device would accept, and keeps the refusal', async () => {
-    const first = firstBody();
     const short = await refusal('E_TRUST', async () => publish(await signed(first, ['signerOne'])));
     expect(short.rule).to.equal('too-few-signers');
     await refusal('E_TRUST', async () => publish(await signed(next(first))));
@@ -156,10 +71,10 @@ forEachDatabase('publishManifest', (fixture) => {
 
   it('refuses a version 1 whose signers are not certified under the root', async () => {
     const { people } = test();
-    const personal = firstBody();
+    const personal = first;
     const keys = personal.signers[0]!.keys.map((key, at) => ({
       ...key,
-      cert: people[SIGNERS[at]!].certificate.der.toString('base64'),
+      cert: people[BUNDLE_SIGNERS[at]!].certificate.der.toString('base64'),
     }));
     const body = { ...personal, signers: [{ ...personal.signers[0]!, keys }] };
     expect((await refusal('E_TRUST', async () => publish(await signed(body)))).rule).to.equal('too-few-signers');
@@ -167,7 +82,6 @@ forEachDatabase('publishManifest', (fixture) => {
 
   it('refuses signers that are none here, anchors that are none here, and callers without the role', async () => {
     const { people, estate } = test();
-    const first = firstBody();
     const borrowed = first.signers[0]!.keys.map((key, at) => (at === 2 ? { ...key, holder: people.auditor.id } : key));
     const lent = { ...first, signers: [{ ...first.signers[0]!, keys: borrowed }] };
     await refusal('E_FORBIDDEN', async () => publish(await signed(lent)));
@@ -188,7 +102,7 @@ forEachDatabase('publishManifest', (fixture) => {
   });
 
   it('keeps what is published from being changed or deleted', async () => {
-    await publish(await signed(firstBody()));
+    await publish(await signed(first));
     for (const sql of ["update trust_bundles set digest = 'x'", 'delete from trust_bundles']) {
       let refused = false;
       await fixture.sql(sql).catch(() => (refused = true));
