@@ -11,6 +11,7 @@ import { recordRefusal } from '../flows/audit/record-refusal.ts';
 import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
 import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
+import type { LinkVerifier } from '../flows/ports/link-verifier.ts';
 import type { Metrics } from './metrics.ts';
 import type { HttpPorts } from './ports.ts';
 import { RateLimiter, type RateLimits } from './rate-limit.ts';
@@ -19,6 +20,8 @@ export interface ServedInstance extends Instance {
   /** Of the product. */
   readonly version: string;
   readonly handlers: ActionHandlers;
+  /** Another program that looks at the certificates of a root upgrade. */
+  readonly links: LinkVerifier;
   readonly tally: RefusalTally;
   readonly metrics: Metrics;
   readonly glass: Pick<GlassSight, 'state' | 'forget'>;

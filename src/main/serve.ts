@@ -18,6 +18,7 @@ import { checkPolicy } from '../flows/policy/check-policy.ts';
 import type { OpenedInstance } from './open-instance.ts';
 import { listenForProxy } from './private-socket.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { OPENSSL_VERIFIER } from './openssl-verifier.ts';
 import { TlsSide } from './tls-side.ts';
 
 export interface RunningService {
@@ -96,6 +97,7 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
     ...instance,
     version: PRODUCT_VERSION,
     handlers: actionHandlers(instance),
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
     metrics: new Metrics(),
     glass: new GlassSight(instance),

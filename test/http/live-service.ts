@@ -28,6 +28,7 @@ import { issueServiceTls } from '../../src/flows/certificates/issue-service-tls.
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { encodeName } from '../../src/x509/name.ts';
 import type { RegisteredProxy } from '../../src/config/environment.ts';
+import { OPENSSL_VERIFIER } from '../../src/main/openssl-verifier.ts';
 import { listenForProxy } from '../../src/main/private-socket.ts';
 import { createAuditSignerState } from '../../src/keystore/audit-signer-state.ts';
 import type { CastMember } from '../fixtures/estate.ts';
@@ -160,6 +161,7 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
     ...instance,
     version: '0.1.0',
     handlers,
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
     metrics: new Metrics(),
     glass: new GlassSight(instance),

@@ -80,6 +80,7 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     policyDigest: POLICY_DIGEST,
     version: '0.1.0',
     handlers: {},
+    links: { name: 'none', accepts: () => Promise.resolve(true) },
     tally: new RefusalTally(),
     metrics: new Metrics(),
     glass: { state: () => Promise.resolve({ unreviewed: [], issuancePaused: false }), forget: () => undefined },

@@ -278,6 +278,11 @@ export const TRANSITIONS = {
 export type TransitionName = keyof typeof TRANSITIONS;
 export const TRANSITION_NAMES = Object.keys(TRANSITIONS) as readonly TransitionName[];
 
+/** True for a name of the table. */
+export function isTransitionName(name: string): name is TransitionName {
+  return Object.hasOwn(TRANSITIONS, name);
+}
+
 /** The rule of a transition. */
 export function transitionRule(name: TransitionName): TransitionRule {
   return TRANSITIONS[name];

@@ -2,6 +2,7 @@
 import { parseStrictJson } from '../../crypto/jcs.ts';
 import { KmcError } from '../../errors.ts';
 import { readPlan, type UpgradePlan } from '../../domain/root-upgrade/plan.ts';
+import { UPGRADE_FLEET } from '../fleet/upgrade-fleet.ts';
 import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';
 import type { RootUpgradeRow } from '../ports/root-upgrades.ts';
@@ -9,6 +10,12 @@ import type { UpgradeFleet } from '../ports/upgrade-fleet.ts';
 
 export interface UpgradePorts extends Pick<Instance, 'database' | 'clock' | 'node' | 'policies'> {
   readonly fleet: UpgradeFleet;
+}
+
+/** The same of an instance, with the fleet as its database holds it. */
+export function upgradePorts(instance: Omit<UpgradePorts, 'fleet'>): UpgradePorts {
+  const { database, clock, node, policies } = instance;
+  return { database, clock, node, policies, fleet: UPGRADE_FLEET };
 }
 
 /** The plan of an upgrade. */

@@ -23,6 +23,8 @@ import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { requestRoutes } from './requests.ts';
+import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
+import { rootUpgradeRoutes } from './root-upgrades.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { verdictRoutes } from './verdicts.ts';
 
@@ -42,6 +44,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   deviceRoutes,
   enrolmentRoutes,
   trustBundleRoutes,
+  rootUpgradeRoutes,
+  rootUpgradeInputRoutes,
   fleetRoutes,
   caKmcRoutes,
   keyRoutes,
