@@ -227,3 +227,35 @@ export function verifySignedRequest(
   if (!isSignatureOf(algorithm, spki, base, received.signature)) throw refuse('the signature does not verify');
   return base;
 }
+
+/** What a signature base of the profile says: the lines before the parameters, and the parameters. */
+export interface ReadSignatureBase {
+  readonly method: string;
+  readonly path: string;
+  readonly contentDigest: string;
+  readonly created: Date;
+  readonly keyid: string;
+}
+
+const BASE =
+  /^"@method": ([A-Z]+)\n"@authority": [!-~]+\n"@path": ([!-~]+)\n"@query": \?[!-~]*\n"content-type": [ -~]+\n"content-digest": ([!-~]+)\n"@signature-params": \("@method" "@authority" "@path" "@query" "content-type" "content-digest"\);created=([1-9][0-9]{0,11});expires=[1-9][0-9]{0,11};nonce="[A-Za-z0-9_-]{22,128}";keyid="((?:sm3|sha256):[A-Za-z0-9_-]{43})";tag="kmc-gw-v1"$/;
+
+/** Reads the signature base of a request with a body: kept ones are evidence. @throws KmcError E_UNAUTHENTICATED. */
+export function readSignatureBase(base: Buffer): ReadSignatureBase {
+  const [, method, path, digest, created, keyid] = BASE.exec(base.toString('latin1')) ?? [];
+  if (method === undefined || path === undefined || digest === undefined || keyid === undefined) {
+    throw refuse('the octets are no signature base of profile kmc-gw-v1');
+  }
+  return { method, path, contentDigest: digest, created: new Date(Number(created) * 1000), keyid };
+}
+
+/** True when a kept request is what the holder of the key signed: the signature over the base, and the digest of the body in it. */
+export function isKeptRequestGenuine(
+  { base, signature, body }: { readonly base: Buffer; readonly signature: Buffer; readonly body: Buffer },
+  spki: Buffer,
+): boolean {
+  const { contentDigest: field } = readSignatureBase(base);
+  const key = parseSpki(spki);
+  const matches = DIGESTS_OF_KEY[key.algorithm].some((algorithm) => contentDigest(body, algorithm) === field);
+  return matches && isSignatureOf(KEY_ALGORITHMS[key.algorithm].jsonSignature, spki, base, signature);
+}

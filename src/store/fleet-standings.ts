@@ -25,6 +25,7 @@ const STANDING: Columns<FleetStanding> = {
   dark: flag,
   silent: flag,
   faulty: flag,
+  oldInUse: flag,
   waived: flag,
   count: integer,
 };
@@ -41,6 +42,7 @@ const MEMBER: Columns<MemberRecord> = {
   wave: optional(integer),
   level: levelColumn,
   fault: optional(text),
+  oldUsedAt: optional(time),
   offeredAt: optional(time),
   seenAt: optional(time),
   waivedUntil: optional(time),
@@ -59,7 +61,7 @@ function membersOf({ upgradeId, rootSm3, at }: FleetView): Binding[] {
 /** The members of an upgrade with where they stand: one row each. */
 const MEMBERS = `
   select m.device_id as id, d.serial, d.kind, d.region, d.tier, d.vendor, d.model, d.firmware, m.ring, m.wave, m.offered_at,
-    f.seen_at, p.fault, p.report_id,
+    f.seen_at, p.fault, p.old_used_at, p.report_id,
     case when p.level = ${MIGRATED} and (p.used_at is null or p.used_at < ?) then ${VERIFIED}
          else coalesce(p.level, 0) end as level,
     (select max(w.ends_at) from fleet_waivers w
@@ -71,16 +73,17 @@ const MEMBERS = `
   where m.upgrade_id = ? and d.status <> 'decommissioned'`;
 
 const STANDINGS = `
-  select kind, region, tier, vendor, model, firmware, ring, wave, level, dark, silent, faulty, waived, count(*) as count
+  select kind, region, tier, vendor, model, firmware, ring, wave, level, dark, silent, faulty, old_in_use, waived, count(*) as count
   from (
     select kind, region, tier, vendor, model, firmware, ring, wave, level,
       case when coalesce(seen_at, offered_at) < ? then 1 else 0 end as dark,
       case when level in (1, 2) and seen_at < ? then 1 else 0 end as silent,
       case when fault is null then 0 else 1 end as faulty,
+      case when old_used_at >= ? then 1 else 0 end as old_in_use,
       case when waived_until is null then 0 else 1 end as waived
     from (${MEMBERS}) standing) marked
   where region = ? or ? = ''
-  group by kind, region, tier, vendor, model, firmware, ring, wave, level, dark, silent, faulty, waived`;
+  group by kind, region, tier, vendor, model, firmware, ring, wave, level, dark, silent, faulty, old_in_use, waived`;
 
 const IS_SHORT = "kind = 'gateway' and waived_until is null and level < ?";
 
@@ -93,8 +96,8 @@ export class FleetStandings {
   }
 
   async standings(view: FleetView, region = ''): Promise<FleetStanding[]> {
-    const { dark, silent } = fleetLimits(view.at);
-    const limits = [time.encode(dark), time.encode(silent)];
+    const { dark, silent, used } = fleetLimits(view.at);
+    const limits = [dark, silent, used].map((limit) => time.encode(limit));
     const records = await this.#sql.all(STANDINGS, ...limits, ...membersOf(view), region, region);
     return records.map((record) => decodeRecord(STANDING, record));
   }

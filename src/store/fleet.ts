@@ -1,8 +1,10 @@
 import type { FleetLevel } from '../domain/fleet/levels.ts';
+import { KmcError } from '../errors.ts';
 import type { Page } from '../flows/ports/database.ts';
 import type {
   CanaryChallengeRow,
   DeviceReportRow,
+  EstateRow,
   FleetDeviceRow,
   FleetPositionRow,
   FleetSnapshotRow,
@@ -16,7 +18,19 @@ import { levelColumn } from './fleet-columns.ts';
 import { FleetStandings } from './fleet-standings.ts';
 import { pageLimit } from './list.ts';
 import { byCount, type Sql } from './sql.ts';
-import { blob, integer, optional, ROWS_TOGETHER, Table, text, time, won, word } from './table.ts';
+import {
+  blob,
+  decodeRecord,
+  integer,
+  optional,
+  ROWS_TOGETHER,
+  Table,
+  text,
+  time,
+  won,
+  word,
+  type Columns,
+} from './table.ts';
 
 const REPORTS = new Table<DeviceReportRow>('device_reports', {
   id: text,
@@ -45,6 +59,7 @@ const POSITIONS = new Table<FleetPositionRow>('fleet_positions', {
   level: levelColumn,
   fault: optional(text),
   usedAt: optional(time),
+  oldUsedAt: optional(time),
   reportId: text,
 });
 const CANARIES = new Table<CanaryChallengeRow>('canary_challenges', {
@@ -82,6 +97,8 @@ const SNAPSHOT_MEMBERS = new Table<SnapshotMemberRow>('fleet_snapshot_members', 
   member: text,
   reportId: optional(text),
 });
+
+const ESTATE: Columns<EstateRow> = { vendor: text, model: text, firmware: optional(text), region: text };
 
 const REPORTS_BY_ID = byCount(ROWS_TOGETHER, (rows) => `where id in (${rows('?')}) order by id`);
 /** `not exists` and not `on conflict`: SQLite takes a join of a select for a conflict clause. */
@@ -198,9 +215,10 @@ export class StoredFleet implements FleetWriter {
 
   async putPosition(row: FleetPositionRow): Promise<void> {
     await this.#sql.run(
-      `insert into fleet_positions (root_sm3, device_id, level, fault, used_at, report_id) values (?, ?, ?, ?, ?, ?)
+      `insert into fleet_positions (root_sm3, device_id, level, fault, used_at, old_used_at, report_id)
+       values (?, ?, ?, ?, ?, ?, ?)
        on conflict (root_sm3, device_id) do update set level = excluded.level, fault = excluded.fault,
-         used_at = excluded.used_at, report_id = excluded.report_id`,
+         used_at = excluded.used_at, old_used_at = excluded.old_used_at, report_id = excluded.report_id`,
       ...POSITIONS.encode(row),
     );
   }
@@ -233,6 +251,71 @@ export class StoredFleet implements FleetWriter {
 
   enlistFleet(upgradeId: string, at: Date): Promise<number> {
     return this.#sql.run(ENLIST, upgradeId, time.encode(at), upgradeId);
+  }
+
+  async waiting(upgradeId: string, regions: readonly string[] | undefined, page: Page): Promise<string[]> {
+    const query = this.#sql.dialect
+      .builder('fleet_members as m')
+      .join('devices as d', 'd.id', 'm.device_id')
+      .select('m.device_id')
+      .where('m.upgrade_id', upgradeId)
+      .whereNull('m.wave')
+      .where('m.device_id', '>', page.after ?? '')
+      .orderBy('m.device_id')
+      .limit(pageLimit(page));
+    if (regions !== undefined) query.whereIn('d.region', [...regions]);
+    return (await this.#sql.query(query)).map((record) => text.decode(record['device_id']));
+  }
+
+  async estate(): Promise<EstateRow[]> {
+    const records = await this.#sql.all(
+      `select distinct vendor, model, firmware, region from devices where kind = 'gateway' and status = 'in-service'`,
+    );
+    return records.map((record) => decodeRecord(ESTATE, record));
+  }
+
+  async rootOf(upgradeId: string): Promise<string | undefined> {
+    const [scope] = await this.#sql.all('select root_sm3 from fleet_scopes where upgrade_id = ?', upgradeId);
+    return scope === undefined ? undefined : text.decode(scope['root_sm3']);
+  }
+
+  async setRoot(upgradeId: string, rootSm3: string): Promise<void> {
+    const statement = 'insert into fleet_scopes (upgrade_id, root_sm3) values (?, ?) on conflict do nothing';
+    await this.#sql.run(statement, upgradeId, rootSm3);
+    if ((await this.rootOf(upgradeId)) === rootSm3) return;
+    throw new KmcError('E_CONFLICT', 'The fleet of this upgrade is measured against another root.');
+  }
+
+  async isMember(upgradeId: string, deviceId: string): Promise<boolean> {
+    const statement = 'select ring from fleet_members where upgrade_id = ? and device_id = ?';
+    return (await this.#sql.all(statement, upgradeId, deviceId)).length === 1;
+  }
+
+  async isOffered(upgradeId: string, deviceId: string): Promise<boolean> {
+    const [member] = await this.#sql.all(
+      'select wave from fleet_members where upgrade_id = ? and device_id = ? and wave is not null',
+      upgradeId,
+      deviceId,
+    );
+    return member !== undefined;
+  }
+
+  async waived(upgradeId: string, at: Date): Promise<string[]> {
+    const records = await this.#sql.all(
+      'select distinct device_id from fleet_waivers where upgrade_id = ? and ends_at > ? order by device_id',
+      upgradeId,
+      time.encode(at),
+    );
+    return records.map((record) => text.decode(record['device_id']));
+  }
+
+  beginLastWave(upgradeId: string, wave: number, at: Date): Promise<number> {
+    return this.#sql.run(
+      'update fleet_members set wave = ?, offered_at = ? where upgrade_id = ? and wave is null',
+      wave,
+      time.encode(at),
+      upgradeId,
+    );
   }
 
   async beginWave(upgradeId: string, wave: number, deviceIds: readonly string[], at: Date): Promise<number> {

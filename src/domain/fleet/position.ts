@@ -13,6 +13,8 @@ export interface Position {
   readonly fault: string | undefined;
   /** MIGRATED: when the pair was last used. */
   readonly usedAt: Date | undefined;
+  /** When a pair of an older generation was. */
+  readonly oldUsedAt: Date | undefined;
 }
 
 /** What the service knows beside the report when it places a device. */
@@ -61,13 +63,14 @@ export function positionsAfter(scene: ReportScene): Position[] {
   const roots = manifest.anchors.filter((anchor) => !isTransportOnly(anchor) && anchor.state !== 'DISTRUSTED');
   return roots.map(({ spkiSm3 }) => {
     const isSubject = subjectRoot === undefined || subjectRoot === spkiSm3;
-    const used = report.level === 'MIGRATED' && isSubject ? report.certificates?.usedAt : undefined;
+    const used = report.level === 'MIGRATED' && isSubject ? report.certificates : undefined;
     const before = scene.before.find((position) => position.rootSm3 === spkiSm3);
     return {
       rootSm3: spkiSm3,
       level: levelAfter(scene, spkiSm3),
       fault: isSubject ? faultOf(report) : before?.fault,
-      usedAt: used === undefined ? before?.usedAt : readSignedTime(used),
+      usedAt: used === undefined ? before?.usedAt : readSignedTime(used.usedAt),
+      oldUsedAt: used === undefined ? before?.oldUsedAt : readSignedTime(used.oldUsedAt ?? ''),
     };
   });
 }

@@ -5,6 +5,7 @@
 import type { DeviceRegistration } from '../device.ts';
 import {
   FLEET_LEVELS,
+  fleetLimits,
   hasReached,
   isDark,
   isSilent,
@@ -32,13 +33,18 @@ export interface FleetStanding {
   readonly silent: boolean;
   /** Reported that it refused the bundle, or failed the canary proof. */
   readonly faulty: boolean;
+  /** A pair of an older generation secured a session within the last 14 days. */
+  readonly oldInUse: boolean;
   /** A waiver is in force: they left the denominator. */
   readonly waived: boolean;
   readonly count: number;
 }
 
 /** One device of the frozen denominator, with the latest of what it reported about the generation. */
-export interface FleetMember extends Omit<FleetStanding, 'count' | 'dark' | 'silent' | 'faulty' | 'waived'> {
+export interface FleetMember extends Omit<
+  FleetStanding,
+  'count' | 'dark' | 'silent' | 'faulty' | 'oldInUse' | 'waived'
+> {
   readonly id: string;
   readonly serial: string;
   /** When its wave began: its clock runs from there. */
@@ -47,6 +53,8 @@ export interface FleetMember extends Omit<FleetStanding, 'count' | 'dark' | 'sil
   readonly seenAt: Date | undefined;
   /** The rule of the library that refused the bundle, or `canary`. */
   readonly fault: string | undefined;
+  /** When a pair of an older generation last secured a session, as the device said with MIGRATED. */
+  readonly oldUsedAt: Date | undefined;
   readonly waivedUntil: Date | undefined;
 }
 
@@ -60,6 +68,7 @@ export interface FleetCounts {
   readonly dark: number;
   readonly silent: number;
   readonly faulty: number;
+  readonly oldInUse: number;
   /** Members that a waiver has taken out of `counted`. */
   readonly waived: number;
 }
@@ -135,6 +144,9 @@ export interface FleetFacts {
   readonly evidence: FleetEvidenceAge;
 }
 
+/** Stragglers that are listed by name: more than that is no list that a person reads. */
+export const LISTED_STRAGGLERS = 1_000;
+
 /** Counts while they are made. */
 interface Tally {
   counted: number;
@@ -142,12 +154,13 @@ interface Tally {
   dark: number;
   silent: number;
   faulty: number;
+  oldInUse: number;
   waived: number;
 }
 
 function newTally(): Tally {
   const reached = { OFFERED: 0, FETCHED: 0, INSTALLED: 0, VERIFIED: 0, MIGRATED: 0 };
-  return { counted: 0, reached, dark: 0, silent: 0, faulty: 0, waived: 0 };
+  return { counted: 0, reached, dark: 0, silent: 0, faulty: 0, oldInUse: 0, waived: 0 };
 }
 
 function add(tally: Tally, standing: FleetStanding): void {
@@ -156,7 +169,8 @@ function add(tally: Tally, standing: FleetStanding): void {
     return;
   }
   tally.counted += standing.count;
-  for (const mark of ['dark', 'silent', 'faulty'] as const) if (standing[mark]) tally[mark] += standing.count;
+  for (const mark of ['dark', 'silent', 'faulty', 'oldInUse'] as const)
+    if (standing[mark]) tally[mark] += standing.count;
   for (const level of FLEET_LEVELS) if (hasReached(standing.level, level)) tally.reached[level] += standing.count;
 }
 
@@ -185,6 +199,7 @@ export function standingOf(member: FleetMember, now: Date): FleetStanding {
     dark: isDark(member.seenAt, member.offeredAt, now),
     silent: isSilent(level, member.seenAt, now),
     faulty: member.fault !== undefined,
+    oldInUse: member.oldUsedAt !== undefined && member.oldUsedAt >= fleetLimits(now).used,
     waived: member.waivedUntil !== undefined && now < member.waivedUntil,
     count: 1,
   };
@@ -264,7 +279,8 @@ export function readinessOfMembers(
     member.kind === 'gateway' && !standingOf(member, at).waived && !hasReached(member.level, goal);
   const started = ({ offeredAt }: FleetMember): number => offeredAt?.getTime() ?? Number.MAX_SAFE_INTEGER;
   const stragglers = members.filter(isShort).sort((a, b) => started(a) - started(b) || byText(a.id, b.id));
-  return fleetReadiness({ at, goal, standings: members.map((each) => standingOf(each, at)), stragglers, evidence });
+  const standings = members.map((each) => standingOf(each, at));
+  return fleetReadiness({ at, goal, standings, stragglers: stragglers.slice(0, LISTED_STRAGGLERS), evidence });
 }
 
 /**

@@ -296,6 +296,11 @@ export function transitionsFrom(state: UpgradeState, kind: UpgradeKind): Transit
   });
 }
 
+/** True when a transition out of the state asks for that manifest: only then it is drafted and staged. */
+export function wantsManifest(purpose: ManifestPurpose, state: UpgradeState, kind: UpgradeKind): boolean {
+  return transitionsFrom(state, kind).some((name) => transitionRule(name).guards.includes(`manifest-${purpose}`));
+}
+
 /** The transition that goes forward from a state: the one `advance` makes. R3 is the way forward out of ROLLED_BACK. */
 export function forwardFrom(state: UpgradeState, kind: UpgradeKind): TransitionName | undefined {
   return transitionsFrom(state, kind).find((name) => /^[TE]/.test(name) || name === 'R3');

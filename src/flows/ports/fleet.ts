@@ -39,6 +39,7 @@ export interface FleetPositionRow {
   readonly level: FleetLevel;
   readonly fault: string | undefined;
   readonly usedAt: Date | undefined;
+  readonly oldUsedAt: Date | undefined;
   /** The report that put it there. */
   readonly reportId: string;
 }
@@ -109,6 +110,13 @@ export interface ReportedMember {
   readonly reportId: string | undefined;
 }
 
+export interface EstateRow {
+  readonly vendor: string;
+  readonly model: string;
+  readonly firmware: string | undefined;
+  readonly region: string;
+}
+
 export interface FleetReader {
   report(id: string): Promise<DeviceReportRow | undefined>;
   /** Of these ids, in the order of ids. */
@@ -127,6 +135,17 @@ export interface FleetReader {
   evidenceAge(view: FleetView): Promise<FleetEvidenceAge>;
   waivers(upgradeId: string, deviceId: string): Promise<FleetWaiverRow[]>;
   listWaivers(upgradeId: string, page: Page): Promise<FleetWaiverRow[]>;
+  /** Of the registry: gateways in service, each combination once. */
+  estate(): Promise<EstateRow[]>;
+  /** `sm3:<hex>` of the root that an upgrade is measured against; undefined before it has members. */
+  rootOf(upgradeId: string): Promise<string | undefined>;
+  isMember(upgradeId: string, deviceId: string): Promise<boolean>;
+  /** True for a member whose wave has begun. */
+  isOffered(upgradeId: string, deviceId: string): Promise<boolean>;
+  /** Ids of devices with a waiver in force. */
+  waived(upgradeId: string, at: Date): Promise<string[]>;
+  /** Ids of members that no wave has taken in yet, in their order; of these regions. */
+  waiting(upgradeId: string, regions: readonly string[] | undefined, page: Page): Promise<string[]>;
   snapshot(id: string): Promise<FleetSnapshotRow | undefined>;
   latestSnapshot(upgradeId: string): Promise<FleetSnapshotRow | undefined>;
   snapshotMembers(snapshotId: string, page: Page): Promise<SnapshotMemberRow[]>;
@@ -141,6 +160,8 @@ export interface FleetWriter extends FleetReader {
   /** Takes the challenge away: true for the one who did. */
   takeCanary(nonce: string): Promise<boolean>;
   purgeCanaries(before: Date, limit: number): Promise<number>;
+  /** Says which root an upgrade is measured against. @throws KmcError E_CONFLICT for another one than before. */
+  setRoot(upgradeId: string, rootSm3: string): Promise<void>;
   /** Devices of the canary ring: members in wave 0, whose clock begins. Those that are members already stay as they are. */
   enlistRing(upgradeId: string, deviceIds: readonly string[], at: Date): Promise<number>;
   /**
@@ -150,6 +171,8 @@ export interface FleetWriter extends FleetReader {
   enlistFleet(upgradeId: string, at: Date): Promise<number>;
   /** Begins the wave of members that had none. @returns how many. */
   beginWave(upgradeId: string, wave: number, deviceIds: readonly string[], at: Date): Promise<number>;
+  /** The same for all that are left. */
+  beginLastWave(upgradeId: string, wave: number, at: Date): Promise<number>;
   /** False when that waiver, the first or the renewal, stands already. */
   insertWaiver(row: FleetWaiverRow): Promise<boolean>;
   insertSnapshot(row: FleetSnapshotRow, members: readonly SnapshotMemberRow[]): Promise<boolean>;

@@ -19,7 +19,8 @@ import { MANIFEST_PUBLISHERS } from '../trust/manifest-publishers.ts';
 import { makeTransition } from './make-transition.ts';
 import { readFacts } from './read-facts.ts';
 import { transitionParameters, type StatedWith } from './transition-params.ts';
-import { planOf, requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
+import { planOf } from './plan-of.ts';
+import { requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
 import { verifyLinks } from './verify-links.ts';
 
 export interface AdvancePorts extends UpgradePorts, ApprovalPorts {

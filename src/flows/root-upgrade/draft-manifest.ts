@@ -1,27 +1,20 @@
 import type { ManifestPurpose } from '../../domain/root-upgrade/facts.ts';
 import { nextManifest } from '../../domain/root-upgrade/next-manifest.ts';
 import type { UpgradeKind, UpgradeState } from '../../domain/root-upgrade/states.ts';
-import { TRANSITION_NAMES, transitionRule } from '../../domain/root-upgrade/transitions.ts';
+import { wantsManifest } from '../../domain/root-upgrade/transitions.ts';
 import type { ManifestBody } from '../../domain/trust/manifest.ts';
 import { LONGEST_LIFE_DAYS } from '../../domain/trust/manifest-consistency.ts';
 import { KmcError } from '../../errors.ts';
 import { readPublished } from '../trust/read-published.ts';
 import { manifestParts } from './manifest-parts.ts';
-import { planOf, requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
+import { planOf } from './plan-of.ts';
+import { requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
 
 const DAY_MS = 86_400_000;
 
-/** True when a transition that asks for the manifest leads out of the state: only then it is drafted and staged. */
-export function isWanted(purpose: ManifestPurpose, state: UpgradeState, kind: UpgradeKind): boolean {
-  return TRANSITION_NAMES.some((name) => {
-    const { from, kinds, guards } = transitionRule(name);
-    return guards.includes(`manifest-${purpose}`) && from.includes(state) && kinds.includes(kind);
-  });
-}
-
 /** @throws KmcError E_STATE unless a transition out of the state asks for that manifest. */
 export function requireWanted(purpose: ManifestPurpose, state: UpgradeState, kind: UpgradeKind): void {
-  if (isWanted(purpose, state, kind)) return;
+  if (wantsManifest(purpose, state, kind)) return;
   throw new KmcError('E_STATE', `No transition out of ${state} publishes a manifest to ${purpose}.`);
 }
 

@@ -14,7 +14,7 @@ import type {
 import { manifestFault } from '../../domain/root-upgrade/next-manifest.ts';
 import type { UpgradePlan } from '../../domain/root-upgrade/plan.ts';
 import { BEFORE_ACTIVE, type UpgradeState } from '../../domain/root-upgrade/states.ts';
-import { TRANSITION_NAMES, transitionRule } from '../../domain/root-upgrade/transitions.ts';
+import { TRANSITION_NAMES, transitionRule, wantsManifest } from '../../domain/root-upgrade/transitions.ts';
 import { applyManifests, upToDateDevice } from '../../domain/trust/apply-manifest.ts';
 import { readManifest, versionOf, type ManifestBody } from '../../domain/trust/manifest.ts';
 
@@ -27,7 +27,7 @@ import type { RootUpgradeRow, UpgradeManifestRow, UpgradeStepRow } from '../port
 import type { UpgradeFleet } from '../ports/upgrade-fleet.ts';
 import { readPublished, type PublishedBundle } from '../trust/read-published.ts';
 import { manifestParts } from './manifest-parts.ts';
-import { planOf } from './upgrade-ports.ts';
+import { planOf } from './plan-of.ts';
 
 export interface AskedFacts {
   readonly at: Date;
@@ -111,14 +111,6 @@ function anchorState(body: ManifestBody | undefined, gen: string): string {
   return body?.anchors.find((anchor) => anchor.gen === gen)?.state ?? 'absent';
 }
 
-/** The manifests that a transition out of this state looks at. */
-function isLookedAt(state: UpgradeState, purpose: string): boolean {
-  return TRANSITION_NAMES.some((name) => {
-    const { from, publishes } = transitionRule(name);
-    return publishes === purpose && from.includes(state);
-  });
-}
-
 async function bundleFacts(reader: Reader, row: RootUpgradeRow, plan: UpgradePlan, at: Date): Promise<BundleFacts> {
   const published = await readPublished(reader, plan.bundle);
   const body = published.latest?.body;
@@ -126,7 +118,7 @@ async function bundleFacts(reader: Reader, row: RootUpgradeRow, plan: UpgradePla
   const staged: StagedManifestFact[] = [];
   for (const manifest of await reader.rootUpgrades.manifests(row.id)) {
     const { purpose, version } = manifest;
-    if (!isLookedAt(row.state, purpose)) continue;
+    if (!wantsManifest(purpose, row.state, row.kind)) continue;
     staged.push({ purpose, version, fault: await stagedFault(reader, plan, published, manifest, at) });
   }
   return {

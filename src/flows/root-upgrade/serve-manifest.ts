@@ -8,7 +8,7 @@ import type { Reader } from '../ports/database.ts';
 import type { RootUpgradeRow, UpgradeManifestRow } from '../ports/root-upgrades.ts';
 import type { TrustBundleRow } from '../ports/trust-bundles.ts';
 import type { UpgradeFleet } from '../ports/upgrade-fleet.ts';
-import { planOf } from './upgrade-ports.ts';
+import { planOf } from './plan-of.ts';
 
 /** Versions from `from` on are held back from the public. */
 interface HeldBack {

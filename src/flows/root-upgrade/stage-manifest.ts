@@ -13,7 +13,8 @@ import { readPublished } from '../trust/read-published.ts';
 import { requirePublishable } from '../trust/require-publishable.ts';
 import { requireWanted } from './draft-manifest.ts';
 import { manifestParts } from './manifest-parts.ts';
-import { planOf, requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
+import { planOf } from './plan-of.ts';
+import { requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
 
 export interface StageManifestInput {
   readonly upgrade: string;

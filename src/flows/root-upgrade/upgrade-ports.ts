@@ -1,7 +1,5 @@
 /** What the flows of a root upgrade work with. */
-import { parseStrictJson } from '../../crypto/jcs.ts';
 import { KmcError } from '../../errors.ts';
-import { readPlan, type UpgradePlan } from '../../domain/root-upgrade/plan.ts';
 import { UPGRADE_FLEET } from '../fleet/upgrade-fleet.ts';
 import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';
@@ -16,11 +14,6 @@ export interface UpgradePorts extends Pick<Instance, 'database' | 'clock' | 'nod
 export function upgradePorts(instance: Omit<UpgradePorts, 'fleet'>): UpgradePorts {
   const { database, clock, node, policies } = instance;
   return { database, clock, node, policies, fleet: UPGRADE_FLEET };
-}
-
-/** The plan of an upgrade. */
-export function planOf({ plan }: Pick<RootUpgradeRow, 'plan'>): UpgradePlan {
-  return readPlan(parseStrictJson(plan));
 }
 
 /** @throws KmcError E_NOT_FOUND. */

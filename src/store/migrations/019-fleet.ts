@@ -66,6 +66,7 @@ async function reports(knex: Knex, words: SchemaWords): Promise<void> {
        level ${integer} not null check (level between 0 and 4),
        fault ${text},
        used_at ${text},
+       old_used_at ${text},
        report_id ${text} not null references device_reports (id),
        primary key (root_sm3, device_id)
      )${strict}`,
@@ -87,6 +88,11 @@ async function reports(knex: Knex, words: SchemaWords): Promise<void> {
 async function members(knex: Knex, words: SchemaWords): Promise<void> {
   const { text, integer, strict } = words;
   await runAll(knex, [
+    // Which root the fleet of an upgrade is measured against.
+    `create table fleet_scopes (
+       upgrade_id ${text} not null primary key,
+       root_sm3 ${text} not null
+     )${strict}`,
     `create table fleet_members (
        upgrade_id ${text} not null,
        device_id ${text} not null references devices (id),
