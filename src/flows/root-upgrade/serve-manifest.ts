@@ -68,7 +68,8 @@ export async function publicVersion(
 async function isOffered(reader: Reader, fleet: UpgradeFleet, bundle: string, device: string): Promise<boolean> {
   const latest = await reader.trustBundles.latest(bundle);
   const held = latest === undefined ? undefined : await heldBack(reader, latest);
-  return held !== undefined && !held.upgrade.suspended && (await fleet.isOffered(reader, held.upgrade.id, device));
+  if (held === undefined || held.upgrade.suspended || ENDED_EARLY.includes(held.upgrade.state)) return false;
+  return await fleet.isOffered(reader, held.upgrade.id, device);
 }
 
 /** The newest version for a device. */

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { applyManifests, upToDateDevice } from '../../../src/domain/trust/apply-manifest.ts';
 import { readManifest } from '../../../src/domain/trust/manifest.ts';
 import { openWave } from '../../../src/flows/root-upgrade/open-wave.ts';
+import { OPENSSL_VERIFIER } from '../../../src/main/openssl-verifier.ts';
 import { refusal } from '../../crypto/refusal.ts';
 import { testInstance } from '../../fixtures/instance.ts';
 import { UPGRADE, Upgrading } from '../../fixtures/upgrading.ts';
@@ -11,7 +12,7 @@ forEachDatabase('a root upgrade', (fixture) => {
   const test = testInstance(fixture);
   let upgrading: Upgrading;
   beforeEach(async () => {
-    upgrading = await Upgrading.begin(test());
+    upgrading = await Upgrading.begin(test(), OPENSSL_VERIFIER);
   });
 
   /** The guards that block a transition. */
