@@ -19,9 +19,28 @@ import { closePrograms } from './bench/programs.ts';
 import { sm2Benchmarks } from './bench/sm2.ts';
 import { startBenchmarks } from './bench/start.ts';
 
-const { values } = parseArgs({
-  options: { json: { type: 'string' }, quick: { type: 'boolean', default: false }, only: { type: 'string' } },
-});
+const USAGE = 'usage: npm run bench -- [--json FILE] [--quick] [--only NAME,NAME]\n';
+
+/** Ends the process with 1 for an unknown option, with 0 after the help. */
+function readOptions() {
+  const options = {
+    json: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  } as const;
+  try {
+    const { values } = parseArgs({ options });
+    if (!values.help) return values;
+    process.stdout.write(USAGE);
+    return process.exit(0);
+  } catch {
+    process.stderr.write(USAGE);
+    return process.exit(1);
+  }
+}
+
+const values = readOptions();
 
 const ALL: readonly Benchmark[] = [
   ...sm2Benchmarks,

@@ -24,7 +24,7 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   cert: { summary: 'certificates', load: async () => (await import('./cli/cert.ts')).commands },
   device: { summary: 'devices and their enrolment', load: async () => (await import('./cli/device.ts')).commands },
   'root-upgrade': {
-    summary: 'the upgrade of the root certificate',
+    summary: 'the upgrade of the root certificate, and how far the fleet has come',
     load: async () => (await import('./cli/root-upgrade.ts')).commands,
   },
   trust: { summary: 'trust bundles', load: async () => (await import('./cli/trust.ts')).commands },

@@ -6,7 +6,7 @@
 # METHOD     GET or POST
 # AUTHORITY  host:port as the service is called; without the port where it is 443
 # TARGET     path, with a query or without one
-# KEY, CERT  private key (PEM, as openssl reads it) and its certificate: SM2, RSA or ECDSA P-256
+# KEY, CERT  private key (PEM, as openssl reads it; kmc admin convert-key writes one) and its certificate: SM2, RSA or ECDSA P-256
 # BODY       file with the JSON body, or an empty word for none
 # NONCE      of the service, from Accept-Signature or POST /api/v1/auth/challenges, where a call takes one
 # PASSIN     in the environment: where openssl finds the passphrase of the key, e.g. file:/path

@@ -75,7 +75,8 @@ export class DeviceSet {
   }
 }
 
-function link(target: string, path: string): void {
+/** Puts a link in the place of one of the same name, in one step. */
+export function placeLink(target: string, path: string): void {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   symlinkSync(target, temporary);
   renameSync(temporary, path);
@@ -118,9 +119,9 @@ export class DeviceFolder {
       for (const name of Object.values(DEVICE_FILES)) {
         const path = join(this.path, name);
         if (!existsSync(join(this.path, SETS, pending.name, name))) continue;
-        if (lstatSync(path, { throwIfNoEntry: false }) === undefined) link(join(CURRENT, name), path);
+        if (lstatSync(path, { throwIfNoEntry: false }) === undefined) placeLink(join(CURRENT, name), path);
       }
-      link(join(SETS, pending.name), join(this.path, CURRENT));
+      placeLink(join(SETS, pending.name), join(this.path, CURRENT));
       syncFolder(this.path);
     } catch (cause) {
       throw new KmcError('E_STORAGE', 'The new files cannot be put in place: check the folder.', { cause });

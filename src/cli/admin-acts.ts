@@ -40,15 +40,17 @@ const appoint: Command = {
   positionals: ['DIR'],
   options: {
     role: { ...ROLE, multiple: true },
+    identity: { type: 'string', value: 'DIGEST', help: 'what kmc admin identity-digest printed; needed in production' },
     reason: REASON,
   },
   async run(input, context) {
     const { der, id, ...named } = broughtIn(input.positionals[0] ?? '');
     const roles = input.list('role').map(grantOf);
+    const identity = input.text('identity');
     return await propose(context, {
       op: sideOf(roles) === 'audit' ? 'person.appoint-auditor' : 'person.appoint',
       targetId: id,
-      params: { ...named, roles, certificate: der.toString('base64') },
+      params: { ...named, ...(identity === undefined ? {} : { identity }), roles, certificate: der.toString('base64') },
       reason: input.required('reason'),
     });
   },

@@ -1,8 +1,9 @@
 /** `kmc admin …`: people and their personal keys. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodePem } from '../crypto/asn1/pem.ts';
+import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
 import { wipe } from '../crypto/bytes.ts';
+import { identityDigest } from '../crypto/identity-digest.ts';
 import { digestWords } from '../domain/digest-words.ts';
 import { requireId } from '../domain/id.ts';
 import { KmcError } from '../errors.ts';
@@ -10,8 +11,8 @@ import { makePersonalCertificate } from '../flows/ceremonies/make-personal-certi
 import { sm3Fingerprint } from '../x509/certificate.ts';
 import { ADMIN_ACTS } from './admin-acts.ts';
 import { table, type Command, type CommandContext } from './command.ts';
-import { writeNewFile } from './named-file.ts';
-import { PERSON_FILES } from './participants.ts';
+import { readNamedFile, writeNewFile } from './named-file.ts';
+import { PERSON_FILES, readPassphrase } from './participants.ts';
 
 export interface NewPerson {
   readonly id: string;
@@ -80,6 +81,65 @@ const keygen: Command = {
   },
 };
 
+const identity: Command = {
+  noun: 'admin',
+  verb: 'identity-digest',
+  summary: 'Prints the digest of an official identity number, by which two records of one human being are found.',
+  example: 'kmc admin identity-digest --identity-file id.txt',
+  details: ['The number stays here; the digest goes into the ceremony file (identity) or into kmc admin appoint.'],
+  options: {
+    'identity-file': {
+      type: 'string',
+      required: true,
+      value: 'FILE',
+      help: 'file with the number alone, or /dev/stdin',
+    },
+  },
+  async run(input, context) {
+    const number = readPassphrase(input.required('identity-file'));
+    try {
+      const digest = await identityDigest(number, context.environment.instance);
+      return { json: { identity: digest }, text: digest };
+    } finally {
+      wipe(number);
+    }
+  },
+};
+
+const SHAPES = ['gmssl', 'openssl'] as const;
+
+const convertKey: Command = {
+  noun: 'admin',
+  verb: 'convert-key',
+  summary: 'Writes the own key once more, encrypted under the same passphrase in the shape that another program reads.',
+  example: 'kmc admin convert-key --key people/owner-1/key.pem --shape openssl --out key.pem',
+  details: [
+    'gmssl: PBKDF2 with HMAC-SM3 and SM4-CBC, which OpenSSL 3.0 cannot read. openssl: PBKDF2 with HMAC-SHA-256 and AES-256-CBC.',
+  ],
+  options: {
+    shape: { type: 'string', required: true, value: 'SHAPE', help: 'gmssl or openssl' },
+    out: { type: 'string', required: true, value: 'FILE', help: 'new file' },
+  },
+  async run(input, context) {
+    const shape = SHAPES.find((one) => one === input.required('shape'));
+    if (shape === undefined) throw new KmcError('E_USAGE', `--shape is one of: ${SHAPES.join(', ')}.`);
+    const { keyFile } = context.environment;
+    if (keyFile === undefined) throw new KmcError('E_USAGE', 'Name the key with --key.');
+    const passphrase = await context.passphrase('Passphrase of the key');
+    try {
+      const pem = readNamedFile(keyFile, 'key').toString('utf8');
+      const key = await context.engine.importPkcs8(decodePem(pem, 'ENCRYPTED PRIVATE KEY'), passphrase);
+      const encrypted = await context.engine.exportPkcs8(key, passphrase, shape);
+      context.engine.destroyKey(key);
+      const out = input.required('out');
+      writeNewFile(out, encodePem('ENCRYPTED PRIVATE KEY', encrypted));
+      return { json: { key: out, shape }, text: `${out} (${shape})` };
+    } finally {
+      wipe(passphrase);
+    }
+  },
+};
+
 const PAGE = 1000;
 
 const list: Command = {
@@ -107,4 +167,4 @@ const list: Command = {
   },
 };
 
-export const commands: readonly Command[] = [keygen, list, ...ADMIN_ACTS];
+export const commands: readonly Command[] = [keygen, convertKey, identity, list, ...ADMIN_ACTS];

@@ -13,7 +13,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import type { TileFile } from '../domain/audit/verify-tiles.ts';
 import { KmcError } from '../errors.ts';
-import { AUDIT_FILES } from '../flows/audit/export-audit.ts';
+import { AUDIT_FILES } from '../flows/audit/pulls/export-audit.ts';
 import type { AuditFolder } from '../flows/ports/audit.ts';
 
 const NEWLINE = 0x0a;

@@ -4,7 +4,7 @@ import { inOrder, leaf, object, text } from '../domain/audit/shape.ts';
 import { isWholeNumber } from '../domain/audit/detail.ts';
 import { errorOfAnswer, type KmcClient } from '../agent/signed-client.ts';
 import { KmcError } from '../errors.ts';
-import { exportAudit } from '../flows/audit/export-audit.ts';
+import { exportAudit } from '../flows/audit/pulls/export-audit.ts';
 import type { AuditSource, StoredCheckpoint } from '../flows/ports/audit.ts';
 import { createAuditFolder, makeFolderWhole } from './audit-folder.ts';
 import { runAuditVerify, type AuditVerifyOptions, type AuditVerifyResult } from './audit-verify.ts';

@@ -12,7 +12,7 @@ import {
   type VerificationInput,
 } from '../domain/audit/verify.ts';
 import { KmcError } from '../errors.ts';
-import { AUDIT_FILES } from '../flows/audit/export-audit.ts';
+import { AUDIT_FILES } from '../flows/audit/pulls/export-audit.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { eventLines, readAuditFile, requireAuditFolder, tileFilesOf } from './audit-folder.ts';
 

@@ -8,7 +8,7 @@ import { reportDigest, verifyBreakGlassReport, type VerifiedReport } from '../do
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { errorOfAnswer } from '../agent/signed-client.ts';
-import { AUDIT_FILES } from '../flows/audit/export-audit.ts';
+import { AUDIT_FILES } from '../flows/audit/pulls/export-audit.ts';
 import { draftOpening } from '../flows/break-glass/draft-opening.ts';
 import { answerItems, answerText } from './answer-table.ts';
 import {

@@ -3,7 +3,7 @@ import { parseCertificate } from '../x509/certificate.ts';
 import { DEFAULT_CLOCK_SKEW, DEFAULT_MAX_DELAY } from '../domain/audit/policy.ts';
 import { spkiSm3 } from '../crypto/spki.ts';
 import { KmcError } from '../errors.ts';
-import { checkAuditLog } from '../flows/audit/check-audit-log.ts';
+import { checkAuditLog } from '../flows/audit/log/check-audit-log.ts';
 import { checkInstance, type InvariantResult } from '../flows/check/check-instance.ts';
 import type { Instance } from '../flows/instance.ts';
 import { table, type Command } from './command.ts';

@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import { deviceStatus, type DeviceStatus } from '../agent/device-status.ts';
 import { DeviceFolder } from '../agent/device-folder.ts';
-import { isConfigKind, writeGatewayConfig, CONFIG_WRITERS } from '../agent/gateway-config.ts';
 import { renewalDue, type RenewPorts } from '../agent/renew.ts';
 import { runDevice, runRound, type RoundOutcome, type RunOptions, type RunPorts } from '../agent/run-device.ts';
 import { createClient } from '../agent/signed-client.ts';
@@ -97,18 +96,6 @@ export function folderStatus(input: CommandInput): Outcome {
   const status = deviceStatus(folderOf(input));
   const hasEnded = status.notAfter <= new Date();
   return { json: status, text: statusText(status), ...(hasEnded ? { exitCode: EXIT.partlyDone } : {}) };
-}
-
-/** Writes the configurations that `--write` names, after an enrolment. @throws KmcError E_USAGE. */
-export function writeConfigs(input: CommandInput, context: CommandContext, folder: string): readonly string[] {
-  const { passphraseFile } = context.environment;
-  return input.list('write').map((kind) => {
-    if (!isConfigKind(kind)) {
-      throw new KmcError('E_USAGE', `--write takes one of: ${Object.keys(CONFIG_WRITERS).join(', ')}.`);
-    }
-    if (passphraseFile === undefined) throw new KmcError('E_USAGE', '--write needs --passphrase-file.');
-    return writeGatewayConfig(kind, new DeviceFolder(resolve(folder)), resolve(passphraseFile));
-  });
 }
 
 export const AGENT_COMMANDS: readonly Command[] = [

@@ -7,7 +7,8 @@ import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import type { GeneralName } from '../x509/extensions/general-name.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
-import { AGENT_COMMANDS, folderStatus, writeConfigs } from './device-agent.ts';
+import { AGENT_COMMANDS, folderStatus } from './device-agent.ts';
+import { CONFIG_COMMAND, writeConfigs } from './device-config.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
 
 type Answer = Readonly<Record<string, unknown>>;
@@ -266,6 +267,7 @@ export const commands: readonly Command[] = [
     run: revokeToken,
   },
   ENROLL,
+  CONFIG_COMMAND,
   ...AGENT_COMMANDS,
   {
     noun: 'device',

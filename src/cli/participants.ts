@@ -14,7 +14,7 @@ import { personSharesOf, type HandedOver } from '../flows/ceremonies/hand-over.t
 import { encodeShareFile, readShareFile, type Participant } from '../flows/ceremonies/participant.ts';
 import { KmcError } from '../errors.ts';
 import type { CommandContext } from './command.ts';
-import { readNamedFile, writeNewFile } from './named-file.ts';
+import { readNamedFile, replaceNamedFile } from './named-file.ts';
 
 export const PERSON_FILES = {
   key: 'key.pem',
@@ -96,6 +96,21 @@ function sharesIn(folder: string): Participant['shares'] {
   return Object.fromEntries(found);
 }
 
+/** A share that was typed in from paper, encrypted to the own key. @throws KmcError E_NOT_FOUND, E_SHARE_BAD, E_CERT. */
+export async function readTypedShare(
+  path: string,
+  engine: CryptoEngine,
+  key: KeyHandle,
+  certificate: Buffer,
+): Promise<SealedShare> {
+  const text = readNamedFile(path, 'typed share');
+  try {
+    return await sealTypedShare(engine, { text, key, certificate });
+  } finally {
+    wipe(text);
+  }
+}
+
 /** Shares that were typed in from paper, encrypted to the person's own key as those of files are. */
 async function typedSharesIn(
   folder: string,
@@ -107,35 +122,36 @@ async function typedSharesIn(
   for (const keystore of KEYSTORES) {
     const file = join(folder, TYPED_SHARE_FILES[keystore]);
     if (!existsSync(file)) continue;
-    const text = readNamedFile(file, 'typed share');
-    try {
-      shares[keystore] = await sealTypedShare(engine, { text, key, certificate });
-    } finally {
-      wipe(text);
-    }
+    shares[keystore] = await readTypedShare(file, engine, key, certificate);
   }
   return shares;
 }
 
 /**
  * Puts what a ceremony gave a person into the person's folder: the certificate in the place of the self-signed one, which
- * is kept beside it, and the shares. Shares from before are kept with their set in the name.
+ * is kept beside it, and the shares. Shares from before are kept with their set in the name. What is there already stays,
+ * so that a hand-over which was cut is done again.
  */
 export function handOver(folder: string, given: HandedOver): void {
   if (given.certificate !== undefined) {
-    moveAside(join(folder, PERSON_FILES.certificate), join(folder, PERSON_FILES.broughtCertificate));
-    writeNewFile(join(folder, PERSON_FILES.certificate), encodePem('CERTIFICATE', given.certificate));
+    const pem = Buffer.from(encodePem('CERTIFICATE', given.certificate), 'utf8');
+    putInPlace(join(folder, PERSON_FILES.certificate), pem, () => join(folder, PERSON_FILES.broughtCertificate));
   }
   for (const [keystore, share] of personSharesOf(given)) {
-    const file = join(folder, SHARE_FILES[keystore]);
-    if (existsSync(file)) {
-      moveAside(file, join(folder, `${keystore}.share-${readShareFile(readFileSync(file)).setId}.json`));
-    }
-    writeNewFile(file, encodeShareFile(keystore, share));
+    putInPlace(join(folder, SHARE_FILES[keystore]), encodeShareFile(keystore, share), (before) =>
+      join(folder, `${keystore}.share-${readShareFile(before).setId}.json`),
+    );
   }
 }
 
-function moveAside(from: string, to: string): void {
-  if (existsSync(to)) throw new KmcError('E_EXISTS', `There is a file of that name already: ${to}`);
-  if (existsSync(from)) renameSync(from, to);
+/** Writes a file in one step; another content goes to the name that `aside` gives it. @throws KmcError E_EXISTS. */
+function putInPlace(file: string, content: Buffer, aside: (before: Buffer) => string): void {
+  if (existsSync(file)) {
+    const before = readFileSync(file);
+    if (before.equals(content)) return;
+    const kept = aside(before);
+    if (existsSync(kept)) throw new KmcError('E_EXISTS', `There is a file of that name already: ${kept}`);
+    renameSync(file, kept);
+  }
+  replaceNamedFile(file, content);
 }

@@ -9,6 +9,7 @@ import { sm3Fingerprint } from '../x509/certificate.ts';
 import type { Command, CommandContext, CommandInput, Outcome } from './command.ts';
 import { keystoreText, readKeystoreStatus } from './keystore-status.ts';
 import { readNamedFile } from './named-file.ts';
+import { readTypedShare } from './participants.ts';
 
 /** The share of a file that was handed out to this certificate: DER SM2Cipher. */
 function shareOf(path: string, certificate: Buffer): Buffer {
@@ -24,7 +25,10 @@ function shareOf(path: string, certificate: Buffer): Buffer {
 
 async function unseal(input: CommandInput, context: CommandContext): Promise<Outcome> {
   const { key: holder, certificate } = await context.personalKey();
-  const share = shareOf(input.positionals[0] ?? '', certificate);
+  const [path = ''] = input.positionals;
+  const share = input.flag('typed')
+    ? (await readTypedShare(path, context.engine, holder, certificate)).ciphertext
+    : shareOf(path, certificate);
   const client = await context.client();
   const begun = await client.json('POST', '/api/v1/keystore/unseal-sessions', {});
   const { session } = readKeystoreStatus(begun);
@@ -47,7 +51,11 @@ export const commands: readonly Command[] = [
     verb: '',
     summary: 'Hands in the share of a custodian; the last one that is needed opens the keystore (role custodian).',
     example: 'kmc unseal service.share.json --key me.key.pem --cert me.crt.pem',
+    details: [
+      'SHARE is the file that a ceremony handed out, or with --typed a text file with the share as it stands on paper.',
+    ],
     positionals: ['SHARE'],
+    options: { typed: { type: 'boolean', help: 'SHARE was typed in from paper; remove the file afterwards' } },
     run: unseal,
   },
 ];

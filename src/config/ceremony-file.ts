@@ -71,6 +71,7 @@ const FILE_SCHEMA = z.strictObject({
         region: z.string().max(6).optional(),
         roles: z.array(grant).min(1).max(8),
         certificate: digest,
+        identity: digest.optional(),
       }),
     )
     .max(200)
@@ -160,7 +161,11 @@ function ceremonyFileOf(yaml: z.infer<typeof FILE_SCHEMA>): CeremonyFile {
     ...rest,
     quorum: { ...seats, ...(recipients === undefined ? {} : { recipients }) },
     ...(software === undefined ? {} : { software: withoutAbsent(software) }),
-    people: people.map(({ region, ...person }) => ({ ...person, ...(region === undefined ? {} : { region }) })),
+    people: people.map(({ region, identity, ...person }) => ({
+      ...person,
+      ...(region === undefined ? {} : { region }),
+      ...(identity === undefined ? {} : { identity }),
+    })),
     steps: steps.map(stepOf),
     skipLints,
   };

@@ -22,6 +22,12 @@ export interface Share {
 }
 
 export const SHARE_VALUE_BYTES = 32;
+/**
+ * What the package works on: the secret and as many zeros. It makes its arrays with `new Uint8Array`, and V8 keeps those of
+ * up to 64 octets in its heap, where the garbage collector leaves copies behind; longer ones can be wiped. Each octet has a
+ * polynomial of its own, so that the zeros change nothing.
+ */
+const PADDED_BYTES = 64;
 
 const ENVELOPE_VERSION = 1;
 const SET_ID = /^[0-9a-f]{32}$/;
@@ -47,7 +53,7 @@ export async function splitSecret(
   }
   if (secret.length !== SHARE_VALUE_BYTES) throw new KmcError('E_USAGE', 'Only a secret of 32 octets can be shared.');
   const setId = randomBytes(16).toString('hex');
-  const plain = plainArray(SHARE_VALUE_BYTES);
+  const plain = plainArray(PADDED_BYTES);
   plain.set(secret);
   let points: Uint8Array[] = [];
   try {
@@ -84,16 +90,16 @@ export async function combineShares(shares: readonly Share[], set: ShareSetPubli
     throw new KmcError('E_SHARES_FEW', `${set.threshold} shares are needed and ${shares.length} are here; add more.`);
   }
   const points = shares.slice(0, set.threshold).map((share) => {
-    const point = plainArray(SHARE_VALUE_BYTES + 1);
+    const point = plainArray(PADDED_BYTES + 1);
     point.set(share.value);
-    point[SHARE_VALUE_BYTES] = share.index;
+    point[PADDED_BYTES] = share.index;
     return point;
   });
   let secret: Uint8Array = new Uint8Array(0);
   try {
     secret = await combine(points);
     const restored = secretBuffer(SHARE_VALUE_BYTES);
-    restored.set(secret);
+    restored.set(secret.subarray(0, SHARE_VALUE_BYTES));
     return restored;
   } finally {
     wipe(secret, ...points);
@@ -225,7 +231,7 @@ function plainArray(length: number): Uint8Array {
 function shareOfPoint(point: Uint8Array, setId: string, threshold: number, count: number): Share {
   const value = secretBuffer(SHARE_VALUE_BYTES);
   value.set(point.subarray(0, SHARE_VALUE_BYTES));
-  return { setId, threshold, count, index: point[SHARE_VALUE_BYTES] ?? 0, value };
+  return { setId, threshold, count, index: point[PADDED_BYTES] ?? 0, value };
 }
 
 function checksumOf(envelope: Buffer): Buffer {

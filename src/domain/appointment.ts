@@ -7,6 +7,7 @@ import {
   isSignedObject,
   plainText,
   requireMembers,
+  sm3Text,
   textLike,
   type MemberCheck,
   type SignedObject,
@@ -18,6 +19,8 @@ export type Side = 'operating' | 'audit';
 export interface Appointment extends Pick<Person, 'name' | 'unit' | 'organisation' | 'region' | 'roles'> {
   /** The self-signed personal certificate that was brought, DER. */
   readonly certificate: Buffer;
+  /** `sm3:<hex>`, see crypto/identity-digest.ts. */
+  readonly identity: string | undefined;
 }
 
 /** Upper bound of the names in a certificate (RFC 5280 A.1, ub-common-name and its like). */
@@ -82,6 +85,7 @@ interface AppointmentParameters {
   readonly unit: string;
   readonly organisation: string;
   readonly region?: string;
+  readonly identity?: string;
   readonly roles: readonly unknown[];
   readonly certificate: string;
 }
@@ -92,7 +96,7 @@ interface AppointmentParameters {
  */
 export function readAppointment(params: SignedObject, regions: readonly Region[]): Appointment {
   requireAppointment(params);
-  const { name, unit, organisation, region, certificate } = params;
+  const { name, unit, organisation, region, certificate, identity } = params;
   requireKnownRegion(regions, region);
   const roles = params.roles.map((grant) => readRoleGrant(isSignedObject(grant) ? grant : {}, regions));
   const keys = roles.map((grant) => `${grant.role}@${grant.region ?? ''}`);
@@ -103,12 +107,14 @@ export function readAppointment(params: SignedObject, regions: readonly Region[]
     organisation,
     ...(region === undefined ? {} : { region }),
     roles,
+    identity,
     certificate: Buffer.from(certificate, 'base64'),
   };
 }
 
 function requireAppointment(params: SignedObject): asserts params is SignedObject & AppointmentParameters {
-  requireMembers<AppointmentParameters>(params, withRegion(params, APPOINTMENT), 'appointment');
+  const checks = Object.hasOwn(params, 'identity') ? { ...APPOINTMENT, identity: sm3Text } : APPOINTMENT;
+  requireMembers<AppointmentParameters>(params, withRegion(params, checks), 'appointment');
 }
 
 /** The side of these roles; undefined for none at all, and for those of ceremonies alone. */

@@ -6,9 +6,10 @@ import { SIGNATURE_ALGORITHMS, verifySignature } from '../crypto/algorithms.ts';
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { KmcError } from '../errors.ts';
 import { parseCertificate, sm3Fingerprint } from '../x509/certificate.ts';
-import { isBase64 } from './approval/decision.ts';
 import { isId } from './id.ts';
 import {
+  isBase64,
+  type MemberCheck,
   oneOf,
   plainText,
   readSignedTime,
@@ -17,7 +18,6 @@ import {
   signedTimeText,
   sm3Text,
   textLike,
-  type MemberCheck,
 } from './signed-body.ts';
 
 export const SEALED_ACCOUNTS = ['sealed-1', 'sealed-2', 'sealed-3'] as const;

@@ -122,8 +122,3 @@ export function nextKeyState(act: KeyAct, { state, compromisedAt }: KeyStanding)
 export function storeOf(state: KeyState): KeyStore {
   return KEY_STATES[state].store;
 }
-
-/** The states of one store. */
-export function statesIn(store: KeyStore): KeyState[] {
-  return KEY_STATE_NAMES.filter((state) => storeOf(state) === store);
-}

@@ -9,7 +9,6 @@ import { sm2PointFromSpki, spkiSm3 } from '../crypto/spki.ts';
 import { KmcError } from '../errors.ts';
 import { parseCertificate, sm3Fingerprint } from '../x509/certificate.ts';
 import { requireValidPath } from '../x509/path.ts';
-import { isBase64 } from './approval/decision.ts';
 import { approvalFileText, readApprovalFile, verifyApprovalFile, type ApprovalFile } from './approval/file.ts';
 import { parseNote, verifyNote } from './audit/checkpoint.ts';
 import { auditText } from './audit/detail.ts';
@@ -17,13 +16,14 @@ import { parseAuditRecord } from './audit/record.ts';
 import { leafHash, verifyInclusion } from './audit/tree.ts';
 import { readJudicialParameters } from './recovery.ts';
 import {
+  isBase64,
   isObject,
+  type MemberCheck,
   plainText,
   readSignedTime,
   requireMembers,
   signedTimeText,
   textLike,
-  type MemberCheck,
 } from './signed-body.ts';
 
 const SCHEMA = 'kmc.recovery-evidence/1';

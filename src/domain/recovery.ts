@@ -2,10 +2,9 @@
 import { KmcError } from '../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../x509/certificate.ts';
 import { sm2PointFromSpki } from '../crypto/spki.ts';
-import { isBase64 } from './approval/decision.ts';
 import { isId } from './id.ts';
 import { KEY_STATES, type KeyState, type ProcessingRule } from './key-state.ts';
-import { plainText, requireMembers, sm3Text, type MemberCheck, type SignedObject } from './signed-body.ts';
+import { isBase64, type MemberCheck, plainText, requireMembers, type SignedObject, sm3Text } from './signed-body.ts';
 
 export const RECOVERY_KINDS = ['user', 'judicial'] as const;
 export type RecoveryKind = (typeof RECOVERY_KINDS)[number];

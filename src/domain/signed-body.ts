@@ -130,3 +130,8 @@ export function requireMembers<Body extends object>(
     pointers,
   });
 }
+
+/** True for canonical base64 with padding: what decodes and encodes back to itself. */
+export function isBase64(text: string): boolean {
+  return text.length > 0 && Buffer.from(text, 'base64').toString('base64') === text;
+}

@@ -10,6 +10,7 @@ import { revokeCertificates } from './certificates/revoke-certificates.ts';
 import { decommissionDevice } from './devices/decommission-device.ts';
 import { registerDeviceBatch } from './devices/register-device-batch.ts';
 import { registerMarkedDevice } from './devices/register-marked-device.ts';
+import { waiveDevice } from './fleet/waive-device.ts';
 import type { Instance } from './instance.ts';
 import { changeKey } from './keys/change-key.ts';
 import { destroyKekAct, rotateKekAct } from './keystore/kek-acts.ts';
@@ -74,6 +75,10 @@ const HANDLED = {
     handler: registerDeviceBatch,
   },
   'device.register-marked': { params: 'region, profile, as registered', handler: () => registerMarkedDevice() },
+  'device.waive': {
+    params: 'upgrade, region, until (a time, at most 90 days ahead), reason',
+    handler: () => waiveDevice(),
+  },
   'issuance.resume': { params: 'none; the target is certificates', handler: () => resumeIssuance() },
   'kek.destroy': { params: 'none; the target is <purpose>-<version>', handler: destroyKekAct },
   'kek.rotate': { params: 'none; the target is the purpose, e.g. escrow-store', handler: rotateKekAct },

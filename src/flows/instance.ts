@@ -1,8 +1,8 @@
 /** What the composition made of an instance: every flow takes the part of it that it names. */
 import type { CryptoEngine } from '../crypto/engine.ts';
 import type { PolicySet } from '../domain/policy.ts';
-import type { AuditLogPorts } from './audit/advance-audit-log.ts';
-import type { LogSigner } from './audit/sign-checkpoint.ts';
+import type { AuditLogPorts } from './audit/log/advance-audit-log.ts';
+import type { LogSigner } from './audit/checkpoints/sign-checkpoint.ts';
 import type { ServiceKeystore } from './keystore/service-keystore.ts';
 import type { Clock, Database } from './ports/database.ts';
 

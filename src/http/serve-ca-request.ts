@@ -1,5 +1,5 @@
 import { answerCaRequest } from '../flows/ca-kmc/answer-ca-request.ts';
-import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import { recordRefusal } from '../flows/audit/refusals/record-refusal.ts';
 import { auditSourceOf, type ServedInstance } from './served-instance.ts';
 
 export const CA_KMC_OPERATION = 'postCaKmc';

@@ -7,7 +7,7 @@ import { authenticateRequest } from '../flows/access/authenticate-request.ts';
 import { deviceOfCertificate } from '../flows/access/device-of-certificate.ts';
 import { offerNonce } from '../flows/access/offer-nonce.ts';
 import type { ActionHandlers } from '../flows/approvals/action-handler.ts';
-import { recordRefusal } from '../flows/audit/record-refusal.ts';
+import { recordRefusal } from '../flows/audit/refusals/record-refusal.ts';
 import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
 import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';

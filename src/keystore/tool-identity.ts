@@ -6,7 +6,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import type { ToolIdentity } from '../domain/ceremony/plan.ts';
 
 const COMMIT = /^[0-9a-f]{40}$/;
-const PROGRAM_FILE = /\.(?:js|ts|json)$/;
+const PROGRAM_FILE = /\.(?:js|ts|json|wasm)$/;
 
 /**
  * Measures the tool.

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
-import { keepAuditLog } from '../flows/audit/keep-audit-log.ts';
+import { keepAuditLog } from '../flows/audit/log/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
 import { GlassSight } from '../flows/break-glass/glass-state.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';

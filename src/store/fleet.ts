@@ -2,11 +2,7 @@ import type { FleetLevel } from '../domain/fleet/levels.ts';
 import { KmcError } from '../errors.ts';
 import type { Page } from '../flows/ports/database.ts';
 import type {
-  CanaryChallengeRow,
-  DeviceReportRow,
   EstateRow,
-  FleetDeviceRow,
-  FleetPositionRow,
   FleetSnapshotRow,
   FleetView,
   FleetWaiverRow,
@@ -14,63 +10,22 @@ import type {
   MemberFilter,
   SnapshotMemberRow,
 } from '../flows/ports/fleet.ts';
-import { levelColumn } from './fleet-columns.ts';
 import { FleetStandings } from './fleet-standings.ts';
 import { pageLimit } from './list.ts';
 import { byCount, type Sql } from './sql.ts';
 import {
   blob,
   decodeRecord,
+  inParts,
   integer,
   optional,
   ROWS_TOGETHER,
   Table,
   text,
   time,
-  won,
-  word,
   type Columns,
 } from './table.ts';
 
-const REPORTS = new Table<DeviceReportRow>('device_reports', {
-  id: text,
-  deviceId: text,
-  level: word<DeviceReportRow['level']>(),
-  bundle: text,
-  bundleVersion: integer,
-  fault: optional(text),
-  body: blob,
-  signatureBase: blob,
-  signature: blob,
-  certificateSm3: text,
-  reportedAt: time,
-  lastAuditEvent: text,
-});
-const DEVICES = new Table<FleetDeviceRow>('fleet_devices', {
-  deviceId: text,
-  bundle: text,
-  bundleVersion: integer,
-  seenAt: time,
-  reportId: text,
-});
-const POSITIONS = new Table<FleetPositionRow>('fleet_positions', {
-  rootSm3: text,
-  deviceId: text,
-  level: levelColumn,
-  fault: optional(text),
-  usedAt: optional(time),
-  oldUsedAt: optional(time),
-  reportId: text,
-});
-const CANARIES = new Table<CanaryChallengeRow>('canary_challenges', {
-  nonce: text,
-  deviceId: text,
-  rootSm3: text,
-  leafSm3: text,
-  decoySm3: text,
-  decoy: blob,
-  expiresAt: time,
-});
 const WAIVERS = new Table<FleetWaiverRow>('fleet_waivers', {
   id: text,
   upgradeId: text,
@@ -100,7 +55,6 @@ const SNAPSHOT_MEMBERS = new Table<SnapshotMemberRow>('fleet_snapshot_members', 
 
 const ESTATE: Columns<EstateRow> = { vendor: text, model: text, firmware: optional(text), region: text };
 
-const REPORTS_BY_ID = byCount(ROWS_TOGETHER, (rows) => `where id in (${rows('?')}) order by id`);
 /** `not exists` and not `on conflict`: SQLite takes a join of a select for a conflict clause. */
 const ENLIST = `insert into fleet_members (upgrade_id, device_id, ring, wave, offered_at, joined_at)
   select cast(? as text), d.id, 0, null, null, cast(? as text) from devices d
@@ -119,10 +73,6 @@ const WAVE = byCount(
     where upgrade_id = ? and wave is null and device_id in (${rows('?')})`,
 );
 
-function* parts<T>(list: readonly T[]): Generator<readonly T[]> {
-  for (let at = 0; at < list.length; at += ROWS_TOGETHER) yield list.slice(at, at + ROWS_TOGETHER);
-}
-
 export class StoredFleet implements FleetWriter {
   readonly #sql: Sql;
   readonly #standings: FleetStandings;
@@ -130,33 +80,6 @@ export class StoredFleet implements FleetWriter {
   constructor(sql: Sql) {
     this.#sql = sql;
     this.#standings = new FleetStandings(sql);
-  }
-
-  report(id: string): Promise<DeviceReportRow | undefined> {
-    return REPORTS.find(this.#sql, 'where id = ?', id);
-  }
-
-  async reports(ids: readonly string[]): Promise<DeviceReportRow[]> {
-    const found: DeviceReportRow[] = [];
-    for (const part of parts(ids)) found.push(...(await REPORTS.all(this.#sql, REPORTS_BY_ID(part.length), ...part)));
-    return found;
-  }
-
-  device(deviceId: string): Promise<FleetDeviceRow | undefined> {
-    return DEVICES.find(this.#sql, 'where device_id = ?', deviceId);
-  }
-
-  positions(deviceId: string): Promise<FleetPositionRow[]> {
-    return POSITIONS.all(this.#sql, 'where device_id = ? order by root_sm3', deviceId);
-  }
-
-  canary(nonce: string): Promise<CanaryChallengeRow | undefined> {
-    return CANARIES.find(this.#sql, 'where nonce = ?', nonce);
-  }
-
-  canariesOf(deviceId: string, after: Date): Promise<CanaryChallengeRow[]> {
-    const condition = 'where device_id = ? and expires_at > ? order by expires_at desc, nonce';
-    return CANARIES.all(this.#sql, condition, deviceId, time.encode(after));
   }
 
   standings(view: FleetView, filter: Pick<MemberFilter, 'region'> = {}) {
@@ -197,53 +120,10 @@ export class StoredFleet implements FleetWriter {
     return SNAPSHOT_MEMBERS.all(this.#sql, condition, snapshotId, page.after ?? '', pageLimit(page));
   }
 
-  insertReport(row: DeviceReportRow): Promise<boolean> {
-    return REPORTS.insert(this.#sql, row);
-  }
-
-  putDevice(row: FleetDeviceRow): Promise<boolean> {
-    return won(
-      this.#sql.run(
-        `insert into fleet_devices (device_id, bundle, bundle_version, seen_at, report_id) values (?, ?, ?, ?, ?)
-         on conflict (device_id) do update set bundle = excluded.bundle, bundle_version = excluded.bundle_version,
-           seen_at = excluded.seen_at, report_id = excluded.report_id
-         where fleet_devices.bundle_version <= excluded.bundle_version and fleet_devices.seen_at <= excluded.seen_at`,
-        ...DEVICES.encode(row),
-      ),
-    );
-  }
-
-  async putPosition(row: FleetPositionRow): Promise<void> {
-    await this.#sql.run(
-      `insert into fleet_positions (root_sm3, device_id, level, fault, used_at, old_used_at, report_id)
-       values (?, ?, ?, ?, ?, ?, ?)
-       on conflict (root_sm3, device_id) do update set level = excluded.level, fault = excluded.fault,
-         used_at = excluded.used_at, old_used_at = excluded.old_used_at, report_id = excluded.report_id`,
-      ...POSITIONS.encode(row),
-    );
-  }
-
-  insertCanary(row: CanaryChallengeRow): Promise<boolean> {
-    return CANARIES.insert(this.#sql, row);
-  }
-
-  takeCanary(nonce: string): Promise<boolean> {
-    return won(this.#sql.run('delete from canary_challenges where nonce = ?', nonce));
-  }
-
-  purgeCanaries(before: Date, limit: number): Promise<number> {
-    return this.#sql.run(
-      `delete from canary_challenges where nonce in (
-         select nonce from canary_challenges where expires_at < ? order by expires_at limit ?)`,
-      time.encode(before),
-      limit,
-    );
-  }
-
   async enlistRing(upgradeId: string, deviceIds: readonly string[], at: Date): Promise<number> {
     const now = time.encode(at);
     let enlisted = 0;
-    for (const part of parts(deviceIds)) {
+    for (const part of inParts(deviceIds)) {
       enlisted += await this.#sql.run(RING(part.length), upgradeId, now, now, ...part, upgradeId);
     }
     return enlisted;
@@ -320,7 +200,7 @@ export class StoredFleet implements FleetWriter {
 
   async beginWave(upgradeId: string, wave: number, deviceIds: readonly string[], at: Date): Promise<number> {
     let begun = 0;
-    for (const part of parts(deviceIds)) {
+    for (const part of inParts(deviceIds)) {
       begun += await this.#sql.run(WAVE(part.length), wave, time.encode(at), upgradeId, ...part);
     }
     return begun;

@@ -90,7 +90,9 @@ export class StoredPeople implements PeopleWriter {
   setStatus(id: string, version: number, status: PersonStatus): Promise<boolean> {
     return won(
       this.#sql.run(
-        'update people set status = ?, version = version + 1 where id = ? and version = ?',
+        `update people set status = ?, version = version + 1, identity_digest = case when ? = 'left' then null else identity_digest end
+         where id = ? and version = ?`,
+        status,
         status,
         id,
         version,

@@ -64,6 +64,11 @@ export type Columns<Row> = { readonly [Name in keyof Row & string]-?: Column<Row
 /** Rows in one statement at most; a statement of each length is prepared once. */
 export const ROWS_TOGETHER = 50;
 
+/** A list in parts of at most that many. */
+export function* inParts<T>(list: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < list.length; at += ROWS_TOGETHER) yield list.slice(at, at + ROWS_TOGETHER);
+}
+
 /** A table whose columns are named like the members of `Row`, in snake case. */
 export class Table<Row> {
   readonly name: string;
@@ -116,8 +121,7 @@ export class Table<Row> {
 
   /** Inserts all rows. @throws KmcError E_CONFLICT when one of them stands there already. */
   async insertAll(sql: Sql, rows: readonly Row[]): Promise<void> {
-    for (let start = 0; start < rows.length; start += ROWS_TOGETHER) {
-      const part = rows.slice(start, start + ROWS_TOGETHER);
+    for (const part of inParts(rows)) {
       await sql.run(this.#insertRows(part.length), ...part.flatMap((row) => this.encode(row)));
     }
   }

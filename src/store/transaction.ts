@@ -9,6 +9,7 @@ import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
 import { StoredCrls } from './crls.ts';
+import { StoredDeviceReports } from './device-reports.ts';
 import { StoredDevices } from './devices.ts';
 import { StoredEnrolmentTokens } from './enrolment-tokens.ts';
 import { StoredEnrolments } from './enrolments.ts';
@@ -46,6 +47,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     nonces: new StoredNonces(sql),
     idempotency: new StoredIdempotency(sql),
     devices: new StoredDevices(sql),
+    deviceReports: new StoredDeviceReports(sql),
     enrolmentTokens: new StoredEnrolmentTokens(sql),
     enrolments: new StoredEnrolments(sql),
     authorities: new StoredAuthorities(sql),

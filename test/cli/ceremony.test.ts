@@ -1,5 +1,16 @@
 /** The first ceremony from the command line, with the exit codes of the contract. */
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { commands as admin } from '../../src/cli/admin.ts';
@@ -67,6 +78,20 @@ describe('kmc ceremony', function ceremonyCommands() {
     expect(again.code).to.equal(7);
   });
 
+  it('convert-key writes the key so that openssl reads it, under the same passphrase', async () => {
+    const folder = join(people, 'custodian-1');
+    const own = join(folder, 'key.pem');
+    const converted = files.path('converted.pem');
+    const source = ['--key', own, '--passphrase-file', files.path('passphrase')];
+    const made = await kmc('admin', 'convert-key', ...source, '--shape', 'openssl', '--out', converted);
+    expect(made.code, made.err).to.equal(0);
+    const options = ['pkey', '-passin', `file:${files.path('passphrase')}`, '-pubout', '-in', converted];
+    const certificate = ['x509', '-pubkey', '-noout', '-in', join(folder, 'crt.pem')];
+    expect(execFileSync('openssl', options)).to.deep.equal(execFileSync('openssl', certificate));
+    expect((await kmc('admin', 'convert-key', ...source, '--shape', 'jks', '--out', files.path('x'))).code).to.equal(1);
+    expect((await kmc('admin', 'convert-key', ...source, '--shape', 'gmssl', '--out', converted)).code).to.equal(7);
+  });
+
   it('prepare fills the template in, and what it writes has no fault', async () => {
     const template = join(TEMPLATES, 'kmc-init.template.yaml');
     const made = await kmc('ceremony', 'prepare', '--template', template, '--people', people, ...inputs, '--out', file);
@@ -122,6 +147,28 @@ describe('kmc ceremony', function ceremonyCommands() {
       expect(existsSync(join(custodian, name)), name).to.equal(true);
     }
     expect(existsSync(join(people, 'auditor-1', 'service.share.json'))).to.equal(false);
+  });
+
+  it('a hand-over that was cut goes on with the same command, whatever was there by then', async () => {
+    const folders = ['owner-1', 'custodian-1'].map((name) => join(people, name));
+    const state = () =>
+      folders.map((folder) => readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+    const recipients = PRESENT.flatMap((name) => ['--recipient', `p-${name}=${join(people, name)}`]);
+    const whole = state();
+    const close = () => kmc('ceremony', 'close', dir, ...participants(['witness-1']), ...recipients);
+    const [, custodian = ''] = folders;
+    for (const cut of ['crt.pem', 'service.share.json', 'ceremony.share.json']) {
+      rmSync(join(custodian, cut));
+      const again = await close();
+      expect(again.code, again.err).to.equal(0);
+      expect(again.json()['remaining']).to.include.members([
+        'signatures/closing.json',
+        'hashes.txt',
+        'transcript.jsonl',
+      ]);
+      expect(state(), cut).to.deep.equal(whole);
+    }
+    expect((await kmc('ceremony', 'close', dir, ...participants(['witness-1']))).code).to.equal(7);
   });
 
   it('verify ends with 0, and with 4 after one octet was changed', async () => {

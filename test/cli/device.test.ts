@@ -67,9 +67,18 @@ forEachDatabase('kmc device', (fixture) => {
     const named = [...config.matchAll(/ (\/\S+);/g)].map((match) => match[1] ?? '');
     expect(named).to.have.length(6);
     for (const path of named) expect(existsSync(path), path).to.equal(true);
-    expect(readFileSync(join(folder, 'swanctl.conf'), 'utf8')).to.include('UNVERIFIED');
+    expect(readFileSync(join(folder, 'swanctl', 'swanctl.conf'), 'utf8')).to.include('UNVERIFIED');
 
     const device = ['--dir', folder, '--passphrase-file', passphrase, '--json'];
+    const old = ['cert', 'key', 'ca'].flatMap((what) => [`--rsa-${what}`, files.write(`old-${what}.pem`, '')]);
+    const rsa = await run(undefined, 'config', 'swanctl-rsa', ...device, ...old);
+    expect(rsa.code, rsa.err).to.equal(0);
+    expect(readFileSync(String(rsa.json()['file']), 'utf8')).to.include(
+      `certs = ${join(files.folder, 'old-cert.pem')}`,
+    );
+    for (const bad of [['swanctl-rsa'], ['swanctl-rsa', ...old.slice(0, 2)], ['ipsec.conf']]) {
+      expect((await run(undefined, 'config', ...bad, ...device)).code, bad.join(' ')).to.equal(1);
+    }
     const before = (await run(undefined, 'status', '--dir', folder, '--json')).json();
     const early = await run(undefined, 'renew', ...device);
     expect([early.code, early.json()['renewed']], early.err).to.deep.equal([0, false]);

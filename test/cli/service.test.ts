@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { encodeShareFile } from '../../src/flows/ceremonies/participant.ts';
+import { encodeShareFile, readShareFile } from '../../src/flows/ceremonies/participant.ts';
+import { printShare } from '../../src/flows/keystore/paper-share.ts';
 import { parseCertificate } from '../../src/x509/certificate.ts';
 import { decodePem } from '../../src/crypto/asn1/pem.ts';
 import { LiveService } from '../http/live-service.ts';
@@ -42,6 +43,12 @@ forEachDatabase('kmc against a running service', (fixture) => {
     return files.write(`${member.id}.${keystore}.share.json`, encodeShareFile(keystore, share));
   }
 
+  /** The share of a custodian as it stands on paper. */
+  async function typedShare(member: CastMember): Promise<string> {
+    const share = readShareFile(readFileSync(shareFile(member, shareOf(member))));
+    return (await printShare(test().instance.engine, member.key, share)).toString('latin1');
+  }
+
   it('tells whether the service is ready, and with a key the state of its keystore', async () => {
     const ready = await run(undefined, 'status', '--json');
     expect(ready.json()).to.deep.equal({ ready: true, reasons: [] });
@@ -74,7 +81,7 @@ forEachDatabase('kmc against a running service', (fixture) => {
     expect((await run(caOperatorOne, 'pool', 'refill', 'no-pool')).code).to.equal(1);
   });
 
-  it('seals, and custodians unseal again with their share files', async () => {
+  it('seals, and custodians unseal again: one with the share file, one with what was typed in from paper', async () => {
     const { securityOne, custodianOne, custodianTwo, raOne } = test().people;
     expect((await run(raOne, 'seal')).code).to.equal(6);
     const sealed = await run(securityOne, 'seal', '--json');
@@ -89,7 +96,15 @@ forEachDatabase('kmc against a running service', (fixture) => {
     expect(first.err).to.contain('key of the session');
     const again = await run(custodianOne, 'unseal', shareFile(custodianOne, shareOf(custodianOne)));
     expect(again.code).to.equal(6);
-    const last = await run(custodianTwo, 'unseal', shareFile(custodianTwo, shareOf(custodianTwo)));
+    const paper = await typedShare(custodianTwo);
+    const wrong = files.write(
+      'wrong.txt',
+      paper.replace(/^./, (letter) => (letter === 'Z' ? 'Y' : 'Z')),
+    );
+    const refused = await run(custodianTwo, 'unseal', '--typed', wrong);
+    expect(refused.code).to.equal(4);
+    expect(refused.err).to.contain('Group 1 ');
+    const last = await run(custodianTwo, 'unseal', '--typed', files.write('share.txt', paper.toLowerCase()));
     expect(last.out).to.contain('UNSEALED');
     expect(test().instance.keystore.state).to.equal('UNSEALED');
   });

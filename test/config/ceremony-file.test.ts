@@ -188,6 +188,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     to: digestOf('system-1'),
     rule: 'people/distinct',
   },
+  'one human being under two ids': {
+    template: 'kmc-init',
+    from: /(p-system-[12], .*)roles:(.*\n.*p-system-2, .*)roles:/,
+    to: `$1identity: "sm3:${'1'.repeat(64)}", roles:$2identity: "sm3:${'1'.repeat(64)}", roles:`,
+    rule: 'people/distinct',
+  },
+  'people of production whose identity is not stated': {
+    template: 'kmc-init',
+    from: 'environment: development',
+    to: 'environment: production',
+    rule: 'people/identity',
+  },
   'roles that exclude each other': {
     template: 'kmc-init',
     from: 'roles: [custodian]',

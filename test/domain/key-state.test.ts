@@ -5,7 +5,6 @@ import {
   KEY_STATE_NAMES,
   KEY_STORES,
   nextKeyState,
-  statesIn,
   storeOf,
   type KeyAct,
   type KeyState,
@@ -74,7 +73,7 @@ describe('the life of a key', () => {
   });
 
   it('puts each state into one store, and lets only active keys protect', () => {
-    expect(KEY_STORES.flatMap(statesIn).sort()).to.deep.equal([...KEY_STATE_NAMES].sort());
+    for (const state of KEY_STATE_NAMES) expect(KEY_STORES).to.include(storeOf(state));
     expect(KEY_STATE_NAMES).to.have.members(Object.keys(KEY_STATES));
     expect(KEY_STATE_NAMES.filter((state) => KEY_STATES[state].protects)).to.deep.equal(['active']);
     expect(

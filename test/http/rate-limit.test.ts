@@ -1,6 +1,6 @@
 /** Limits on calls, and what a flood of refusals leaves in the audit log (security-and-faults D7). */
 import { expect } from 'chai';
-import { writeRefusalCounts } from '../../src/flows/audit/write-refusal-counts.ts';
+import { writeRefusalCounts } from '../../src/flows/audit/refusals/write-refusal-counts.ts';
 import { addressText, RateLimiter, sourceNetwork, type RateLimits } from '../../src/http/rate-limit.ts';
 import { testInstance } from '../fixtures/instance.ts';
 import { forEachDatabase } from '../store/databases.ts';

@@ -84,7 +84,8 @@ async function forUser(client: KmcClient, input: CommandInput, folder: string): 
 export const recoverCommand: Command = {
   noun: 'key',
   verb: 'recover',
-  summary: 'Recovers an escrowed key: by an approved request, or for its user to a live signing certificate.',
+  summary:
+    'Recovers an escrowed key: by an approved request, or for its user to a live signing certificate (role ca-operator).',
   details: [
     'A judicial recovery is proposed with: kmc request create --op recovery.judicial --target CASE --params FILE',
     '--expires-at TIME; recovery officers of two organisations approve it. The folder gets recovered-key.der (envelope),',

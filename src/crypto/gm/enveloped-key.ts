@@ -16,18 +16,10 @@ import {
   type DerElement,
 } from '../asn1/der.ts';
 import { OID } from '../asn1/oids.ts';
-import { bareScalarOf, makeKeyEnvelope, openKeyEnvelope, type KeyEnvelope, type Sm2KeyPair } from './key-envelope.ts';
+import { bareScalarOf, openKeyEnvelope, type KeyEnvelope, type Sm2KeyPair } from './key-envelope.ts';
 
 const LONGEST_DER = 512;
 const SYMMETRIC_ALGORITHMS: ReadonlySet<string> = new Set([OID.sm4Ecb, OID.sm4]);
-
-/**
- * Envelopes a key pair to a recipient's public point (65 octets): DER.
- * @throws KmcError E_KEY (d out of range or not of this point), E_POINT (recipient).
- */
-export function encodeEnvelopedKey(pair: Sm2KeyPair, recipientPoint: Buffer): Buffer {
-  return packEnvelopedKey(makeKeyEnvelope(pair, recipientPoint));
-}
 
 /**
  * Opens an SM2EnvelopedKey with the recipient's d. Accepts d as 32 octets, with PKCS#7 padding (48), or after 32 zero

@@ -10,14 +10,15 @@ import { parseCertificate, type Certificate } from '../../x509/certificate.ts';
 import { isId } from '../id.ts';
 import { ROLE_NAMES, type RoleName } from '../roles.ts';
 import {
+  isBase64,
+  type MemberCheck,
   oneOf,
   requireMembers,
+  SIGNED_PREFIXES,
   signedBytes,
   signedTimeText,
-  SIGNED_PREFIXES,
   sm3Text,
   textLike,
-  type MemberCheck,
 } from '../signed-body.ts';
 
 export const DECISION_SCHEMA = 'kmc.approval/1';
@@ -76,11 +77,6 @@ const SIGNED_CHECKS: Readonly<Record<keyof SignedDecision, MemberCheck>> = {
       ? undefined
       : 'must be base64 of a certificate',
 };
-
-/** True for canonical base64 with padding: what decodes and encodes back to itself. */
-export function isBase64(text: string): boolean {
-  return text.length > 0 && Buffer.from(text, 'base64').toString('base64') === text;
-}
 
 /**
  * Checks the body of a decision.

@@ -11,8 +11,8 @@ import { digestWords } from '../digest-words.ts';
 import { subjectPerson } from '../person-name.ts';
 import type { Person } from '../person.ts';
 import { STANDARD_QUORUMS } from '../quorum.ts';
-import { readSignedTime, requireMembers, type MemberCheck } from '../signed-body.ts';
-import { isBase64, readSignedDecision, verifyDecision, type SignedDecision } from './decision.ts';
+import { isBase64, type MemberCheck, readSignedTime, requireMembers } from '../signed-body.ts';
+import { readSignedDecision, verifyDecision, type SignedDecision } from './decision.ts';
 import { evaluateQuorum, requireQuorum, type QuorumEvaluation, type QuorumPolicy } from './evaluation.ts';
 import { readApprovalRequest, regionOf, requestDigest, type ApprovalRequest } from './request.ts';
 

@@ -13,6 +13,7 @@ export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 export const ACTOR_TYPES = [
   'person',
   'device',
+  'fleet',
   'application',
   'system',
   'anonymous',
@@ -28,6 +29,7 @@ export const SUBJECT_TYPES = [
   'certificate',
   'crl',
   'device',
+  'fleet',
   'issuance',
   'key',
   'keystore',

@@ -11,12 +11,14 @@ export interface PersonSpec {
   readonly roles: readonly RoleGrant[];
   /** `sm3:<hex>` of the self-signed certificate that the person brings; it counts for nothing after the close. */
   readonly certificate: string;
+  /** `sm3:<hex>`, see crypto/identity-digest.ts; needed in production. */
+  readonly identity?: string;
 }
 
 /** The people as they will stand in the service, for the rules that count who is left to decide. */
 export function futurePerson(spec: PersonSpec): Person {
-  const { certificate: _selfSigned, ...rest } = spec;
-  return { ...rest, status: 'active', accounts: [] };
+  const { certificate: _selfSigned, identity, ...rest } = spec;
+  return { ...rest, ...(identity === undefined ? {} : { identityDigest: identity }), status: 'active', accounts: [] };
 }
 
 /** Name of a person's self-signed certificate among the inputs of `kmc-init`. */

@@ -4,9 +4,10 @@
  * auditor sign the digest of the body; with the leaves at hand it verifies offline.
  */
 import { canonicalizeSigned, parseStrictJson } from '../../crypto/jcs.ts';
-import { isBase64 } from '../approval/decision.ts';
+
 import { ID } from '../id.ts';
 import {
+  isBase64,
   isObject,
   oneOf,
   plainText,

@@ -5,10 +5,11 @@
 import { SIGNATURE_ALGORITHMS, verifySignature } from '../../crypto/algorithms.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../../x509/certificate.ts';
-import { isBase64 } from '../approval/decision.ts';
+
 import { ID } from '../id.ts';
 import { ROLE_NAMES, type RoleName } from '../roles.ts';
 import {
+  isBase64,
   oneOf,
   requireMembers,
   signedBytes,

@@ -5,10 +5,11 @@
  */
 import { canonicalizeSigned, parseStrictJson } from '../../crypto/jcs.ts';
 import { KmcError } from '../../errors.ts';
-import { isBase64 } from '../approval/decision.ts';
 import { ID } from '../id.ts';
 import {
+  isBase64,
   isObject,
+  type MemberCheck,
   oneOf,
   plainText,
   requireMembers,
@@ -17,7 +18,6 @@ import {
   signedTimeText,
   sm3Text,
   textLike,
-  type MemberCheck,
 } from '../signed-body.ts';
 import { trustRefusal } from './trust-rules.ts';
 

@@ -15,8 +15,10 @@ import { encodeName, formatName, type NameAttribute } from '../../x509/name.ts';
 import { verifySignedBy } from '../../x509/path/issuer-signature.ts';
 import { certificateIssuerOf } from '../authorities/issuing-authority.ts';
 import { prepareCertificate, type PreparedCertificate } from '../certificates/prepare-certificate.ts';
+import type { ObjectSigner } from '../certificates/sign-checked.ts';
 import { signCertificate } from '../certificates/sign-certificate.ts';
 import type { CeremonyRun } from './ceremony-run.ts';
+import { requireSigned, signProven } from './sign-proven.ts';
 import type { Planning, StepResult } from './step-act.ts';
 
 const SERIAL_OCTETS = 16;
@@ -111,33 +113,50 @@ function requireAsPlanned(run: CeremonyRun, step: CeremonyStep, prepared: Prepar
   throw new KmcError('E_STALE', `What would be signed is not what was approved: ${differing.join(', ')} differ.`);
 }
 
+/** How a step that signs a certificate makes it. */
+export interface CertificateWork {
+  /** Builds and lints it; called twice, and must give the same TBSCertificate. */
+  readonly prepare: () => PreparedCertificate;
+  readonly key: KeyHandle;
+  /** Certificate of the issuer; absent for one that is signed with its own key. */
+  readonly issuer?: Certificate;
+}
+
 /**
- * Signs a prepared certificate, looks at the result again, and writes it. One that was signed and written before the step
- * was cut is the certificate: nothing is signed twice under one serial number.
- * @param issuer the certificate that the signature must verify under; absent for a self-signed one.
- * @throws KmcError E_STALE (not what was planned), E_LINT, E_INTEGRITY (the result does not hold), E_EXISTS.
+ * Signs a certificate after it was proved with a throw-away key (C7), and writes it. One that was signed and written before
+ * the step was cut is the certificate: nothing is signed twice under one serial number.
+ * @throws KmcError E_STALE (not what was planned, or it changes), E_LINT, E_INTEGRITY (the result does not hold), E_EXISTS,
+ * E_KEY (the key is not that of the issuer).
  */
 export async function signAndWrite(
   run: CeremonyRun,
   step: CeremonyStep,
-  prepared: PreparedCertificate,
-  signer: { readonly key: KeyHandle; readonly issuer?: Certificate },
+  { prepare, key, issuer }: CertificateWork,
 ): Promise<StepResult> {
+  if (issuer !== undefined && !key.spki.equals(issuer.spki)) {
+    throw new KmcError('E_KEY', 'The root key is not that of the certificate.');
+  }
+  const prepared = prepare();
   requireAsPlanned(run, step, prepared);
-  const algorithm = KEY_ALGORITHMS[signer.key.algorithm].signatures[0];
-  const name = stepText(step, 'out');
-  const der =
-    run.leftover(step, name) ??
-    (await signCertificate({ engine: run.engine, key: signer.key, algorithm }, prepared.linted));
-  const certificate = parseCertificate(der);
-  const isPrepared = certificate.tbs.equals(prepared.linted.certificate.tbs);
-  const issuer = signer.issuer ?? certificate;
   const { kind } = certificateProfile(run.facts.setting.policies, prepared.profile);
   const skip = run.facts.file.skipLints.map((one) => one.lint);
-  const findings = certificateFindings(certificate, kind, signer.issuer === undefined ? { skip } : { issuer, skip });
-  if (!isPrepared || !verifySignedBy(certificate, issuer) || findings.some((finding) => finding.severity === 'error')) {
-    throw new KmcError('E_INTEGRITY', 'The certificate that was just signed does not hold. Stop the ceremony.');
-  }
+  const look = (der: Buffer, spki: Buffer): Buffer => {
+    const certificate = parseCertificate(der);
+    const findings = certificateFindings(certificate, kind, issuer === undefined ? { skip } : { issuer, skip });
+    if (verifySignedBy(certificate, { spki }) && !findings.some(({ severity }) => severity === 'error')) {
+      return certificate.tbs;
+    }
+    throw new KmcError('E_INTEGRITY', 'A certificate that was just signed does not hold. Stop the ceremony.');
+  };
+  const build = () => {
+    const { linted } = prepare();
+    return { tbs: linted.certificate.tbs, sign: (signer: ObjectSigner) => signCertificate(signer, linted) };
+  };
+  const name = stepText(step, 'out');
+  const before = run.leftover(step, name);
+  const [algorithm] = KEY_ALGORITHMS[key.algorithm].signatures;
+  if (before !== undefined) requireSigned(before, prepared.linted.certificate.tbs, key.spki, { look });
+  const der = before ?? (await signProven(run, key, algorithm, { build, look }));
   const file = run.write(name, der);
   const { tbs: _tbs, ...facts } = describePrepared(prepared);
   return { text: `signed ${outputFile(name)}`, files: [file], facts };

@@ -1,4 +1,5 @@
 /** One ceremony while it runs: its people, files and open keystores. Steps act through it and keep nothing themselves. */
+import type { KeyAlgorithmName } from '../../crypto/algorithms.ts';
 import { createDigests } from '../../crypto/digests.ts';
 import type { CryptoEngine, KeyHandle } from '../../crypto/engine.ts';
 import { sm3 } from '../../crypto/gm/sm3.ts';
@@ -55,6 +56,7 @@ export class CeremonyRun {
   readonly #handedOut: { readonly keystore: KeystoreName; readonly share: SealedShare }[] = [];
   readonly #certificates = new Map<string, Certificate>();
   readonly #issued = new Map<string, Certificate>();
+  readonly #throwAway = new Map<KeyAlgorithmName, KeyHandle>();
   #repeated: string | undefined;
 
   constructor(ports: CeremonyRunPorts, facts: CeremonyRunFacts) {
@@ -213,6 +215,15 @@ export class CeremonyRun {
     return await this.ceremonyKeystore().rootKey(keyId);
   }
 
+  /** A key of this run alone, which is forgotten at its end: what is to be signed is proved with it first (C7). */
+  async throwAwayKey(algorithm: KeyAlgorithmName): Promise<KeyHandle> {
+    const known = this.#throwAway.get(algorithm);
+    if (known !== undefined) return known;
+    const key = await this.engine.generateKeyPair(algorithm);
+    this.#throwAway.set(algorithm, key);
+    return key;
+  }
+
   restrict(keyId: string): void {
     const keys = new Set([...this.#register.restrictedKeys, keyId]);
     this.#register = { ...this.#register, restrictedKeys: [...keys].sort() };
@@ -231,6 +242,8 @@ export class CeremonyRun {
 
   /** Closes everything that is open; after a failure too. */
   release(): void {
+    for (const key of this.#throwAway.values()) this.engine.destroyKey(key);
+    this.#throwAway.clear();
     this.closeCeremonyKeystore();
     this.#keystoreFiles?.close();
     this.#keystoreFiles = undefined;

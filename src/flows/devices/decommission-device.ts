@@ -1,7 +1,7 @@
 import { oneOf, requireMembers, textLike, type SignedObject } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { ABSENT, type ApprovedAct, type DatabaseHandler } from '../approvals/action-handler.ts';
-import { eventIds } from '../audit/event-ids.ts';
+import { eventIds } from '../audit/events/event-ids.ts';
 import { isRevocable, recordRevocation } from '../certificates/record-revocation.ts';
 import type { RevocationReason } from '../ports/certificates.ts';
 import type { Reader, Transaction } from '../ports/database.ts';

@@ -10,7 +10,7 @@ import type { RequestProof } from '../access/authenticate-request.ts';
 import { rootKeyOf } from '../authorities/authority-line.ts';
 import type { Instance } from '../instance.ts';
 import type { Reader, Transaction } from '../ports/database.ts';
-import type { CanaryChallengeRow, DeviceReportRow } from '../ports/fleet.ts';
+import type { CanaryChallengeRow, DeviceReportRow } from '../ports/device-reports.ts';
 
 export interface AcceptReportInput {
   readonly proof: RequestProof;
@@ -33,7 +33,7 @@ interface Scene {
 
 /** @throws KmcError E_STALE when the device has reported a higher version. */
 async function requireForward(reader: Reader, { caller, report }: Scene): Promise<void> {
-  const known = await reader.fleet.device(caller.id);
+  const known = await reader.deviceReports.device(caller.id);
   if (known === undefined || Number(report.bundleVersion) >= known.bundleVersion) return;
   throw new KmcError('E_STALE', `The device reported version ${known.bundleVersion} before: versions only rise.`);
 }
@@ -42,7 +42,7 @@ async function requireForward(reader: Reader, { caller, report }: Scene): Promis
 async function requireCanary(reader: Reader, { caller, report, at }: Scene): Promise<CanaryChallengeRow | undefined> {
   const { canary } = report;
   if (canary === undefined) return undefined;
-  const challenge = await reader.fleet.canary(canary.nonce);
+  const challenge = await reader.deviceReports.canary(canary.nonce);
   const fits =
     challenge !== undefined &&
     challenge.deviceId === caller.id &&
@@ -87,9 +87,9 @@ async function versionOfReport(reader: Reader, report: DeviceReport) {
 
 /** The same report, stored a moment ago. */
 async function findRepeat(reader: Reader, { caller, proof, at }: Scene): Promise<DeviceReportRow | undefined> {
-  const known = await reader.fleet.device(caller.id);
+  const known = await reader.deviceReports.device(caller.id);
   if (known === undefined || at.getTime() - known.seenAt.getTime() > REPEAT_MS) return undefined;
-  const last = await reader.fleet.report(known.reportId);
+  const last = await reader.deviceReports.report(known.reportId);
   return last?.body.equals(proof.body) === true && last.certificateSm3 === caller.certificateSm3 ? last : undefined;
 }
 
@@ -106,17 +106,18 @@ async function store(tx: Transaction, scene: Scene, row: DeviceReportRow): Promi
   const challenge = await requireCanary(tx, scene);
   const subjectRoot = challenge?.rootSm3 ?? (await requirePair(tx, scene));
   const manifest = await versionOfReport(tx, report);
-  const before = await tx.fleet.positions(caller.id);
+  const before = await tx.deviceReports.positions(caller.id);
   const positions = positionsAfter({ report, manifest, before, subjectRoot });
-  if (challenge !== undefined && !(await tx.fleet.takeCanary(challenge.nonce))) {
+  if (challenge !== undefined && !(await tx.deviceReports.takeCanary(challenge.nonce))) {
     throw new KmcError('E_STATE', 'The canary was answered at the same time.');
   }
-  await tx.fleet.insertReport(row);
+  await tx.deviceReports.insertReport(row);
   const { bundle, bundleVersion, reportedAt: seenAt, id: reportId } = row;
-  if (!(await tx.fleet.putDevice({ deviceId: caller.id, bundle, bundleVersion, seenAt, reportId }))) {
+  if (!(await tx.deviceReports.putDevice({ deviceId: caller.id, bundle, bundleVersion, seenAt, reportId }))) {
     throw new KmcError('E_CONFLICT', 'The device made another report at the same time. Send this one again.');
   }
-  for (const position of positions) await tx.fleet.putPosition({ ...position, ...carrier(before, position, row) });
+  for (const position of positions)
+    await tx.deviceReports.putPosition({ ...position, ...carrier(before, position, row) });
   await keepFirmware(tx, scene);
   await recordReport(tx, scene, row);
 }

@@ -10,7 +10,7 @@ import { insertSingleCertificate, signSingleCertificate } from '../certificates/
 import type { Instance } from '../instance.ts';
 import type { AuthorityRow } from '../ports/authorities.ts';
 import type { Reader } from '../ports/database.ts';
-import type { CanaryChallengeRow } from '../ports/fleet.ts';
+import type { CanaryChallengeRow } from '../ports/device-reports.ts';
 import { makeDecoy } from './decoy.ts';
 
 export interface CanaryChallenge {
@@ -53,7 +53,7 @@ async function findStanding(
   { root, issuing }: Generation,
   now: Date,
 ): Promise<CanaryChallenge | undefined> {
-  const open = await reader.fleet.canariesOf(deviceId, new Date(now.getTime() + REUSED_MS));
+  const open = await reader.deviceReports.canariesOf(deviceId, new Date(now.getTime() + REUSED_MS));
   const row = open.find(({ rootSm3 }) => rootSm3 === root.spkiSm3);
   const leaf = row === undefined ? undefined : await reader.certificates.findByDigest(row.leafSm3);
   if (row === undefined || leaf?.certificate === undefined || leaf.authorityId !== issuing.id) return undefined;
@@ -123,7 +123,7 @@ async function makeChallenge(
   const source = { node: ports.node, ...(requestId === undefined ? {} : { request: requestId }) };
   await ports.database.transaction(async (tx) => {
     await insertSingleCertificate(tx, row, { actor: auditActor(caller), source });
-    await tx.fleet.insertCanary(challenge);
+    await tx.deviceReports.insertCanary(challenge);
   });
   return challengeOf(challenge, [row.certificate, issuing.certificate]);
 }

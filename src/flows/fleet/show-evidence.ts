@@ -52,7 +52,7 @@ export async function showEvidence(
     if (snapshot?.upgradeId !== upgradeId) throw new KmcError('E_NOT_FOUND', 'There is no such snapshot.');
     const rows = await reader.fleet.snapshotMembers(snapshotId, page);
     const ids = rows.flatMap(({ reportId }) => reportId ?? []);
-    const reports = new Map((await reader.fleet.reports(ids)).map((row) => [row.id, row]));
+    const reports = new Map((await reader.deviceReports.reports(ids)).map((row) => [row.id, row]));
     const chains = new Chains(reader);
     const shown: ShownLeaf[] = [];
     for (const { member, reportId } of rows) {

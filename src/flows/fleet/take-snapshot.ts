@@ -21,7 +21,8 @@ import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';
-import type { DeviceReportRow, FleetSnapshotRow, FleetView, SnapshotMemberRow } from '../ports/fleet.ts';
+import type { DeviceReportRow } from '../ports/device-reports.ts';
+import type { FleetSnapshotRow, FleetView, SnapshotMemberRow } from '../ports/fleet.ts';
 
 export interface TakeSnapshotInput {
   readonly upgradeId: string;
@@ -60,7 +61,7 @@ async function gather(reader: Reader, view: FleetView): Promise<Gathered> {
     const page = await reader.fleet.members(view, {}, { limit: PAGE, after });
     after = page.length < PAGE ? undefined : page.at(-1)?.member.id;
     const ids = page.flatMap(({ reportId }) => reportId ?? []);
-    const reports = new Map((await reader.fleet.reports(ids)).map((row) => [row.id, row]));
+    const reports = new Map((await reader.deviceReports.reports(ids)).map((row) => [row.id, row]));
     for (const { member, reportId } of page) {
       const report = reportId === undefined ? undefined : reports.get(reportId);
       const leaf: EvidenceLeaf = {

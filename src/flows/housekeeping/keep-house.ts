@@ -3,7 +3,7 @@ import type { ActionHandlers } from '../approvals/action-handler.ts';
 import { expireRequests } from '../approvals/expire-requests.ts';
 import { reconcileExecutions } from '../approvals/reconcile-executions.ts';
 import { supersedeRequests } from '../approvals/supersede-requests.ts';
-import { writeRefusalCounts } from '../audit/write-refusal-counts.ts';
+import { writeRefusalCounts } from '../audit/refusals/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
 import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
@@ -44,7 +44,7 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'purge-challenges': (ports, _caller, now) =>
     ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
   'purge-canaries': (ports, _caller, now) =>
-    ports.database.transaction((tx) => tx.fleet.purgeCanaries(now, PURGE_LIMIT)),
+    ports.database.transaction((tx) => tx.deviceReports.purgeCanaries(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-ca-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.caKmcExchanges.eraseDue(now)),
   'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),

@@ -6,7 +6,7 @@ import type { CryptoEngine, KekPurpose, KeyEncryptionKey, KeyHandle } from '../.
 import { caKeyContext } from '../../domain/keystore/blob-context.ts';
 import { nextSealState, type SealEvent, type SealState } from '../../domain/keystore/seal-state.ts';
 import { KmcError, type ErrorCode } from '../../errors.ts';
-import type { AuditMacKeys } from '../audit/row-mac.ts';
+import type { AuditMacKeys } from '../audit/events/row-mac.ts';
 import type { Database } from '../ports/database.ts';
 import type { KeystoreFiles } from '../ports/keystore.ts';
 import type { Resealing } from '../ports/keystore-rows.ts';

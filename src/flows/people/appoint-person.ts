@@ -9,15 +9,19 @@ import type { Certificate } from '../../x509/certificate.ts';
 import type { ApplyAct, ApprovedAct, DatabaseHandler } from '../approvals/action-handler.ts';
 import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import type { Instance } from '../instance.ts';
-import type { Transaction } from '../ports/database.ts';
+import type { Reader, Transaction } from '../ports/database.ts';
 import { personEvent, personIdOf, personTarget } from './person-act.ts';
 import { preparePersonalCertificate, readPersonalCertificate, type NamedPerson } from './personal-certificate.ts';
 
-export type AppointPersonPorts = Pick<Instance, 'database' | 'clock' | 'engine' | 'keystore' | 'policies'>;
+export type AppointPersonPorts = Pick<
+  Instance,
+  'database' | 'clock' | 'engine' | 'environment' | 'keystore' | 'policies'
+>;
 
 interface Appointed {
   readonly person: NamedPerson;
   readonly roles: Appointment['roles'];
+  readonly identity: string | undefined;
   readonly brought: Certificate;
 }
 
@@ -29,24 +33,35 @@ function requireSide(roles: Appointment['roles'], side: Side): void {
 }
 
 function appointedBy(
-  { policies }: AppointPersonPorts,
+  { policies, environment }: AppointPersonPorts,
   side: Side,
   id: string,
   params: SignedObject,
   at: Date,
 ): Appointed {
-  const { certificate, roles, ...named } = readAppointment(params, policies.regions);
+  const { certificate, roles, identity, ...named } = readAppointment(params, policies.regions);
   const person = { id: requireId(id, 'id of the person'), ...named };
   requireCompatibleRoles(
     roles.map(({ role }) => role),
     policies.exclusions,
   );
   requireSide(roles, side);
-  return { person, roles, brought: readPersonalCertificate(certificate, person, at) };
+  if (identity === undefined && environment === 'production') {
+    throw new KmcError('E_SCHEMA', 'The identity is missing: make it with kmc admin identity-digest.');
+  }
+  return { person, roles, identity, brought: readPersonalCertificate(certificate, person, at) };
 }
 
-async function insertPerson(tx: Transaction, { person, roles }: Appointed, at: Date): Promise<void> {
-  const row = { ...person, region: person.region, identityDigest: undefined, status: 'active', version: 1 } as const;
+/** @throws KmcError E_SAME_PERSON when a record of this human being is there. */
+async function requireNewIdentity(reader: Reader, identity: string | undefined): Promise<void> {
+  const known = identity === undefined ? undefined : await reader.people.findByIdentity(identity);
+  if (known === undefined) return;
+  throw new KmcError('E_SAME_PERSON', `This human being is ${known.id} here: change the roles of that record.`);
+}
+
+async function insertPerson(tx: Transaction, { person, roles, identity }: Appointed, at: Date): Promise<void> {
+  const row = { ...person, region: person.region, identityDigest: identity, status: 'active', version: 1 } as const;
+  await requireNewIdentity(tx, identity);
   if (!(await tx.people.insert({ ...row, createdAt: at }))) {
     throw new KmcError('E_CONFLICT', 'There is a person of that id already.');
   }
@@ -83,7 +98,7 @@ async function prepare(ports: AppointPersonPorts, side: Side, act: ApprovedAct):
 /**
  * The acts `person.appoint` (side `operating`) and `person.appoint-auditor` (side `audit`): the roles say which one it
  * takes. Target `person/<id>`; parameters `name`, `unit`, `organisation`, `region` where the person works in one, `roles`
- * (list of `role`, and `region` for a regional one) and `certificate`, the self-signed personal certificate (base64 of
+ * (list of `role`, and `region` for a regional one), `identity` (in production) and `certificate`, the self-signed personal certificate (base64 of
  * DER). The administrator CA certifies the same key; the self-signed certificate counts for nothing.
  */
 export function appointPerson(ports: AppointPersonPorts, side: Side): DatabaseHandler {
@@ -91,10 +106,11 @@ export function appointPerson(ports: AppointPersonPorts, side: Side): DatabaseHa
     kind: 'database',
     target: personTarget,
     async check(reader, targetId, params) {
-      const { brought } = appointedBy(ports, side, targetId, params, ports.clock.now());
+      const { brought, identity } = appointedBy(ports, side, targetId, params, ports.clock.now());
       if ((await reader.people.find(targetId)) !== undefined) {
         throw new KmcError('E_CONFLICT', 'There is a person of that id already.');
       }
+      await requireNewIdentity(reader, identity);
       await requireCertifiable(reader, spkiSm3(brought.spki));
     },
     prepare: (act) => prepare(ports, side, act),

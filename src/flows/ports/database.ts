@@ -11,6 +11,7 @@ import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchange
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
+import type { DeviceReportReader, DeviceReportWriter } from './device-reports.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
 import type { EnrolmentReader, EnrolmentWriter } from './enrolments.ts';
 import type { EnrolmentTokenReader, EnrolmentTokenWriter } from './enrolment-tokens.ts';
@@ -45,6 +46,7 @@ export interface Reader {
   readonly expirations: ExpirationReader;
   readonly idempotency: IdempotencyReader;
   readonly devices: DeviceReader;
+  readonly deviceReports: DeviceReportReader;
   readonly enrolmentTokens: EnrolmentTokenReader;
   readonly enrolments: EnrolmentReader;
   readonly authorities: AuthorityReader;
@@ -80,6 +82,7 @@ export interface Transaction extends Reader {
   readonly nonces: NonceWriter;
   readonly idempotency: IdempotencyWriter;
   readonly devices: DeviceWriter;
+  readonly deviceReports: DeviceReportWriter;
   readonly enrolmentTokens: EnrolmentTokenWriter;
   readonly enrolments: EnrolmentWriter;
   readonly authorities: AuthorityWriter;

@@ -54,7 +54,7 @@ export interface PeopleReader {
 export interface PeopleWriter extends PeopleReader {
   /** False when the id or the identity number is taken. */
   insert(person: PersonRow): Promise<boolean>;
-  /** Compare-and-set on the version. */
+  /** Compare-and-set on the version. Of somebody who leaves the identity is forgotten. */
   setStatus(id: string, version: number, status: PersonStatus): Promise<boolean>;
   /**
    * False when the person holds that grant already. Raises the person's version.

@@ -3,7 +3,7 @@ import { readApprovalFile } from '../../domain/approval/file.ts';
 import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { exportApproval } from '../approvals/export-approval.ts';
-import { proveInclusion } from '../audit/prove-inclusion.ts';
+import { proveInclusion } from '../audit/tree/prove-inclusion.ts';
 import { authorityChain } from '../enrolments/enrolment-answer.ts';
 import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';

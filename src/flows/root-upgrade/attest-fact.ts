@@ -12,7 +12,7 @@ import {
 import { isLive } from '../../domain/root-upgrade/states.ts';
 import { readSignedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import type { Reader } from '../ports/database.ts';
 import type { UpgradeAttestationRow } from '../ports/root-upgrades.ts';
 import { requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';

@@ -5,7 +5,7 @@ import { holdsRoleIn } from '../../domain/person.ts';
 import { planDigest, readPlan, requirePlanBody, type UpgradePlan } from '../../domain/root-upgrade/plan.ts';
 import type { RoleName } from '../../domain/roles.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import type { Reader } from '../ports/database.ts';
 import type { RootUpgradeRow } from '../ports/root-upgrades.ts';
 import type { UpgradePorts } from './upgrade-ports.ts';

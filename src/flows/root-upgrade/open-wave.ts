@@ -4,7 +4,7 @@ import { holdsRoleIn } from '../../domain/person.ts';
 import { waveBlockers } from '../../domain/root-upgrade/waves.ts';
 import type { RoleName } from '../../domain/roles.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import { readFacts } from './read-facts.ts';
 import { recordChange } from './record-change.ts';
 import { requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';

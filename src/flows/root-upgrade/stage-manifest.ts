@@ -6,7 +6,7 @@ import { manifestFault } from '../../domain/root-upgrade/next-manifest.ts';
 import { manifestDigest, manifestText, readManifest, versionOf } from '../../domain/trust/manifest.ts';
 import { trustRefusal } from '../../domain/trust/trust-rules.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import type { UpgradeManifestRow } from '../ports/root-upgrades.ts';
 import { MANIFEST_PUBLISHERS } from '../trust/manifest-publishers.ts';
 import { readPublished } from '../trust/read-published.ts';

@@ -5,7 +5,7 @@ import { STATED_TEXT } from '../../domain/root-upgrade/plan.ts';
 import { UPGRADE_STATES } from '../../domain/root-upgrade/states.ts';
 import { OPERATING_ROLES } from '../../domain/roles.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import { recordChange } from './record-change.ts';
 import { requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
 

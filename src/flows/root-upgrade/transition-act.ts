@@ -3,7 +3,7 @@ import { blockersOf } from '../../domain/root-upgrade/evaluate.ts';
 import { transitionOfAct, transitionRule, type TransitionName } from '../../domain/root-upgrade/transitions.ts';
 import { KmcError } from '../../errors.ts';
 import { ABSENT, type DatabaseHandler } from '../approvals/action-handler.ts';
-import { eventIds } from '../audit/event-ids.ts';
+import { eventIds } from '../audit/events/event-ids.ts';
 import type { RootUpgradeRow } from '../ports/root-upgrades.ts';
 import { blocked, makeTransition } from './make-transition.ts';
 import { readFacts } from './read-facts.ts';

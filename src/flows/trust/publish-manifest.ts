@@ -5,7 +5,7 @@ import { holdsRoleIn } from '../../domain/person.ts';
 import { readManifest, type Manifest, type ManifestBody } from '../../domain/trust/manifest.ts';
 import { trustRefusal } from '../../domain/trust/trust-rules.ts';
 import { KmcError } from '../../errors.ts';
-import { audited } from '../audit/audited.ts';
+import { audited } from '../audit/events/audited.ts';
 import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';
 import type { TrustBundleRow } from '../ports/trust-bundles.ts';

@@ -1,9 +1,9 @@
 /** The auditor's pull of events (audit-log 3.11). Reading them is for auditors, and recorded. */
 import { z } from 'zod';
 import { KmcError } from '../../errors.ts';
-import { auditTreeRoot } from '../../flows/audit/audit-tree-root.ts';
-import { pullAudit, type AuditPage } from '../../flows/audit/pull-audit.ts';
-import { pullAuditTile } from '../../flows/audit/pull-audit-tile.ts';
+import { auditTreeRoot } from '../../flows/audit/tree/audit-tree-root.ts';
+import { pullAudit, type AuditPage } from '../../flows/audit/pulls/pull-audit.ts';
+import { pullAuditTile } from '../../flows/audit/pulls/pull-audit-tile.ts';
 import { nextLink } from '../listing.ts';
 import { route, type Reply, type Route } from '../route.ts';
 import { WHOLE_NUMBER } from '../schemas.ts';

@@ -10,7 +10,7 @@ import { enrolByTokenCredential } from '../../flows/enrolments/enrol-by-token-cr
 import { enrolDevice } from '../../flows/enrolments/enrol-device.ts';
 import { enrolSigningCertificate } from '../../flows/enrolments/enrol-signing-certificate.ts';
 import type { EnrolmentOutcome } from '../../flows/enrolments/enrol-with-token.ts';
-import { publishedChain } from '../../flows/enrolments/published-chain.ts';
+import { publishedCaCertificates } from '../../flows/enrolments/published-ca-certificates.ts';
 import { renewDevice } from '../../flows/enrolments/renew-device.ts';
 import { renewSigningCertificate } from '../../flows/enrolments/renew-signing-certificate.ts';
 import type { Instance } from '../../flows/instance.ts';
@@ -102,12 +102,12 @@ function publicOperations(instance: Instance): EstOperation[] {
     {
       name: 'cacerts',
       operationId: 'estCaCerts',
-      summary: 'The issuing CA of a profile and its root',
+      summary: 'The issuing CA of a profile, its root, and the links from an older root',
       method: 'get',
       answers: { 200: { description: 'certs-only, base64', type: CA_CERTIFICATES } },
       async handle(_context, label) {
-        const chain = await publishedChain(instance, estLabel(policies, label).certificateProfile);
-        return estReply(CA_CERTIFICATES, encodeCertsOnly(chain));
+        const certificates = await publishedCaCertificates(instance, estLabel(policies, label).certificateProfile);
+        return estReply(CA_CERTIFICATES, encodeCertsOnly(certificates));
       },
     },
     {

@@ -26,6 +26,7 @@ import { requestRoutes } from './requests.ts';
 import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
 import { rootUpgradeRoutes } from './root-upgrades.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
+import { upgradeFleetRoutes } from './upgrade-fleet.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
@@ -47,6 +48,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   rootUpgradeRoutes,
   rootUpgradeInputRoutes,
   fleetRoutes,
+  upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
   poolRoutes,

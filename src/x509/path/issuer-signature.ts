@@ -16,7 +16,7 @@ const VERIFIED = new WeakMap<SignedFields, Map<string, boolean>>();
  * Whether the signature on a parsed certificate or CRL verifies under the key of `issuer`; the answer is kept with the
  * parsed object.
  */
-export function verifySignedBy(signed: SignedFields, issuer: Certificate): boolean {
+export function verifySignedBy(signed: SignedFields, issuer: Pick<Certificate, 'spki'>): boolean {
   const key = issuer.spki.toString('base64');
   const answers = VERIFIED.get(signed) ?? new Map<string, boolean>();
   VERIFIED.set(signed, answers);

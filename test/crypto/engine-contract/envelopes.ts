@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { verifySignature } from '../../../src/crypto/algorithms.ts';
 import { bitString, children, decodeDer, sequence } from '../../../src/crypto/asn1/der.ts';
 import type { CryptoEngine, EnvelopePacking, KeyHandle } from '../../../src/crypto/engine.ts';
-import { encodeEnvelopedKey } from '../../../src/crypto/gm/enveloped-key.ts';
+import { packEnvelopedKey } from '../../../src/crypto/gm/enveloped-key.ts';
 import { ENVELOPE_PACKINGS } from '../../../src/crypto/gm/envelope-packings.ts';
 import { openKeyEnvelope } from '../../../src/crypto/gm/key-envelope.ts';
 import { openSignedEnvelopedKey } from '../../../src/crypto/gm/signed-enveloped-key.ts';
@@ -10,6 +10,10 @@ import { sm2PointFromSpki } from '../../../src/crypto/spki.ts';
 import type { OpenEngine } from '../engine-contract.ts';
 import { refusal } from '../refusal.ts';
 import { knownKey, outsideKey } from './known.ts';
+import { makeKeyEnvelope } from '../../../src/crypto/gm/key-envelope.ts';
+
+const envelopedKey = (...given: Parameters<typeof makeKeyEnvelope>): Buffer =>
+  packEnvelopedKey(makeKeyEnvelope(...given));
 
 const MESSAGE = Buffer.from('a message that is signed as a whole');
 const PACKINGS = Object.keys(ENVELOPE_PACKINGS) as EnvelopePacking[];
@@ -57,7 +61,7 @@ export function describeEnvelopes(open: OpenEngine): void {
 
     it('for another recipient, with another public key, or that are none do not open', async () => {
       const pair = outsideKey();
-      const envelope = encodeEnvelopedKey(pair, sm2PointFromSpki(recipient.spki));
+      const envelope = envelopedKey(pair, sm2PointFromSpki(recipient.spki));
       const [algorithm, wrapped, , sealed] = children(decodeDer(envelope)).map(({ encoded }) => encoded);
       const mixed = sequence(algorithm!, wrapped!, bitString(outsideKey().point), sealed!);
       await refusal('E_DECRYPT', () => engine.openEnvelopedKey(signer, envelope));

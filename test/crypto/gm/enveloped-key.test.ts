@@ -7,12 +7,16 @@ import * as fc from 'fast-check';
 import { KmcError } from '../../../src/errors.ts';
 import { bitString, children, cursor, decodeDer, nullValue, oid, sequence } from '../../../src/crypto/asn1/der.ts';
 import { OID } from '../../../src/crypto/asn1/oids.ts';
-import { encodeEnvelopedKey, openEnvelopedKey } from '../../../src/crypto/gm/enveloped-key.ts';
+import { openEnvelopedKey, packEnvelopedKey } from '../../../src/crypto/gm/enveloped-key.ts';
 import { encryptSm2 } from '../../../src/crypto/gm/sm2-encrypt.ts';
 import { generateSm2Key, sm2PublicPoint } from '../../../src/crypto/gm/sm2-key.ts';
 import { sm4EcbEncrypt } from '../../../src/crypto/gm/sm4.ts';
 import { describeForEachSm2Engine } from '../sm2-engines.ts';
 import { refusal } from '../refusal.ts';
+import { makeKeyEnvelope } from '../../../src/crypto/gm/key-envelope.ts';
+
+const envelopedKey = (...given: Parameters<typeof makeKeyEnvelope>): Buffer =>
+  packEnvelopedKey(makeKeyEnvelope(...given));
 
 interface EnvelopedKeyVectors {
   readonly _fixed: { readonly signing_d: string; readonly enc_d: string; readonly enc_P: string };
@@ -72,7 +76,7 @@ describeForEachSm2Engine('SM2EnvelopedKey', () => {
 
   it('is written in the shape that practice agrees on and opens again', () => {
     const [recipient, pair] = [generateSm2Key(), generateSm2Key()];
-    const der = encodeEnvelopedKey(pair, recipient.point);
+    const der = envelopedKey(pair, recipient.point);
     const recommended = SHAPES[0]!.der;
     const [ours, theirs] = [children(decodeDer(der)), children(decodeDer(recommended))];
     expect(ours[0]!.encoded.equals(theirs[0]!.encoded)).to.equal(true);
@@ -92,7 +96,7 @@ describeForEachSm2Engine('SM2EnvelopedKey', () => {
         Buffer.concat([Buffer.from([4, ecPrivateKey.length]), ecPrivateKey]),
       );
       const pair = generateSm2Key();
-      const fields = cursor(decodeDer(encodeEnvelopedKey(pair, sm2PublicPoint(RECIPIENT))));
+      const fields = cursor(decodeDer(envelopedKey(pair, sm2PublicPoint(RECIPIENT))));
       fields.any('symAlgID');
       writeFileSync(join(directory, 'key.der'), pkcs8);
       writeFileSync(join(directory, 'cipher.der'), fields.any('symEncryptedKey').encoded);
@@ -110,7 +114,7 @@ describeForEachSm2Engine('SM2EnvelopedKey', () => {
 
   it('gives no key out when dG is not sm2PublicKey, whatever the layout', async () => {
     const [pair, other] = [generateSm2Key(), generateSm2Key()];
-    await refusal('E_KEY', () => encodeEnvelopedKey({ scalar: pair.scalar, point: other.point }, other.point));
+    await refusal('E_KEY', () => envelopedKey({ scalar: pair.scalar, point: other.point }, other.point));
     const layouts = [
       pair.scalar,
       Buffer.concat([pair.scalar, Buffer.alloc(16, 16)]),
@@ -147,7 +151,7 @@ describeForEachSm2Engine('SM2EnvelopedKey', () => {
     for (const wrong of [Buffer.from([0]), point.subarray(0, 33), Buffer.concat([point, Buffer.alloc(1)])]) {
       await refusal('E_POINT', open({ plain: scalar, point: wrong }));
     }
-    await refusal('E_POINT', () => encodeEnvelopedKey({ scalar, point }, Buffer.alloc(65, 4)));
+    await refusal('E_POINT', () => envelopedKey({ scalar, point }, Buffer.alloc(65, 4)));
   });
 
   it('refuses any octets, and any flipped bit, with a KmcError', () => {

@@ -26,6 +26,7 @@ function member(id: string, given: Partial<FleetMember> = {}): FleetMember {
     ring: false,
     wave: 1,
     fault: undefined,
+    oldUsedAt: undefined,
     level: 'VERIFIED',
     offeredAt: daysAgo(40),
     seenAt: daysAgo(1),

@@ -10,6 +10,7 @@ import { verifyBundle, type VerifiedBundle } from '../../../src/domain/ceremony/
 import { quorumShortfalls } from '../../../src/domain/eligibility.ts';
 import { STANDARD_QUORUMS } from '../../../src/domain/quorum.ts';
 import { KmcError } from '../../../src/errors.ts';
+import { publishedCaCertificates } from '../../../src/flows/enrolments/published-ca-certificates.ts';
 import { importCeremony } from '../../../src/flows/ceremonies/import-ceremony.ts';
 import { verifyCeremony } from '../../../src/flows/ceremonies/verify-ceremony.ts';
 import { parseCertificate, sm3Fingerprint } from '../../../src/x509/certificate.ts';
@@ -203,6 +204,23 @@ describe('ceremonies', function ceremonies() {
     const link = sm3Fingerprint(workshop.output('cross-sign', 'sm2-root-by-legacy.cer'));
     const row = await workshop.instance.database.read((reader) => reader.certificates.findByDigest(link));
     expect(row).to.include({ authorityId: 'legacy-root', profile: 'link' });
+  });
+
+  it('EST gives devices the way from the legacy root: the link and that root, but not the root of before by the new one', async () => {
+    const der = await publishedCaCertificates(workshop.instance, 'gateway-sign');
+    const [issuing, root, link, older, ...rest] = der.map((one) => parseCertificate(one));
+    expect(issuing?.der.equals(workshop.output('ca-issuing', 'sm2-issuing.cer'))).to.equal(true);
+    expect(link?.der.equals(workshop.output('cross-sign', 'sm2-root-by-legacy.cer'))).to.equal(true);
+    expect(rest).to.deep.equal([]);
+    expect(root?.spki.equals(link?.spki ?? Buffer.alloc(0))).to.equal(true);
+    const path = {
+      leaf: issuing!,
+      intermediates: [link!],
+      anchors: [older!],
+      at: new Date(),
+      purpose: 'issuing-ca',
+    } as const;
+    expect(validatePath(path)).to.include({ valid: true });
   });
 
   it('the root keys lie in the ceremony keystore, and no service key opens them', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createSoftwareEngine } from '../../../src/crypto/software-engine.ts';
 import type { CryptoEngine } from '../../../src/crypto/engine.ts';
 import type { SystemCaller } from '../../../src/domain/caller.ts';
-import { createRowMac } from '../../../src/flows/audit/row-mac.ts';
+import { createRowMac } from '../../../src/flows/audit/events/row-mac.ts';
 import { beginUnseal } from '../../../src/flows/keystore/begin-unseal.ts';
 import { createKeystore, type CreatedKeystore } from '../../../src/flows/keystore/create-keystore.ts';
 import { ServiceKeystore, type SealStatus } from '../../../src/flows/keystore/service-keystore.ts';

@@ -71,6 +71,26 @@ forEachDatabase('appointPerson', (fixture) => {
     expect((await propose(test(), appointment(twin, OWNER, other))).state).to.equal('OPEN');
   });
 
+  it('one human being has one record: no operating and audit role under two ids, until the first one has left', async () => {
+    const identity = `sm3:${'7'.repeat(64)}`;
+    const twin = { ...NEWCOMER, id: 'p-twin' };
+    const roles = [{ role: 'ca-operator' }] as const;
+    const asOperator = appointment(await bring(test()), roles, NEWCOMER, 'person.appoint', identity);
+    const asAuditor = appointment(await bring(test(), twin), AUDITOR, twin, 'person.appoint-auditor', identity);
+    const { auditAdministrator, caOwner } = test().people;
+    const first = await approved(test(), asOperator);
+    const second = await approved(test(), asAuditor, [caOwner, auditAdministrator]);
+    test().clock.advance(3600);
+    await execute(test(), first);
+    expect((await find())?.identityDigest).to.equal(identity);
+    expect((await refusal('E_SAME_PERSON', () => execute(test(), second))).message).to.contain(NEWCOMER.id);
+    await refusal('E_SAME_PERSON', () => propose(test(), asAuditor));
+    expect(await find(twin.id)).to.equal(undefined);
+    await carryOut(test(), { op: 'person.leave', targetId: NEWCOMER.id, params: {} });
+    expect((await find())?.identityDigest).to.equal(undefined);
+    expect((await propose(test(), asAuditor)).state).to.equal('OPEN');
+  });
+
   it('refuses a certificate whose key proved nothing, that names somebody else or has ended', async () => {
     const { certificate } = await bring(test());
     const altered = Buffer.from(certificate);

@@ -33,6 +33,7 @@ export function appointment(
   roles: readonly RoleGrant[],
   person: NamedPerson = NEWCOMER,
   op: 'person.appoint' | 'person.appoint-auditor' = 'person.appoint',
+  identity?: string,
 ): Asked {
   const { id, name, unit, organisation, region } = person;
   return {
@@ -43,6 +44,7 @@ export function appointment(
       unit,
       organisation,
       ...(region === undefined ? {} : { region }),
+      ...(identity === undefined ? {} : { identity }),
       roles: roles.map((grant) => ({ ...grant })),
       certificate: certificate.toString('base64'),
     },

@@ -1,84 +1,39 @@
 import { expect } from 'chai';
-import { proveCanary, readCanary, validatorOver } from '../../../src/agent/canary-proof.ts';
-import { createClient, type KmcClient } from '../../../src/agent/signed-client.ts';
-import type { KeyHandle } from '../../../src/crypto/engine.ts';
+import { createClient } from '../../../src/agent/signed-client.ts';
 import { verifySignature, SIGNATURE_ALGORITHMS } from '../../../src/crypto/algorithms.ts';
 import { sm3 } from '../../../src/crypto/gm/sm3.ts';
-import { spkiSm3 } from '../../../src/crypto/spki.ts';
-import { REPORT_PATH, REPORT_SCHEMA, type DeviceReport } from '../../../src/domain/fleet/device-report.ts';
+import { REPORT_PATH } from '../../../src/domain/fleet/device-report.ts';
 import { signedTime } from '../../../src/domain/signed-body.ts';
-import { manifestDigest, type ManifestBody } from '../../../src/domain/trust/manifest.ts';
-import { enrolDevice } from '../../../src/flows/enrolments/enrol-device.ts';
+import type { ManifestBody } from '../../../src/domain/trust/manifest.ts';
 import { parseCertificate, sm3Fingerprint } from '../../../src/x509/certificate.ts';
 import { refusal } from '../../crypto/refusal.ts';
-import { readyDevice } from '../../fixtures/enrolling.ts';
 import { testInstance } from '../../fixtures/instance.ts';
 import { manifestMaker } from '../../fixtures/manifests.ts';
+import { reportingGateway, Reports, type ReportingGateway } from '../../fixtures/reporting.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import { liveService } from '../live-service.ts';
-
-interface Gateway {
-  readonly id: string;
-  readonly key: KeyHandle;
-  readonly sign: Buffer;
-  readonly enc: Buffer;
-  readonly client: KmcClient;
-}
 
 forEachDatabase('reports of devices', (fixture) => {
   const test = testInstance(fixture);
   const service = liveService(test);
   const bundle = manifestMaker(test);
   let manifest: ManifestBody;
-  let gateway: Gateway;
+  let gateway: ReportingGateway;
 
-  const clock = (): number => test().clock.now().getTime();
-
-  async function enrolled(id: string): Promise<Gateway> {
-    const ready = await readyDevice(test(), id);
-    const outcome = await enrolDevice(test().instance, ready.input);
-    if (outcome.state !== 'ISSUED') throw new Error(outcome.state);
-    const { signCertificate: sign, encCertificate: enc } = outcome.answer;
-    const signer = { engine: test().instance.engine, key: ready.key, certificate: sign };
-    return { id, key: ready.key, sign, enc, client: createClient({ baseUrl: service().url, signer, clock }) };
-  }
+  const enrolled = (id: string): Promise<ReportingGateway> => reportingGateway(test(), service().url, id);
 
   beforeEach(async () => {
     manifest = await bundle.publish(await bundle.first());
     gateway = await enrolled('gw-1');
   });
 
-  const root = (): Buffer => test().estate.root.certificate.der;
-  const rootSm3 = (): string => spkiSm3(test().estate.root.certificate.spki);
+  const reports = new Reports(test, () => manifest);
+  const report = (...given: Parameters<Reports['body']>) => reports.body(...given);
+  const send = (body: object, by = gateway) => reports.send(by, body);
+  const proof = (anchors?: readonly Buffer[]) => reports.proof(gateway, anchors);
+  const migrated = (more: object = {}) => reports.pair(gateway, more);
 
-  function report(level: DeviceReport['level'], more: Partial<DeviceReport> = {}, body = manifest): DeviceReport {
-    return {
-      schema: REPORT_SCHEMA,
-      level,
-      bundle: 'extranet',
-      bundleVersion: body.version,
-      bundleDigest: manifestDigest(body),
-      firmware: '4.2.1',
-      ...(level === 'FETCHED' ? {} : { anchors: [rootSm3()] }),
-      ...more,
-    };
-  }
-
-  const send = (body: object, by = gateway) => by.client.json('POST', REPORT_PATH, body);
-
-  async function proof(anchors: readonly Buffer[] = [root()], by = gateway) {
-    const canary = readCanary(await by.client.json('GET', `/api/v1/devices/self/canary?root=${rootSm3()}`));
-    return proveCanary(canary, validatorOver(anchors), test().clock.now());
-  }
-
-  const migrated = (more: object = {}) => ({
-    sign: sm3Fingerprint(gateway.sign),
-    enc: sm3Fingerprint(gateway.enc),
-    usedAt: signedTime(test().clock.now()),
-    ...more,
-  });
-
-  const positions = (id = 'gw-1') => test().database.read((reader) => reader.fleet.positions(id));
+  const positions = (id = 'gw-1') => test().database.read((reader) => reader.deviceReports.positions(id));
   const level = async (id?: string) => (await positions(id))[0]?.level;
 
   it('lead from FETCHED to MIGRATED, each kept with the signed request that carried it', async () => {
@@ -132,7 +87,7 @@ forEachDatabase('reports of devices', (fixture) => {
     await send(report('INSTALLED'));
     const canary = await proof();
     expect(canary).to.deep.include({ accepted: true, decoyAccepted: false });
-    expect(canary.pathSpki.at(-1)).to.equal(rootSm3());
+    expect(canary.pathSpki.at(-1)).to.equal(reports.rootSm3);
     // A store without the root accepts neither; one that goes by names accepts both.
     const without = await proof([test().estate.administratorCa.certificate.der]);
     expect(without).to.deep.include({ nonce: canary.nonce, accepted: false, decoyAccepted: false });
@@ -172,11 +127,11 @@ forEachDatabase('reports of devices', (fixture) => {
   });
 
   it('count once when the answer was lost, and are refused when anybody else sends them', async () => {
-    const first = (await send(report('FETCHED'))) as { id: string };
-    const again = (await send(report('FETCHED'))) as { id: string };
+    const first = await send(report('FETCHED'));
+    const again = await send(report('FETCHED'));
     expect(again.id).to.equal(first.id);
     test().clock.advance(601);
-    const later = (await send(report('FETCHED'))) as { id: string };
+    const later = await send(report('FETCHED'));
     expect(later.id).to.not.equal(first.id);
     const person = service().client(test().people.raOne);
     await refusal('E_FORBIDDEN', () => person.json('POST', REPORT_PATH, report('FETCHED')));

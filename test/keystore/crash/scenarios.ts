@@ -8,7 +8,7 @@ import { sm3 } from '../../../src/crypto/gm/sm3.ts';
 import type { KeyHandle } from '../../../src/crypto/engine.ts';
 import { createSoftwareEngine } from '../../../src/crypto/software-engine.ts';
 import type { PersonCaller, SystemCaller } from '../../../src/domain/caller.ts';
-import { createRowMac } from '../../../src/flows/audit/row-mac.ts';
+import { createRowMac } from '../../../src/flows/audit/events/row-mac.ts';
 import { beginUnseal } from '../../../src/flows/keystore/begin-unseal.ts';
 import type { CeremonyKeystore } from '../../../src/flows/keystore/ceremony-keystore.ts';
 import { createKeystore } from '../../../src/flows/keystore/create-keystore.ts';

@@ -38,8 +38,25 @@ export const PEOPLE_RULES: readonly CeremonyRule[] = [
     id: 'people/distinct',
     cites: 'C3',
     check: ({ people }) =>
-      [people.map((person) => person.id), people.map((person) => person.certificate)].flatMap((marks) =>
-        repeated(marks).map((at) => ({ path: ['people', at], message: 'this id or certificate stands there before' })),
+      [
+        people.map((person) => person.id),
+        people.map((person) => person.certificate),
+        people.map((person) => person.identity ?? person.id),
+      ].flatMap((marks) =>
+        repeated(marks).map((at) => ({
+          path: ['people', at],
+          message: 'this id, certificate or identity stands there before',
+        })),
+      ),
+  },
+  {
+    id: 'people/identity',
+    cites: 'E1',
+    check: ({ environment, people }) =>
+      people.flatMap(({ identity }, at) =>
+        environment === 'production' && identity === undefined
+          ? [{ path: ['people', at], message: 'the identity is missing: kmc admin identity-digest makes it' }]
+          : [],
       ),
   },
   {

@@ -97,7 +97,7 @@ async function insertPerson(
     unit: person.unit,
     organisation: person.organisation,
     region: person.region,
-    identityDigest: undefined,
+    identityDigest: person.identity,
     status: 'active',
     version: 1,
     createdAt: row.createdAt,

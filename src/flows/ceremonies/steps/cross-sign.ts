@@ -21,9 +21,8 @@ export const crossSign: StepAct = {
   async act(run, step) {
     const issuer = run.certificate(stepText(step, 'issuer-certificate'));
     const linked = run.certificate(stepText(step, 'subject-certificate'));
-    const prepared = prepare(run.facts, step, issuer, linked);
     const key = await run.certifyingKey(stepText(step, 'issuer'));
-    return await signAndWrite(run, step, prepared, { key, issuer });
+    return await signAndWrite(run, step, { prepare: () => prepare(run.facts, step, issuer, linked), key, issuer });
   },
 };
 

@@ -30,19 +30,20 @@ export const selfSign: StepAct = {
     const subject = stepSubject(step);
     const signatureAlgorithm = KEY_ALGORITHMS[key.algorithm].signatures[0];
     const { file, setting } = run.facts;
-    const prepared = prepareCertificate(
-      setting.policies,
-      stepText(step, 'profile'),
-      {
-        serialNumber: stepSerialNumber(run.facts, step),
-        issuer: { id: keyId, name: subject, keyIdentifier: keyIdentifierSha1(key.spki), signatureAlgorithm },
-        subject,
-        spki: key.spki,
-        notBefore: windowStart(run.facts),
-      },
-      undefined,
-      file.skipLints.map((one) => one.lint),
-    );
-    return await signAndWrite(run, step, prepared, { key });
+    const prepare = () =>
+      prepareCertificate(
+        setting.policies,
+        stepText(step, 'profile'),
+        {
+          serialNumber: stepSerialNumber(run.facts, step),
+          issuer: { id: keyId, name: subject, keyIdentifier: keyIdentifierSha1(key.spki), signatureAlgorithm },
+          subject,
+          spki: key.spki,
+          notBefore: windowStart(run.facts),
+        },
+        undefined,
+        file.skipLints.map((one) => one.lint),
+      );
+    return await signAndWrite(run, step, { prepare, key });
   },
 };

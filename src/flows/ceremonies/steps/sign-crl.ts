@@ -6,11 +6,13 @@ import { KmcError } from '../../../errors.ts';
 import type { Certificate } from '../../../x509/certificate.ts';
 import { encodeTbsCertList, parseCertificateList } from '../../../x509/crl.ts';
 import { EXTENSIONS, extensionOf } from '../../../x509/extensions.ts';
-import { lintTbsCertList } from '../../../x509/lint/lint-tbs-cert-list.ts';
+import { crlFindings, lintTbsCertList } from '../../../x509/lint/lint-tbs-cert-list.ts';
 import { verifySignedBy } from '../../../x509/path/issuer-signature.ts';
 import { certificateIssuerOf } from '../../authorities/issuing-authority.ts';
+import type { ObjectSigner } from '../../certificates/sign-checked.ts';
 import { signCertificateList } from '../../certificates/sign-certificate-list.ts';
 import { plannedIssuer, windowStart } from '../ceremony-certificate.ts';
+import { requireSigned, signProven } from '../sign-proven.ts';
 import type { Planning, StepAct } from '../step-act.ts';
 
 /** Signs a CRL of a root that holds no entry. A restricted key may do this too. */
@@ -25,17 +27,18 @@ export const signCrl: StepAct = {
   },
   async act(run, step) {
     const issuer = run.certificate(stepText(step, 'issuer-certificate'));
-    const tbs = tbsOf(run.facts, step, issuer);
     const key = await run.ceremonyKeystore().rootKey(stepText(step, 'issuer'));
     if (!key.spki.equals(issuer.spki)) throw new KmcError('E_KEY', 'The root key is not that of the certificate.');
-    const algorithm = certificateIssuerOf(stepText(step, 'issuer'), issuer).signatureAlgorithm;
+    const { signatureAlgorithm } = certificateIssuerOf(stepText(step, 'issuer'), issuer);
+    const build = () => {
+      const tbs = tbsOf(run.facts, step, issuer);
+      const linted = lintTbsCertList(tbs, { issuer });
+      return { tbs, sign: (signer: ObjectSigner) => signCertificateList(signer, linted) };
+    };
     const name = stepText(step, 'out');
-    const linted = lintTbsCertList(tbs, { issuer });
-    const crl = run.leftover(step, name) ?? (await signCertificateList({ engine: run.engine, key, algorithm }, linted));
-    const { tbs: signed, ...list } = parseCertificateList(crl);
-    if (!signed.equals(tbs) || !verifySignedBy({ tbs: signed, ...list }, issuer)) {
-      throw new KmcError('E_INTEGRITY', 'The CRL that was just signed does not hold. Stop the ceremony.');
-    }
+    const before = run.leftover(step, name);
+    if (before !== undefined) requireSigned(before, build().tbs, key.spki, { look: lookAt(issuer) });
+    const crl = before ?? (await signProven(run, key, signatureAlgorithm, { build, look: lookAt(issuer) }));
     const file = run.write(name, crl);
     return {
       text: `signed ${outputFile(name)}`,
@@ -44,6 +47,16 @@ export const signCrl: StepAct = {
     };
   },
 };
+
+/** Reads a signed CRL again: its lint, and its signature under a key. */
+function lookAt(issuer: Certificate) {
+  return (der: Buffer, spki: Buffer): Buffer => {
+    const list = parseCertificateList(der);
+    const isSound = !crlFindings(list, { issuer }).some(({ severity }) => severity === 'error');
+    if (isSound && verifySignedBy(list, { spki })) return list.tbs;
+    throw new KmcError('E_INTEGRITY', 'A CRL that was just signed does not hold. Stop the ceremony.');
+  };
+}
 
 function tbsOf(planning: Planning, step: CeremonyStep, issuer: Certificate): Buffer {
   const nextUpdate = readSignedTime(stepText(step, 'next-update'));

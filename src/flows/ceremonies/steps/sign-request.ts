@@ -16,9 +16,8 @@ export const signRequest: StepAct = {
   },
   async act(run, step) {
     const issuer = run.certificate(stepText(step, 'issuer-certificate'));
-    const prepared = prepare(run.facts, step, issuer);
     const key = await run.certifyingKey(stepText(step, 'issuer'));
-    return await signAndWrite(run, step, prepared, { key, issuer });
+    return await signAndWrite(run, step, { prepare: () => prepare(run.facts, step, issuer), key, issuer });
   },
 };
 
