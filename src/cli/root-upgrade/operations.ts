@@ -1,10 +1,6 @@
 /** `kmc root-upgrade advance`, `rollback`, `wave` and `suspend`. */
-import {
-  forwardFrom,
-  isTransitionName,
-  TRANSITION_NAMES,
-  type TransitionName,
-} from '../../domain/root-upgrade/transitions.ts';
+import { isTransitionName, TRANSITION_NAMES, type TransitionName } from '../../domain/root-upgrade/transitions.ts';
+import { forwardFrom } from '../../domain/root-upgrade/ways.ts';
 import { UPGRADE_KINDS, UPGRADE_STATE_NAMES } from '../../domain/root-upgrade/states.ts';
 import { KmcError } from '../../errors.ts';
 import { answerText } from '../answer-table.ts';

@@ -120,10 +120,8 @@ export function verifyAttestation({ body, signature, certificate: text }: Signed
   }
   const { by } = ATTESTATION_KINDS[body.kind];
   if (body.role !== by) throw new KmcError('E_APPROVAL', `${body.kind} is attested by the role ${by}.`);
-  const { fromRaw } = SIGNATURE_ALGORITHMS['SM2-SM3'];
-  if (
-    !verifySignature('SM2-SM3', certificate.spki, attestationBytes(body), fromRaw(Buffer.from(signature, 'base64')))
-  ) {
+  const raw = SIGNATURE_ALGORITHMS['SM2-SM3'].fromRaw(Buffer.from(signature, 'base64'));
+  if (!verifySignature('SM2-SM3', certificate.spki, attestationBytes(body), raw)) {
     throw new KmcError('E_SIGNATURE', 'The signature of the attestation does not verify. Sign it again.');
   }
   return certificate;

@@ -19,8 +19,8 @@ interface GateRule {
   readonly text: string;
 }
 
-function atLeast(unit: GateUnit, standard: number, text: string, standardOf?: GateRule['standardOf']): GateRule {
-  return { unit, standard, stricter: 'greater', text, ...(standardOf === undefined ? {} : { standardOf }) };
+function atLeast(unit: GateUnit, standard: number, text: string, others?: GateRule['standardOf']): GateRule {
+  return { unit, standard, stricter: 'greater', text, ...(others === undefined ? {} : { standardOf: others }) };
 }
 
 function atMost(unit: GateUnit, standard: number, text: string): GateRule {

@@ -6,7 +6,7 @@ import { planDigest, readPlan, requirePlanBody, type UpgradePlan } from '../../d
 import type { RoleName } from '../../domain/roles.ts';
 import { KmcError } from '../../errors.ts';
 import { audited } from '../audit/events/audited.ts';
-import type { Reader } from '../ports/database.ts';
+import type { Reader, Transaction } from '../ports/database.ts';
 import type { RootUpgradeRow } from '../ports/root-upgrades.ts';
 import type { UpgradePorts } from './upgrade-ports.ts';
 
@@ -35,6 +35,31 @@ async function requireOldGeneration(reader: Reader, { from, supersedes, bundle }
   if (supersedes !== undefined && replaced?.bundle !== bundle) {
     throw new KmcError('E_NOT_FOUND', `There is no upgrade ${supersedes} of this bundle to replace.`);
   }
+}
+
+/** Another plan in the place of a draft. @throws KmcError E_STATE once it is frozen; E_STALE. */
+async function replacePlan(tx: Transaction, old: RootUpgradeRow, next: RootUpgradeRow, actor: string): Promise<void> {
+  if (old.state !== 'DRAFT' || old.bundle !== next.bundle) {
+    throw new KmcError('E_STATE', `The upgrade ${old.id} is ${old.state}: another plan is another upgrade.`);
+  }
+  const { plan, planDigest: digest, kind, changedAt: at, lastAuditEvent } = next;
+  const changed = await tx.rootUpgrades.change(
+    old,
+    { plan, planDigest: digest, kind },
+    {
+      upgrade: old.id,
+      version: old.version + 1,
+      step: 'plan',
+      fromState: old.state,
+      toState: old.state,
+      request: undefined,
+      actor,
+      stated: canonicalizeSigned({ planDigest: digest }),
+      at,
+      lastAuditEvent,
+    },
+  );
+  if (!changed) throw new KmcError('E_STALE', 'The plan was changed at the same time. Look at it again.');
 }
 
 /**
@@ -80,7 +105,7 @@ export async function createUpgrade(
       const before = await tx.rootUpgrades.find(plan.id);
       const version = (before?.version ?? 0) + 1;
       if (before === undefined) await tx.rootUpgrades.insert(row);
-      else await replacePlan(before, row);
+      else await replacePlan(tx, before, row, caller.id);
       await tx.audit.append(
         {
           id: event,
@@ -93,30 +118,6 @@ export async function createUpgrade(
         at,
       );
       return { ...row, version };
-
-      async function replacePlan(old: RootUpgradeRow, next: RootUpgradeRow): Promise<void> {
-        if (old.state !== 'DRAFT' || old.bundle !== next.bundle) {
-          throw new KmcError('E_STATE', `The upgrade ${old.id} is ${old.state}: another plan is another upgrade.`);
-        }
-        const step = {
-          upgrade: old.id,
-          version,
-          step: 'plan',
-          fromState: old.state,
-          toState: old.state,
-          request: undefined,
-          actor: by.actor.id,
-          stated: canonicalizeSigned({ planDigest: digest }),
-          at,
-          lastAuditEvent: event,
-        } as const;
-        const changed = await tx.rootUpgrades.change(
-          old,
-          { plan: next.plan, planDigest: digest, kind: next.kind },
-          step,
-        );
-        if (!changed) throw new KmcError('E_STALE', 'The plan was changed at the same time. Look at it again.');
-      }
     }),
   );
 }

@@ -1,7 +1,7 @@
 import type { ManifestPurpose } from '../../domain/root-upgrade/facts.ts';
 import { nextManifest } from '../../domain/root-upgrade/next-manifest.ts';
 import type { UpgradeKind, UpgradeState } from '../../domain/root-upgrade/states.ts';
-import { wantsManifest } from '../../domain/root-upgrade/transitions.ts';
+import { wantsManifest } from '../../domain/root-upgrade/ways.ts';
 import type { ManifestBody } from '../../domain/trust/manifest.ts';
 import { LONGEST_LIFE_DAYS } from '../../domain/trust/manifest-consistency.ts';
 import { KmcError } from '../../errors.ts';

@@ -14,7 +14,8 @@ import type {
 import { manifestFault } from '../../domain/root-upgrade/next-manifest.ts';
 import type { UpgradePlan } from '../../domain/root-upgrade/plan.ts';
 import { BEFORE_ACTIVE, type UpgradeState } from '../../domain/root-upgrade/states.ts';
-import { TRANSITION_NAMES, transitionRule, wantsManifest } from '../../domain/root-upgrade/transitions.ts';
+import { TRANSITION_NAMES, transitionRule } from '../../domain/root-upgrade/transitions.ts';
+import { wantsManifest } from '../../domain/root-upgrade/ways.ts';
 import { applyManifests, upToDateDevice } from '../../domain/trust/apply-manifest.ts';
 import { readManifest, versionOf, type ManifestBody } from '../../domain/trust/manifest.ts';
 

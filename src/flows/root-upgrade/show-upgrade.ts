@@ -1,6 +1,7 @@
 import { blockersOf } from '../../domain/root-upgrade/evaluate.ts';
 import type { UpgradeFacts } from '../../domain/root-upgrade/facts.ts';
-import { forwardFrom, transitionsFrom, type TransitionName } from '../../domain/root-upgrade/transitions.ts';
+import { type TransitionName } from '../../domain/root-upgrade/transitions.ts';
+import { forwardFrom, transitionsFrom } from '../../domain/root-upgrade/ways.ts';
 import { waveBlockers } from '../../domain/root-upgrade/waves.ts';
 import type { Blocker } from '../../errors.ts';
 import type {

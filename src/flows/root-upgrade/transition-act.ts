@@ -1,6 +1,7 @@
 import type { ActionName } from '../../domain/action.ts';
 import { blockersOf } from '../../domain/root-upgrade/evaluate.ts';
-import { transitionOfAct, transitionRule, type TransitionName } from '../../domain/root-upgrade/transitions.ts';
+import { transitionRule, type TransitionName } from '../../domain/root-upgrade/transitions.ts';
+import { transitionOfAct } from '../../domain/root-upgrade/ways.ts';
 import { KmcError } from '../../errors.ts';
 import { ABSENT, type DatabaseHandler } from '../approvals/action-handler.ts';
 import { eventIds } from '../audit/events/event-ids.ts';

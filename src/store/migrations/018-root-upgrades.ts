@@ -30,8 +30,8 @@ const STATES = [
 ];
 const ENDED = "('CLOSED', 'ABORTED', 'SUPERSEDED')";
 
-function tables(words: SchemaWords): string[] {
-  const { text, integer, blob, strict } = words;
+function upgradeTables(words: SchemaWords): string[] {
+  const { text, integer, strict } = words;
   return [
     `create table root_upgrades (
        id ${text} not null primary key,
@@ -67,6 +67,12 @@ function tables(words: SchemaWords): string[] {
        primary key (upgrade, version)
      )${strict}`,
     'create unique index root_upgrade_steps_request on root_upgrade_steps (request, upgrade) where request is not null',
+  ];
+}
+
+function inputTables(words: SchemaWords): string[] {
+  const { text, integer, blob, strict } = words;
+  return [
     `create table root_upgrade_attestations (
        id ${text} not null primary key,
        upgrade ${text} not null references root_upgrades (id),
@@ -102,7 +108,8 @@ function tables(words: SchemaWords): string[] {
 }
 
 export async function up(knex: Knex): Promise<void> {
-  await runAll(knex, tables(schemaWords(knex)));
+  const words = schemaWords(knex);
+  await runAll(knex, [...upgradeTables(words), ...inputTables(words)]);
   await refuseSilentChange(knex, 'root_upgrades');
   await refuse(knex, {
     table: 'root_upgrades',

@@ -11,14 +11,8 @@ import {
   type UpgradeKind,
   type UpgradeState,
 } from '../../../src/domain/root-upgrade/states.ts';
-import {
-  forwardFrom,
-  TRANSITION_NAMES,
-  transitionOfAct,
-  transitionRule,
-  transitionsFrom,
-  type TransitionName,
-} from '../../../src/domain/root-upgrade/transitions.ts';
+import { TRANSITION_NAMES, transitionRule, type TransitionName } from '../../../src/domain/root-upgrade/transitions.ts';
+import { forwardFrom, transitionOfAct, transitionsFrom } from '../../../src/domain/root-upgrade/ways.ts';
 import { refusalOf } from '../refusal.ts';
 
 /**

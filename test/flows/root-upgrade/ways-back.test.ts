@@ -67,9 +67,9 @@ forEachDatabase('a root upgrade that does not go straight', function (fixture) {
     expect(await served(), 'nobody else is offered it').to.equal('1 1 1 2 2');
     await resume();
     const { openWave } = await import('../../../src/flows/root-upgrade/open-wave.ts');
-    for (const _wave of [2, 3]) {
+    for (const wave of [2, 3]) {
       upgrading.days(1);
-      await openWave(upgrading.ports, caller, { upgrade: UPGRADE, requestId: 'req-1' });
+      await openWave(upgrading.ports, caller, { upgrade: UPGRADE, requestId: `req-${wave}` });
     }
     expect(await served()).to.equal('2 2 2 2 2');
   });
