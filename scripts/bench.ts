@@ -18,6 +18,7 @@ import { ocspBenchmarks } from './bench/ocsp.ts';
 import { closePrograms } from './bench/programs.ts';
 import { sm2Benchmarks } from './bench/sm2.ts';
 import { startBenchmarks } from './bench/start.ts';
+import { supervisionBenchmarks } from './bench/supervision.ts';
 
 const USAGE = 'usage: npm run bench -- [--json FILE] [--quick] [--only NAME,NAME]\n';
 
@@ -53,6 +54,7 @@ const ALL: readonly Benchmark[] = [
   ...caKmcBenchmarks,
   ...approvalBenchmarks,
   ...auditBenchmarks,
+  ...supervisionBenchmarks,
   ...startBenchmarks,
 ];
 /** What they measure is not there yet. */

@@ -30,6 +30,7 @@ export const ERROR_CODES = [
   'E_POOL_EMPTY', // no key made ahead is left, and policy lets none be made on demand
   'E_POP', // proof of possession fails
   'E_QUORUM', // not enough distinct eligible persons
+  'E_QUOTA', // a quota is used up
   'E_RATE', // too many requests
   'E_ROLLBACK', // files or database are older than they must be
   'E_SAME_PERSON', // the same person twice where two are required
@@ -80,6 +81,8 @@ export interface KmcErrorOptions {
   readonly blockedBy?: readonly Blocker[];
   /** The service answered it: what was wrong is the request, not a file here. */
   readonly remote?: boolean;
+  /** What was asked for is there, but of another region: the caller learns nothing of it, the audit log does. */
+  readonly concealed?: boolean;
 }
 
 /**
@@ -95,6 +98,7 @@ export class KmcError extends Error {
   readonly blockedBy: readonly Blocker[];
   readonly fatal: boolean;
   readonly remote: boolean;
+  readonly concealed: boolean;
 
   constructor(code: ErrorCode, message: string, options: KmcErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -105,5 +109,6 @@ export class KmcError extends Error {
     this.blockedBy = options.blockedBy ?? [];
     this.fatal = options.fatal ?? false;
     this.remote = options.remote ?? false;
+    this.concealed = options.concealed ?? false;
   }
 }

@@ -28,6 +28,7 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'shamir-secret-sharing',
     ],
   },
+  verifier: { layers: ['crypto/gm/sm3-portable.ts'], packages: ['@noble/curves', '@noble/hashes'] },
   x509: { layers: ['errors.ts', 'crypto'], packages: ['node:buffer', 'node:net'] },
   domain: { layers: ['errors.ts', 'crypto', 'x509'], packages: ['node:buffer'] },
   flows: { layers: ['errors.ts', 'crypto', 'x509', 'domain'], packages: ['node:buffer'] },
@@ -57,6 +58,8 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:stream',
       'node:events',
       'node:url',
+      'node:util',
+      'node:zlib',
     ],
   },
   agent: {
@@ -72,7 +75,7 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
     ],
   },
   cli: {
-    layers: ['errors.ts', 'crypto', 'x509', 'domain', 'flows', 'config', 'agent'],
+    layers: ['errors.ts', 'crypto', 'x509', 'domain', 'flows', 'config', 'agent', 'verifier'],
     packages: [
       'node:fs',
       'node:path',
@@ -82,7 +85,9 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:tty',
       'node:url',
       'node:stream',
+      'node:stream/promises',
       'node:os',
+      'node:zlib',
     ],
   },
   'main.ts': { layers: ['*'], packages: ['*'] },

@@ -204,7 +204,7 @@ function isState(value: unknown): value is { readonly origin: string; readonly r
 }
 
 /** Written in one step, so that a state is never half there. */
-function writeState(file: string, { origin, checkpoint }: AuditReport): void {
+export function writeState(file: string, { origin, checkpoint }: Pick<AuditReport, 'origin' | 'checkpoint'>): void {
   if (checkpoint === undefined) return;
   const state = { origin, root: checkpoint.root, size: String(checkpoint.size) };
   writeFileSync(`${file}.tmp`, `${JSON.stringify(state)}\n`);

@@ -1,5 +1,8 @@
 /** `kmc audit …` */
+import { isHistoryFile, verifyCopyAndIndexes, verifyHistoryFile } from './audit-independent.ts';
 import { auditReportText, runAuditVerify, type AuditVerifyOptions, type AuditVerifyResult } from './audit-verify.ts';
+import { EXPORT_OPTIONS, runAuditExport } from './audit-export.ts';
+import { HISTORY_OPTIONS, runAuditProve } from './audit-prove.ts';
 import { runAuditPull } from './audit-pull.ts';
 import type { Command, CommandInput, OptionSpec, Outcome } from './command.ts';
 
@@ -17,11 +20,44 @@ export const commands: readonly Command[] = [
   {
     noun: 'audit',
     verb: 'verify',
-    summary: `Verifies an exported audit log offline. ${EXIT_CODES}`,
+    summary: `Verifies a copy of the audit log, or a history file, offline. ${EXIT_CODES}`,
     example: 'kmc audit verify demo/audit --policy my-policy.json --state last-verified.json',
-    positionals: ['DIR'],
-    options: VERIFY_OPTIONS,
-    run: async (input) => outcomeOf(await runAuditVerify(verifyOptions(input))),
+    positionals: ['COPY'],
+    options: {
+      ...VERIFY_OPTIONS,
+      'rederive-index': { type: 'boolean', help: 'makes every index in the log anew, by the stand-alone verifier' },
+    },
+    run: (input) => verify(input),
+  },
+  {
+    noun: 'audit',
+    verb: 'export',
+    summary: 'Writes events into a file: JSON lines, CSV, RFC 5424 syslog or OCSF; filtered, and on as they come.',
+    details: [
+      'Only a copy (kmc audit pull) or a history (kmc audit prove) is evidence; an export is for other programs.',
+    ],
+    example: 'kmc audit export --format csv --action key. --out keys.csv --key auditor.key.pem --cert auditor.crt.pem',
+    options: EXPORT_OPTIONS,
+    async run(input, context) {
+      const stop = new AbortController();
+      const forget = context.onStop(() => stop.abort());
+      const progress = (done: number, total: number): void => context.progress('audit export', done, total);
+      try {
+        return await runAuditExport(await context.client(), input, { signal: stop.signal, progress });
+      } finally {
+        forget();
+      }
+    },
+  },
+  {
+    noun: 'audit',
+    verb: 'prove',
+    summary: 'Every event about one thing, with the proof that there is none else, as one file that verifies offline.',
+    details: ['The whole history is in the file and proven; --from and --to say what is shown of it.'],
+    example:
+      'kmc audit prove --key key-01j... --from 2026-01-01T00:00:00Z --out key.json --key-file me.key.pem --cert me.crt.pem',
+    options: { ...HISTORY_OPTIONS, out: { type: 'string', value: 'FILE', required: true, help: 'the new file' } },
+    run: async (input, context) => await runAuditProve(await context.client(), input, waitSeconds),
   },
   {
     noun: 'audit',
@@ -36,6 +72,18 @@ export const commands: readonly Command[] = [
     },
   },
 ];
+
+async function waitSeconds(seconds: number): Promise<void> {
+  await new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
+/** A folder is a copy of the log, a file is a history. */
+async function verify(input: CommandInput): Promise<Outcome> {
+  const options = verifyOptions(input);
+  if (isHistoryFile(options.directory)) return verifyHistoryFile(options);
+  if (input.flag('rederive-index')) return verifyCopyAndIndexes(options);
+  return outcomeOf(await runAuditVerify(options));
+}
 
 function verifyOptions(input: CommandInput): AuditVerifyOptions {
   const [directory = ''] = input.positionals;

@@ -24,12 +24,15 @@ async function auditResult(instance: Instance): Promise<InvariantResult> {
     quorum: 0,
   };
   try {
-    const { report, rows, ok } = await checkAuditLog(instance, {
+    const { report, rows, misfiled, ok } = await checkAuditLog(instance, {
       policy,
       logSpki: spki,
       validity: { notBefore, notAfter },
     });
-    const violations = ok ? [] : report.findings.map((finding) => JSON.stringify(finding));
+    const violations = [
+      ...report.findings.map((finding) => JSON.stringify(finding)),
+      ...misfiled.map((id) => `the columns of ${id} are not those of the event`),
+    ];
     return {
       id: 'I4',
       title,

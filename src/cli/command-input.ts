@@ -79,6 +79,7 @@ export function commandInput(command: Command, args: readonly string[]): Command
     },
     list: (name) => (Array.isArray(values[name]) ? values[name].filter((v) => typeof v === 'string') : []),
     flag: (name) => values[name] === true,
+    setting: (name) => (Object.hasOwn(command.options ?? {}, name) ? undefined : text(name)),
     positionals,
   };
   if (!input.flag('help')) requireComplete(command, input, see);

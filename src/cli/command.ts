@@ -24,6 +24,8 @@ export interface CommandInput {
   required(name: string): string;
   list(name: string): readonly string[];
   flag(name: string): boolean;
+  /** A common option as a setting; undefined where the command uses that name for something else. */
+  setting(name: string): string | undefined;
   readonly positionals: readonly string[];
 }
 

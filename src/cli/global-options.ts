@@ -9,6 +9,7 @@ export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: 'URL', help: 'address of the service (KMC_URL; default http://127.0.0.1:8440)' },
   'tls-anchor': { type: 'string', value: 'FILE', help: 'certificate of the transport CA for an https address' },
   key: { type: 'string', value: 'FILE', help: "the caller's private key, encrypted PKCS#8 PEM" },
+  'key-file': { type: 'string', value: 'FILE', help: 'the same as --key, where that names a key of the service' },
   cert: { type: 'string', value: 'FILE', help: "the caller's certificate, PEM" },
   'passphrase-file': {
     type: 'string',

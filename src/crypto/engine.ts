@@ -3,9 +3,11 @@
  * come out, so that worker threads, a faster kernel or a hardware module can take the place of the software engine.
  */
 import type { KeyAlgorithmName, SignatureAlgorithmName } from './algorithms.ts';
+import type { DataLabel } from './data-ciphertext.ts';
 import type { EnvelopePacking } from './gm/envelope-packings.ts';
 import type { ContentAlgorithm } from './gm/signed-enveloped.ts';
 
+export type { DataLabel } from './data-ciphertext.ts';
 export type { EnvelopePacking } from './gm/envelope-packings.ts';
 export type { ContentAlgorithm } from './gm/signed-enveloped.ts';
 
@@ -97,6 +99,12 @@ export interface SealedKeyPair {
   readonly sealedKey: Buffer;
 }
 
+/** A key with what its ciphertext is bound to. */
+export interface LabelledKey {
+  readonly key: SecretHandle | KeyHandle;
+  readonly label: DataLabel;
+}
+
 /** Every operation refuses, with E_KEY, a handle that was destroyed, copied or made by another engine. */
 export interface CryptoEngine {
   /** `software` for the built-in engine; shown in transcripts and in the status page. */
@@ -152,6 +160,22 @@ export interface CryptoEngine {
    * @throws KmcError E_USAGE for a secret that has not the form of a token.
    */
   releaseToken(secret: SecretHandle): Promise<Buffer>;
+
+  // data under managed keys (data-ciphertext.ts): a symmetric secret, or an SM2 key; E_USAGE for another kind of key
+  /** Encrypts data. @throws KmcError E_SIZE above 1 MiB, E_ID, E_SCHEMA (label). */
+  encryptData(key: SecretHandle | KeyHandle, label: DataLabel, content: Buffer): Promise<Buffer>;
+  /** The reverse; the caller wipes what it gets. @throws KmcError E_DECRYPT, with one text for every reason. */
+  decryptData(key: SecretHandle | KeyHandle, label: DataLabel, ciphertext: Buffer): Promise<Buffer>;
+  /** Decrypts and encrypts anew; the content stays in the engine. @throws KmcError as the two. */
+  rewrapData(from: LabelledKey, to: LabelledKey, ciphertext: Buffer): Promise<Buffer>;
+  /** A new SM4 key that an application gets to encrypt with by itself: 16 octets. */
+  generateDataKey(): Promise<SecretHandle>;
+  /** Encrypts a secret as `encryptData` does: `decryptData` gives its octets. */
+  wrapDataKey(key: SecretHandle | KeyHandle, label: DataLabel, dataKey: SecretHandle): Promise<Buffer>;
+  /** Decrypts into a secret that stays in the engine. @throws KmcError as `decryptData`. */
+  unwrapDataKey(key: SecretHandle | KeyHandle, label: DataLabel, ciphertext: Buffer): Promise<SecretHandle>;
+  /** Hands a key of `generateDataKey` out in the clear; the caller wipes it. @throws KmcError E_USAGE for any other. */
+  releaseDataKey(dataKey: SecretHandle): Promise<Buffer>;
 
   // sealing (blob suite 1)
   sealKey(kek: KeyEncryptionKey, context: BlobContext, key: KeyHandle): Promise<Buffer>;

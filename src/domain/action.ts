@@ -22,6 +22,7 @@ export type TargetKind =
   | 'person'
   | 'policy'
   | 'region'
+  | 'registration-authority'
   | 'root-key'
   | 'root-upgrade'
   | 'sealed-account'
@@ -91,8 +92,53 @@ export const ACTIONS = {
   'device.decommission': act('L2', 'device', 'take a device out of service for good', REGIONAL),
   'device.waive': act('L2', 'device', 'waive the migration of a device for a time', REGIONAL),
   'region.set-policy': act('L2', 'region', 'change the policy of a province', REGIONAL),
+  // registration authorities: a province asks, the centre decides
+  'registration-authority.apply': act('L2', 'registration-authority', 'put a registration authority forward', REGIONAL),
+  'registration-authority.attest-documents': act(
+    'L2',
+    'registration-authority',
+    'attest the documents of a registration authority',
+    REGIONAL,
+  ),
+  'registration-authority.attest-premises': act(
+    'L2',
+    'registration-authority',
+    'attest the premises of a registration authority',
+    REGIONAL,
+  ),
+  'registration-authority.appoint-operators': act(
+    'L2',
+    'registration-authority',
+    'state the operators of a registration authority',
+    REGIONAL,
+  ),
+  'registration-authority.open': act(
+    'L3',
+    'registration-authority',
+    'bring a registration authority into service (授牌)',
+    REGIONAL,
+  ),
+  'registration-authority.suspend': act('L2', 'registration-authority', 'suspend a registration authority', REGIONAL),
+  'registration-authority.resume': act(
+    'L2',
+    'registration-authority',
+    'put a suspended registration authority into service again',
+    REGIONAL,
+  ),
+  'registration-authority.close': act('L3', 'registration-authority', 'close a registration authority', REGIONAL),
+  'registration-authority.amend': act(
+    'L2',
+    'registration-authority',
+    'change the profiles and quotas of a registration authority',
+    REGIONAL,
+  ),
   // applications and authorities
-  'application.register': act('L2', 'application', 'register an application'),
+  'application.register': act('L2', 'application', 'register an application, or certify a new key of one'),
+  'application.grant': act('L2', 'application', 'let an application use a managed key', SECURITY),
+  'application.withdraw-grant': act('L1', 'application', 'withdraw what an application may do with a managed key'),
+  'application.suspend': act('L1', 'application', 'suspend an application'),
+  'application.resume': act('L2', 'application', 'put a suspended application into service again'),
+  'application.end': act('L2', 'application', 'end an application for good, with its certificates'),
   'authority.register-external': act('L3', 'authority', 'register an external certification authority'),
   'authority.create-issuing': act('L3', 'authority', 'create an issuing certification authority'),
   'authority.revoke': act('L3', 'authority', 'revoke a certification authority'),
@@ -107,7 +153,7 @@ export const ACTIONS = {
   'key.destroy': act('L2', 'key', 'open the destruction window of a key'),
   'kek.rotate': act('L2', 'kek', 'make the next version of a key-encryption key', SECURITY),
   'kek.destroy': act('L2', 'kek', 'destroy an earlier version of a key-encryption key', SECURITY),
-  'key.export': act('L3', 'key', 'export keys to another site'),
+  'key.export': act('L3', 'key', 'export a managed key, wrapped, to another site'),
   'recovery.user': act('L2', 'key', 'recover a key for its user', {
     marks: ['recovery'],
     requiredRoles: ['recovery-officer', 'security-administrator'],

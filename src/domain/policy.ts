@@ -10,6 +10,7 @@ import type { PoolRules } from './key-pool.ts';
 import type { CertificateProfile, PublicationPolicy, RequiredProfile } from './profile.ts';
 import type { QuorumRules } from './quorum.ts';
 import type { Region, RegistrationAuthority } from './region.ts';
+import type { RegistrationQuota } from './registration-authority.ts';
 import type { RolePair } from './roles.ts';
 import type { SignedObject, SignedValue } from './signed-body.ts';
 
@@ -78,6 +79,8 @@ export interface PolicySet {
   readonly cryptoPeriods: CryptoPeriods;
   readonly regions: readonly Region[];
   readonly registrationAuthorities: readonly RegistrationAuthority[];
+  /** Of an authority that is taken over from before; the others state theirs when they apply. */
+  readonly registrationQuota: RegistrationQuota;
   readonly targets: EstateTargets;
   readonly publication: PublicationPolicy;
   readonly enrolment: EnrolmentLimits;

@@ -11,12 +11,12 @@ export interface Region {
   readonly name: { readonly en: string; readonly zh: string };
 }
 
-/** A registration authority: registers the devices of one region. */
+/** A registration authority as policy knows it: which region it is for, and whether it worked before this service. */
 export interface RegistrationAuthority {
   readonly id: string;
   readonly region: string;
   readonly name: { readonly en: string; readonly zh: string };
-  /** Not in service yet: registers nothing and has no target. */
+  /** It worked before this service kept the way into service: taken over as in service, once. */
   readonly inService: boolean;
 }
 

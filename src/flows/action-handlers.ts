@@ -1,6 +1,9 @@
 /** The acts that this service does once they are approved: one handler for each, in one table. */
 import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
 import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
+import { changeApplication } from './applications/change-application.ts';
+import { grantKey } from './applications/grant-key.ts';
+import { registerApplication } from './applications/register-application.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
@@ -13,6 +16,7 @@ import { registerMarkedDevice } from './devices/register-marked-device.ts';
 import { waiveDevice } from './fleet/waive-device.ts';
 import type { Instance } from './instance.ts';
 import { changeKey } from './keys/change-key.ts';
+import { exportManagedKey } from './managed-keys/export-managed-key.ts';
 import { destroyKekAct, rotateKekAct } from './keystore/kek-acts.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
@@ -25,6 +29,12 @@ import { changePolicyHandler } from './policy/change-policy.ts';
 import { resumeUpgrade } from './root-upgrade/resume-act.ts';
 import { transitionAct } from './root-upgrade/transition-act.ts';
 import { upgradePorts } from './root-upgrade/upgrade-ports.ts';
+import { amendRegistrationAuthority } from './registration-authorities/amend-registration-authority.ts';
+import { applyRegistrationAuthority } from './registration-authorities/apply-registration-authority.ts';
+import {
+  moveRegistrationAuthority,
+  type AuthorityMove,
+} from './registration-authorities/move-registration-authority.ts';
 import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
 import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
@@ -44,7 +54,32 @@ function transition(op: ActionName): HandledAct {
   };
 }
 
+const TERMS = 'profiles (list of device profiles), devices, devicesPerDay (its quotas)';
+const ATTESTATION = 'region, evidence (sm3:... of the report)';
+
+function moving(act: AuthorityMove, params = 'region'): HandledAct {
+  return { params, handler: (instance) => moveRegistrationAuthority(instance, act) };
+}
+
 const HANDLED = {
+  'application.end': {
+    params: 'none: its certificates are revoked',
+    handler: () => changeApplication('application.end'),
+  },
+  'application.grant': {
+    params: 'key, operations (list of encrypt, decrypt, rewrap, data-key, sign, verify, mac)',
+    handler: () => grantKey('application.grant'),
+  },
+  'application.register': {
+    params: 'name, unit, organisation, csr (base64 of PKCS#10); csr alone for a further key of a known one',
+    handler: registerApplication,
+  },
+  'application.resume': { params: 'none', handler: () => changeApplication('application.resume') },
+  'application.suspend': { params: 'none', handler: () => changeApplication('application.suspend') },
+  'application.withdraw-grant': {
+    params: 'key, operations (list)',
+    handler: () => grantKey('application.withdraw-grant'),
+  },
   'authority.create-issuing': { params: 'commonName, organization', handler: createIssuingKey },
   'authority.register-external': {
     params: 'communicationCertificate, authorityCertificate? (base64 of DER; the second for one that is not known yet)',
@@ -86,6 +121,10 @@ const HANDLED = {
     params: 'none: opens the window of policies/limits.yaml',
     handler: (instance) => changeKey(instance, 'key.destroy'),
   },
+  'key.export': {
+    params: 'recipientCertificate (base64 of DER); the target is a managed key',
+    handler: exportManagedKey,
+  },
   'key.mark-compromised': { params: 'incident', handler: (instance) => changeKey(instance, 'key.mark-compromised') },
   'key.reactivate': { params: 'none', handler: (instance) => changeKey(instance, 'key.reactivate') },
   'key.suspend': { params: 'none', handler: (instance) => changeKey(instance, 'key.suspend') },
@@ -123,6 +162,18 @@ const HANDLED = {
   'root.ready-again': transition('root.ready-again'),
   'root.declare-emergency': transition('root.declare-emergency'),
   'root.resume': { params: 'none', handler: () => resumeUpgrade() },
+  'registration-authority.amend': { params: `region, ${TERMS}`, handler: amendRegistrationAuthority },
+  'registration-authority.apply': { params: `region, nameEn, nameZh, ${TERMS}`, handler: applyRegistrationAuthority },
+  'registration-authority.appoint-operators': moving(
+    'registration-authority.appoint-operators',
+    'region, operators (list of ids of people who hold ra-operator of the region, at least two)',
+  ),
+  'registration-authority.attest-documents': moving('registration-authority.attest-documents', ATTESTATION),
+  'registration-authority.attest-premises': moving('registration-authority.attest-premises', ATTESTATION),
+  'registration-authority.close': moving('registration-authority.close'),
+  'registration-authority.open': moving('registration-authority.open'),
+  'registration-authority.resume': moving('registration-authority.resume'),
+  'registration-authority.suspend': moving('registration-authority.suspend'),
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

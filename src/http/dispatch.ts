@@ -5,9 +5,10 @@ import type { Caller } from '../domain/caller.ts';
 import { namedKeyId } from '../domain/http-signature.ts';
 import { KmcError, type ErrorCode } from '../errors.ts';
 import { bodyOf, headerOf, sendProblem, sendReply, type Exchange } from './exchange.ts';
-import { checkAccess, identify, takesOfferedNonce } from './identify.ts';
+import { checkAccess, checkConfidential, identify, takesOfferedNonce } from './identify.ts';
 import { problemOf } from './problem.ts';
 import type { HttpPorts } from './ports.ts';
+import type { RateLimiter } from './rate-limit.ts';
 import { parsedBody, readBody } from './request-body.ts';
 import { pathOf, queryOf } from './request-guard.ts';
 import type { Reply, Route } from './route.ts';
@@ -72,7 +73,8 @@ export async function reportProblem(
   const { requestId, operationId } = exchange;
   const { code, status } = problemOf(error, requestId);
   if (status >= 500 && !QUIET_CODES.has(code)) ports.logFault({ requestId, operationId, cause: error });
-  if (!REFUSAL_STATUSES.has(status)) return;
+  const concealed = error instanceof KmcError && error.concealed;
+  if (!REFUSAL_STATUSES.has(status) && !concealed) return;
   try {
     await ports.recordRefusal({ caller, code, operationId, requestId });
   } catch (cause) {
@@ -90,6 +92,11 @@ async function offerNonce(ports: HttpPorts, route: Route, exchange: Exchange, er
   } catch (cause) {
     ports.logFault({ requestId: exchange.requestId, operationId: exchange.operationId, cause });
   }
+}
+
+/** Applications use keys for many users of their own. */
+function limiterOf({ limits }: HttpPorts, { type }: Caller): RateLimiter {
+  return type === 'application' ? limits.application : limits.identity;
 }
 
 /** Tells every caller, in every answer, that the glass is broken. */
@@ -115,11 +122,12 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
     const limited =
       identified.type === 'anonymous'
         ? undefined
-        : await ports.limits.identity.refusal(`${identified.type}:${identified.id}`);
+        : await limiterOf(ports, identified).refusal(`${identified.type}:${identified.id}`);
     // Of the refusals by the limit only the first of a period is an event, or the limit would bound nothing.
     if (limited === undefined || limited.isFirst) caller = identified;
     if (limited !== undefined) throw tooManyRequests(limited.retryAfter);
     checkAccess(route, identified);
+    checkConfidential(route, exchange);
     await ports.recordGlassAct(identified, route.operationId, pathOf(request), requestId);
     const context = {
       params: request.params,

@@ -33,6 +33,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   E_POOL_EMPTY: 503,
   E_POP: 400,
   E_QUORUM: 409,
+  E_QUOTA: 409,
   E_RATE: 429,
   E_ROLLBACK: 500,
   E_SAME_PERSON: 403,

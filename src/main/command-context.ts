@@ -24,6 +24,7 @@ const SETTING_OF_OPTION = {
   config: 'config',
   url: 'server',
   key: 'keyFile',
+  'key-file': 'keyFile',
   cert: 'certificateFile',
   'passphrase-file': 'passphraseFile',
 } as const satisfies Readonly<Record<string, keyof SettingFlags>>;
@@ -31,7 +32,7 @@ const SETTING_OF_OPTION = {
 function flagsOf(input: CommandInput): SettingFlags {
   return Object.fromEntries(
     Object.entries(SETTING_OF_OPTION).flatMap(([option, setting]) => {
-      const value = input.text(option);
+      const value = input.setting(option);
       return value === undefined ? [] : [[setting, value]];
     }),
   );

@@ -3,9 +3,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
+import { KeyUseTally } from '../domain/key-use-tally.ts';
 import { keepAuditLog } from '../flows/audit/log/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
 import { GlassSight } from '../flows/break-glass/glass-state.ts';
+import { writeUseCounts } from '../flows/data/write-use-counts.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
 import { keepPools } from '../flows/pools/keep-pools.ts';
 import { listenForCas } from '../http/ca-kmc-listener.ts';
@@ -99,10 +101,17 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
     handlers: actionHandlers(instance),
     links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
+    uses: new KeyUseTally(),
     metrics: new Metrics(),
     glass: new GlassSight(instance),
     isAuditBlocked: () => state.blocked,
   };
+}
+
+/** Before the end: what is not written now is told of as lost, a quarter of an hour later. */
+async function accountForUses(served: ServedInstance, log: ServiceLog): Promise<void> {
+  if (served.keystore.state !== 'UNSEALED') return;
+  await writeUseCounts(served, true).catch((error: unknown) => log.fault('write-use-counts', error));
 }
 
 /** Certificates keep their addresses for years: an operator should know when they lead elsewhere. */
@@ -189,6 +198,7 @@ export async function serve(
       stop.abort();
       await Promise.allSettled([...background, ended]);
       await Promise.all([plain.close(), tls.close(), cas?.close(), ...fronts.map((front) => front.close())]);
+      await accountForUses(served, log);
     },
   };
 }

@@ -1,14 +1,34 @@
 import type { SubjectType } from '../domain/audit/record.ts';
 import { KmcError } from '../errors.ts';
-import type { AuditEntry, AuditEventRow, AuditReader, AuditTile, StoredCheckpoint } from '../flows/ports/audit.ts';
+import type {
+  AuditEntry,
+  AuditEventColumns,
+  AuditEventRow,
+  AuditReader,
+  AuditTile,
+  StoredCheckpoint,
+} from '../flows/ports/audit.ts';
 import type { Sql, SqlRecord } from './sql.ts';
-import { blob, integer, optional, text } from './table.ts';
+import { blob, decodeRecord, integer, optional, text, type Columns } from './table.ts';
 
 const MAX_ROWS = 10_000;
 const MAX_HASHES = 100_000;
 
 const EVENT_ROWS = `select event.id, event.canon, event.leaf, place.idx
    from audit_event event left join audit_leaf place on place.event_id = event.id`;
+const COLUMNS = `select place.idx as "index", event.id, event.ts, event.cls, event.act, event.ph, event.ref, event.outcome
+   from audit_leaf place join audit_event event on event.id = place.event_id
+   where place.idx >= ? order by place.idx limit ?`;
+const COLUMN_KINDS: Columns<AuditEventColumns> = {
+  index: integer,
+  id: text,
+  ts: text,
+  cls: text,
+  act: text,
+  ph: text,
+  ref: optional(text),
+  outcome: text,
+};
 const HISTORY = `select event.id, event.canon, event.leaf, place.idx
    from audit_event_subject subject join audit_event event on event.id = subject.event_id
    left join audit_leaf place on place.event_id = event.id
@@ -45,12 +65,12 @@ export class StoredAuditReader implements AuditReader {
       from,
       within(limit, MAX_ROWS),
     );
-    return records.map((record) => ({
-      index: integer.decode(record['idx']),
-      eventId: text.decode(record['id']),
-      canon: blob.decode(record['canon']),
-      leaf: blob.decode(record['leaf']),
-    }));
+    return records.map(auditEntry);
+  }
+
+  async columns(from: number, limit: number): Promise<AuditEventColumns[]> {
+    const records = await this.#sql.all(COLUMNS, from, within(limit, MAX_ROWS));
+    return records.map((record) => decodeRecord(COLUMN_KINDS, record));
   }
 
   async find(eventId: string): Promise<AuditEventRow | undefined> {
@@ -94,6 +114,12 @@ export class StoredAuditReader implements AuditReader {
     return records.map(checkpoint);
   }
 
+  async checkpointOver(size: number): Promise<StoredCheckpoint | undefined> {
+    const statement = 'select size, time, note from audit_checkpoint where size >= ? order by size, time limit 1';
+    const [record] = await this.#sql.all(statement, size);
+    return record === undefined ? undefined : checkpoint(record);
+  }
+
   async #count(statement: string): Promise<number> {
     const [record] = await this.#sql.all(statement);
     return integer.decode(record?.['found']);
@@ -116,6 +142,16 @@ export async function leafHashes(sql: Sql, from: number, limit: number): Promise
 export async function rootsOfTiles(sql: Sql, level: number, from: number, limit: number): Promise<Buffer[]> {
   const statement = 'select root from audit_tile where level = ? and idx >= ? order by idx limit ?';
   return (await sql.all(statement, level, from, limit)).map((record) => blob.decode(record['root']));
+}
+
+/** An event with its place, from a record with idx, id, canon and leaf. */
+export function auditEntry(record: SqlRecord): AuditEntry {
+  return {
+    index: integer.decode(record['idx']),
+    eventId: text.decode(record['id']),
+    canon: blob.decode(record['canon']),
+    leaf: blob.decode(record['leaf']),
+  };
 }
 
 function eventRow(record: SqlRecord): AuditEventRow {

@@ -1,5 +1,5 @@
 import type { Expiring } from '../domain/expiry.ts';
-import type { ExpirationWriter, ExpiringFilter } from '../flows/ports/expirations.ts';
+import type { ExpirationWriter, ExpiringFilter, ExpiringOwner } from '../flows/ports/expirations.ts';
 import { pageLimit } from './list.ts';
 import type { Sql } from './sql.ts';
 import { decodeRecord, text, time, type Columns } from './table.ts';
@@ -32,6 +32,12 @@ const SOURCES: Readonly<Record<ExpiringFilter['kind'], string>> = {
     where c.state not in ('retired', 'revoked') and c.not_after > ? and c.not_after <= ?`,
 };
 
+const OWNERS: readonly (readonly [keyof ExpiringOwner, string])[] = [
+  ['deviceId', ' and c.device_id = ?'],
+  ['region', ' and exists (select 1 from devices d where d.id = c.device_id and d.region = ?)'],
+  ['personId', ' and c.person_id = ?'],
+];
+
 export class StoredExpirations implements ExpirationWriter {
   readonly #sql: Sql;
 
@@ -39,13 +45,16 @@ export class StoredExpirations implements ExpirationWriter {
     this.#sql = sql;
   }
 
-  async expiring({ kind, after, until, deviceId, limit }: ExpiringFilter): Promise<Expiring[]> {
-    const ofDevice = deviceId === undefined ? '' : ' and c.device_id = ?';
+  async expiring({ kind, after, until, limit, ...owner }: ExpiringFilter): Promise<Expiring[]> {
+    const owners = OWNERS.flatMap(([member, condition]) => {
+      const id = owner[member];
+      return id === undefined ? [] : [{ condition, id }];
+    });
     const records = await this.#sql.all(
-      `${SOURCES[kind]}${ofDevice} order by ends_at, id limit ?`,
+      `${SOURCES[kind]}${owners.map(({ condition }) => condition).join('')} order by ends_at, id limit ?`,
       time.encode(after),
       time.encode(until),
-      ...(deviceId === undefined ? [] : [deviceId]),
+      ...owners.map(({ id }) => id),
       pageLimit({ limit }),
     );
     return records.map((record) => ({ kind, ...decodeRecord(FOUND, record) }));

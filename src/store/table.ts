@@ -46,6 +46,15 @@ export const flag: Column<boolean> = {
   decode: (stored) => integer.decode(stored) === 1,
 };
 
+/** A list of names of ours, stored as JSON. */
+export const names: Column<readonly string[]> = {
+  encode: (value) => JSON.stringify(value),
+  decode: (stored) => {
+    const value: unknown = JSON.parse(text.decode(stored));
+    return Array.isArray(value) && value.every((name) => typeof name === 'string') ? value : notOfSchema();
+  },
+};
+
 /** One of a list of words. The CHECK of the column holds the list, so what is read back is one of them. */
 export function word<T extends string>(): Column<T> {
   return { encode: (value) => value, decode: (stored) => text.decode(stored) as T };

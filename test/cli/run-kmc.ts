@@ -13,6 +13,7 @@ import { commands as request } from '../../src/cli/request.ts';
 import { fleetCommands as rootUpgradeFleet } from '../../src/cli/root-upgrade-fleet.ts';
 import { commands as seal } from '../../src/cli/seal.ts';
 import { commands as status } from '../../src/cli/status.ts';
+import { commands as supervise } from '../../src/cli/supervise.ts';
 import { commands as unseal } from '../../src/cli/unseal.ts';
 import type { Io } from '../../src/cli/command.ts';
 import { runCommand, type Noun, type Program } from '../../src/cli/run-command.ts';
@@ -34,6 +35,7 @@ const COMMANDS = {
   'root-upgrade': rootUpgradeFleet,
   seal,
   status,
+  supervise,
   unseal,
 };
 

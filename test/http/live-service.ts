@@ -7,6 +7,7 @@ import type { CryptoEngine, KeyHandle } from '../../src/crypto/engine.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
 import { createClient, type KmcClient } from '../../src/agent/signed-client.ts';
 import { RefusalTally } from '../../src/domain/audit/refusals.ts';
+import { KeyUseTally } from '../../src/domain/key-use-tally.ts';
 import { sha256 } from '../../src/crypto/digests.ts';
 import { contentDigest, signatureBase, type SignedRequestParts } from '../../src/domain/http-signature.ts';
 import type { ActionHandlers } from '../../src/flows/approvals/action-handler.ts';
@@ -163,6 +164,7 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
     handlers,
     links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
+    uses: new KeyUseTally(),
     metrics: new Metrics(),
     glass: new GlassSight(instance),
     isAuditBlocked: () => false,

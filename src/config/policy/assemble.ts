@@ -31,7 +31,7 @@ const DAY = 86_400;
 
 /** The policy set of files that the linter found free of errors. */
 export function policySetOf(files: PolicyFiles): PolicySet {
-  const { targets, regions, 'registration-authorities': registrationAuthorities } = files['regions.yaml'];
+  const { targets, quotas, regions, 'registration-authorities': registrationAuthorities } = files['regions.yaml'];
   const { enrolment, issuance, revocation, keys, reminders, audit } = files['limits.yaml'];
   return {
     version: files['quorums.yaml'].version,
@@ -42,6 +42,7 @@ export function policySetOf(files: PolicyFiles): PolicySet {
     cryptoPeriods: files['crypto-periods.yaml'].periods,
     regions,
     registrationAuthorities,
+    registrationQuota: { devices: quotas.devices, devicesPerDay: quotas['devices-per-day'] },
     targets: {
       certificates: targets.certificates,
       perRegistrationAuthority: targets['per-registration-authority'],

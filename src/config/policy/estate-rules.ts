@@ -35,6 +35,10 @@ export const REGION_RULES: readonly PolicyRule[] = [
         ),
       ),
   ),
+  rule('regions/quota', 'regions.yaml', ({ 'regions.yaml': { quotas } }) => [
+    ...unless(quotas.devices > 0, ['quotas', 'devices'], 'an authority that may have no device registers nothing'),
+    ...unless(quotas['devices-per-day'] > 0, ['quotas', 'devices-per-day'], 'must be above zero'),
+  ]),
   rule('regions/target', 'regions.yaml', ({ 'regions.yaml': { targets } }) => [
     ...unless(targets.certificates > 0, ['targets', 'certificates'], 'the target must be above zero'),
     ...unless(

@@ -190,6 +190,7 @@ const POLICY_SCHEMAS = {
   'regions.yaml': z.strictObject({
     schema: z.literal('kmc.policy/regions/1'),
     targets: z.strictObject({ certificates: count, 'per-registration-authority': count }),
+    quotas: z.strictObject({ devices: count, 'devices-per-day': count }),
     regions: z.array(region).max(100),
     'registration-authorities': z.array(registrationAuthority).max(1000),
   }),

@@ -47,7 +47,7 @@ function xorInto(target: Buffer, source: Buffer): void {
 
 /** The verdict of GB/T 32918.2 section 7 without OpenSSL. */
 function verifyByNoble(point: Buffer, identity: Buffer, message: Buffer, signature: Buffer): boolean {
-  const e = toBigInt(portableSm3(portableSm3(identity), message));
+  const e = toBigInt(Buffer.from(portableSm3(portableSm3(identity), message)));
   const value = readEcSignature(signature, n);
   if (value === undefined) return false;
   const { r, s } = value;

@@ -81,8 +81,8 @@ class Sm3 extends HashMD<Sm3> {
 }
 
 /** SM3 over the parts one after the other: 32 octets. */
-export function portableSm3(...parts: readonly Uint8Array[]): Buffer {
+export function portableSm3(...parts: readonly Uint8Array[]): Uint8Array {
   const hash = new Sm3();
   for (const part of parts) hash.update(part);
-  return Buffer.from(hash.digest());
+  return hash.digest();
 }

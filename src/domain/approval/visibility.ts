@@ -2,14 +2,13 @@
 import { approversOf } from '../action.ts';
 import type { PersonCaller } from '../caller.ts';
 import { holdsRoleIn } from '../person.ts';
-import { ROLES } from '../roles.ts';
+import { isInSight, regionSight } from '../region-sight.ts';
 import { regionOf, ruleOf, voicelessOf, type ApprovalRequest } from './request.ts';
 
 /** True for the proposer, for every holder of a role of the centre, and for regional roles in their own region. */
 export function seesRequest(caller: Pick<PersonCaller, 'id' | 'roles'>, request: ApprovalRequest): boolean {
   if (request.proposer === caller.id) return true;
-  const region = regionOf(request);
-  return caller.roles.some((grant) => !ROLES[grant.role].regional || (region !== undefined && grant.region === region));
+  return isInSight(regionSight(caller), regionOf(request));
 }
 
 /** True when a role of the caller approves the act, and the caller neither proposed it nor is whom it takes from. */

@@ -3,23 +3,28 @@ import type { DetailKindName } from './detail.ts';
 
 export type DetailFields = Readonly<Record<string, DetailKindName>>;
 
-const REASON: DetailFields = { reason: 'name', note: 'text' };
+/** Why, in a word and in a sentence: most events may say it. */
+export const REASON: DetailFields = { reason: 'name', note: 'text' };
 export const REQUEST_FIELDS: DetailFields = {
   action: 'name',
   approvals: 'count',
   approvalClass: 'name',
   digest: 'digest',
+  from: 'name',
   paramsDigest: 'digest',
   region: 'name',
   targetId: 'id',
   targetType: 'name',
   targetVersion: 'count',
+  to: 'name',
   ...REASON,
 };
 export const CERTIFICATE_FIELDS: DetailFields = {
   algorithm: 'name',
   authority: 'id',
   certificate: 'digest',
+  count: 'count',
+  from: 'name',
   generation: 'count',
   kid: 'digest',
   notAfter: 'time',
@@ -27,6 +32,8 @@ export const CERTIFICATE_FIELDS: DetailFields = {
   pairedWith: 'id',
   profile: 'name',
   purpose: 'name',
+  region: 'name',
+  registrationAuthority: 'id',
   serial: 'hex',
   signatureAlgorithm: 'name',
   subject: 'text',
@@ -113,24 +120,47 @@ export const DEVICE_FIELDS: DetailFields = {
   model: 'text',
   profile: 'name',
   region: 'name',
+  registrationAuthority: 'id',
   request: 'id',
   to: 'name',
   vendor: 'text',
   ...REASON,
 };
+export const REGISTRATION_AUTHORITY_FIELDS: DetailFields = {
+  devices: 'count',
+  devicesPerDay: 'count',
+  evidence: 'digest',
+  from: 'name',
+  operators: 'count',
+  profiles: 'count',
+  region: 'name',
+  request: 'id',
+  to: 'name',
+  tokens: 'count',
+  ...REASON,
+};
 export const ENROLMENT_FIELDS: DetailFields = {
+  algorithm: 'name',
   authority: 'id',
   bundleVersion: 'count',
   csr: 'digest',
+  deviceFrom: 'name',
   encryptionCertificate: 'digest',
   encryptionKid: 'digest',
+  encryptionNotAfter: 'time',
+  encryptionProfile: 'name',
   encryptionSerial: 'hex',
+  from: 'name',
+  model: 'text',
   profile: 'name',
   protocol: 'name',
   region: 'name',
+  registrationAuthority: 'id',
   request: 'id',
   signCertificate: 'digest',
   signKid: 'digest',
+  signNotAfter: 'time',
+  signProfile: 'name',
   signSerial: 'hex',
   token: 'id',
   ...REASON,
@@ -191,26 +221,6 @@ export const MANIFEST_FIELDS: DetailFields = {
   signers: 'count',
   version: 'count',
 };
-export const ROOT_UPGRADE_FIELDS: DetailFields = {
-  attested: 'name',
-  authority: 'id',
-  bundle: 'id',
-  bundleVersion: 'count',
-  devices: 'count',
-  digest: 'digest',
-  from: 'name',
-  kind: 'name',
-  passed: 'flag',
-  plan: 'digest',
-  purpose: 'name',
-  request: 'id',
-  snapshot: 'digest',
-  step: 'name',
-  supersededBy: 'id',
-  to: 'name',
-  wave: 'count',
-  ...REASON,
-};
 export const CRL_FIELDS: DetailFields = {
   authority: 'id',
   crlNumber: 'count',
@@ -250,8 +260,11 @@ export const INSTANCE_FIELDS: DetailFields = {
 };
 export const AUDIT_FIELDS: DetailFields = {
   checkpoint: 'digest',
+  entries: 'count',
+  epoch: 'count',
   event: 'id',
   events: 'count',
+  filter: 'text',
   first: 'count',
   format: 'name',
   kid: 'digest',
@@ -260,6 +273,7 @@ export const AUDIT_FIELDS: DetailFields = {
   policyDigest: 'digest',
   previousOrigin: 'id',
   root: 'digest',
+  rule: 'name',
   size: 'count',
   ...REASON,
 };

@@ -38,6 +38,7 @@ export const SUBJECT_TYPES = [
   'person',
   'policy',
   'pool',
+  'registration-authority',
   'request',
   'root-upgrade',
   'sealed-account',

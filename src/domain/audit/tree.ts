@@ -113,6 +113,11 @@ export async function rootFromNodes(hash: HashFunction, size: number, read: Node
   return size === 0 ? hash() : await hashRange(hash, { start: 0, end: size }, read);
 }
 
+/** The nodes of the compact range of the tree of `size` leaves, largest subtree first. */
+export async function compactNodes(size: number, read: NodeReader): Promise<Buffer[]> {
+  return await nodesOf({ start: 0, end: size }, read);
+}
+
 /**
  * PATH(index, D[size]) of RFC 6962 2.1.1: the sibling hashes from the leaf upwards.
  * @throws KmcError E_NOT_FOUND when the tree has no such leaf.
@@ -219,13 +224,17 @@ async function hashRanges(hash: HashFunction, ranges: readonly LeafRange[], read
 
 /** `start` is a multiple of the largest power of two in the range, as for every range that a tree splits into. */
 async function hashRange(hash: HashFunction, { start, end }: LeafRange, read: NodeReader): Promise<Buffer> {
+  return foldNodes(hash, await nodesOf({ start, end }, read));
+}
+
+async function nodesOf({ start, end }: LeafRange, read: NodeReader): Promise<Buffer[]> {
   const nodes: Buffer[] = [];
   for (let from = start; from < end;) {
     const level = Math.floor(Math.log2(end - from));
     nodes.push(await read(level, from / 2 ** level));
     from += 2 ** level;
   }
-  return foldNodes(hash, nodes);
+  return nodes;
 }
 
 function foldNodes(hash: HashFunction, nodes: readonly Buffer[]): Buffer {

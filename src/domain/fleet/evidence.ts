@@ -4,7 +4,6 @@
  * auditor sign the digest of the body; with the leaves at hand it verifies offline.
  */
 import { canonicalizeSigned, parseStrictJson } from '../../crypto/jcs.ts';
-
 import { ID } from '../id.ts';
 import {
   isBase64,

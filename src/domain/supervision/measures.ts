@@ -53,6 +53,11 @@ export type Measure = keyof typeof MEASURES;
 
 export const MEASURE_NAMES = Object.keys(MEASURES) as readonly Measure[];
 
+/** True for a name of the table. */
+export function isMeasure(name: string): name is Measure {
+  return Object.hasOwn(MEASURES, name);
+}
+
 /** The measures of one kind, in the order of the table. */
 export function measuresOf(kind: MeasureKind): Measure[] {
   return MEASURE_NAMES.filter((measure) => MEASURES[measure] === kind);

@@ -83,6 +83,7 @@ export async function createRequest(
         ...created,
         id: eventId,
         action: 'request.create',
+        moved: { to: 'OPEN' },
         outcome: 'success',
         version: 1,
         actor,

@@ -182,9 +182,12 @@ async function settle(
   }
   const version = state === row.state ? row.version : row.version + 1;
   const action = ACTION_OF[signed.body.decision];
-  await tx.audit.append(requestEvent({ ...event, id: eventIds.decision, action, version }), now);
+  const moved = state === row.state ? {} : { moved: { from: row.state, to: state } };
+  const decision = { ...event, id: eventIds.decision, action, version, ...(isQuorum ? {} : moved) };
+  await tx.audit.append(requestEvent(decision), now);
   if (isQuorum) {
-    await tx.audit.append(requestEvent({ ...event, id: eventIds.move, action: 'request.quorum', version }), now);
+    const quorum = { ...event, id: eventIds.move, action: 'request.quorum' as const, version, ...moved };
+    await tx.audit.append(requestEvent(quorum), now);
   }
   return { ...decided, state };
 }

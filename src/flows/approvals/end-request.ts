@@ -33,6 +33,7 @@ export async function endRequest(ports: ApprovalPorts, row: RequestRow, ending: 
       id: eventId,
       action,
       outcome: 'success' as const,
+      moved: { from: row.state, to },
       request,
       digest: row.digest,
       version,

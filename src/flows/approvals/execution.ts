@@ -45,7 +45,14 @@ export async function claimExecution(
   const event = { request, digest, action: 'request.execute' as const, actor: act.actor, source: act.source };
   const more = { phase: 'intent' as const, approvals: act.approvals };
   await tx.audit.append(
-    requestEvent({ ...event, id: eventIds.intent, outcome: 'success', version: moving.version, more }),
+    requestEvent({
+      ...event,
+      id: eventIds.intent,
+      outcome: 'success',
+      version: moving.version,
+      moved: { from: row.state, to: 'EXECUTING' },
+      more,
+    }),
     act.at,
   );
   return moving;
@@ -77,6 +84,7 @@ export async function finishExecution(
       id: eventIds.result,
       action: 'request.execute',
       outcome: outcome[end.state],
+      moved: { from: row.state, to: end.state },
       request,
       digest,
       version: row.version + 1,

@@ -30,7 +30,7 @@ export async function showRequest(ports: ApprovalPorts, requestId: string, calle
     const request = row === undefined ? undefined : requestOf(row, ports.environmentName);
     const sees = caller.type === 'system' || (caller.type === 'person' && request && seesRequest(caller, request));
     if (row === undefined || request === undefined || sees !== true) {
-      throw new KmcError('E_NOT_FOUND', 'There is no request with that id.');
+      throw new KmcError('E_NOT_FOUND', 'There is no request with that id.', { concealed: request !== undefined });
     }
     const decisions = await reader.approvals.of(row.id);
     const bodies = decisionsInForce(decisions);

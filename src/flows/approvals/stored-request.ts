@@ -10,6 +10,7 @@ import {
   voicelessOf,
   type ApprovalRequest,
 } from '../../domain/approval/request.ts';
+import type { RequestState } from '../../domain/approval/state.ts';
 import type { AuditActor, AuditApproval, AuditEventInput, AuditSource } from '../../domain/audit/event.ts';
 import type { Person } from '../../domain/person.ts';
 import { readSignedTime } from '../../domain/signed-body.ts';
@@ -119,6 +120,8 @@ export interface RequestEvent extends Pick<AuditEventInput, 'id' | 'action' | 'o
   readonly version: number;
   readonly actor: AuditActor;
   readonly source: AuditSource;
+  /** The step that the request takes with it, where it takes one. */
+  readonly moved?: { readonly from?: RequestState; readonly to: RequestState };
   readonly more?: Partial<Pick<AuditEventInput, 'phase' | 'ref' | 'code' | 'approvals' | 'terms'>>;
   readonly detail?: AuditEventInput['detail'];
 }
@@ -143,6 +146,7 @@ export function requestEvent(event: RequestEvent): AuditEventInput {
       targetType,
       targetId,
       ...(region === undefined ? {} : { region }),
+      ...event.moved,
       ...event.detail,
     },
   };

@@ -39,6 +39,7 @@ export async function withdrawRequest(
       requestEvent({
         id: eventId,
         action: 'request.withdraw',
+        moved: { from: row.state, to: 'WITHDRAWN' },
         outcome: 'success',
         request,
         digest: row.digest,

@@ -19,6 +19,7 @@ import { crlNumberDetail } from '../certificates/crl-number-detail.ts';
 import { requireAuthorityCertificate, requireIssuer } from './authority-certificate.ts';
 import { authorityEvent, authorityRow, insertAuthority } from './authority-row.ts';
 import { insertCaKey, sealedCaKey } from './insert-ca-key.ts';
+import { inventoryEvents } from './inventory-events.ts';
 
 export interface ImportLegacyPorts {
   readonly database: Database;
@@ -203,6 +204,7 @@ export async function importLegacyAuthority(
   const sealed = input.key === undefined ? undefined : await sealedCaKey(ports.keystore, input.id, input.key);
   const events = { authority: newId('ev', at), inventory: newId('ev', at) };
   const rows = certificateRows(input.id, estate, at, events.inventory);
+  const imported = inventoryEvents({ authority: input.id, node: ports.node, caller, at }, estate.certificate, rows);
   const row = authorityRow(
     {
       id: input.id,
@@ -231,6 +233,7 @@ export async function importLegacyAuthority(
       at,
     );
     await tx.audit.append(crlEvent(ports.node, caller, input, estate, events.inventory), at);
+    for (const part of imported) await tx.audit.appendAll(part);
     await tx.certificates.insertAll(rows);
     await tx.crls.insert(crlRow(input, estate));
     return row;

@@ -13,6 +13,7 @@ import { parseCertificateList } from '../../x509/crl.ts';
 import { verifySignedBy } from '../../x509/path/issuer-signature.ts';
 import { importAuthority, type ImportAuthorityPorts, type ImportedAuthority } from '../authorities/import-authority.ts';
 import { authorityEvent } from '../authorities/authority-row.ts';
+import { certificateDetail } from '../certificates/certificate-detail.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 
 export interface BundleImport {
@@ -46,6 +47,10 @@ export const STEP_IMPORTS: Readonly<Partial<Record<StepKind, StepImport>>> = {
       issuerId: stepText(step, 'issuer'),
       ceremony: importing.ceremony,
     });
+  },
+  async 'certify-signer'(importing, step) {
+    await certificate(importing, step);
+    return [];
   },
   async 'cross-sign'(importing, step) {
     await certificate(importing, step);
@@ -146,7 +151,7 @@ async function certificate({ ports, caller, at, ...importing }: BundleImport, st
         terms: [{ type: 'authority', id: authorityId }],
         actor: auditActor(caller),
         source: { node: ports.node },
-        detail: { authority: authorityId, serial: parsed.serialNumber, profile: row.profile, kid: row.spkiSm3 },
+        detail: { ...(await certificateDetail(tx, row)), kid: row.spkiSm3 },
       },
       at,
     );

@@ -4,6 +4,7 @@ import { KmcError } from '../../errors.ts';
 import { followCertificate } from '../keys/follow-certificate.ts';
 import type { CertificateRow, RevocationReason } from '../ports/certificates.ts';
 import type { Reader, Transaction } from '../ports/database.ts';
+import { certificateDetail } from './certificate-detail.ts';
 
 export interface Revocation extends Pick<AuditEventInput, 'actor' | 'source' | 'approvals'> {
   readonly reason: RevocationReason;
@@ -55,7 +56,7 @@ export async function recordRevocation(tx: Transaction, row: CertificateRow, rev
       actor,
       source,
       ...given,
-      detail: { authority: row.authorityId, serial: row.serialNumber, profile: row.profile, reason },
+      detail: { ...(await certificateDetail(tx, row)), from: row.status, reason },
     },
     at,
   );

@@ -2,6 +2,7 @@ import { auditActor, type Caller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
 import { KmcError } from '../../errors.ts';
 import { followCertificate } from '../keys/follow-certificate.ts';
+import { certificateDetail } from './certificate-detail.ts';
 import { certificateWithPair } from './certificate-pair.ts';
 import type { RevocationPorts } from './revoke-certificate.ts';
 
@@ -36,7 +37,7 @@ export async function releaseCertificate(
             ...(row.deviceId === undefined ? [] : [{ type: 'device', id: row.deviceId }]),
           ],
           ...by,
-          detail: { authority: row.authorityId, serial: row.serialNumber, profile: row.profile },
+          detail: await certificateDetail(tx, row),
         },
         at,
       );

@@ -9,6 +9,7 @@ import { requireIssuingPeriod } from '../authorities/require-issuing-period.ts';
 import type { Instance } from '../instance.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
 import type { Transaction } from '../ports/database.ts';
+import { certificateDetail } from './certificate-detail.ts';
 import { issuedCertificateRow } from './certificate-row.ts';
 import { prepareCertificate } from './prepare-certificate.ts';
 import { claimKeys, requireCertifiable } from './require-certifiable.ts';
@@ -83,7 +84,7 @@ export async function insertSingleCertificate(
       subjects: [{ type: 'certificate', id: row.id }],
       terms: [{ type: 'authority', id: row.authorityId }],
       ...by,
-      detail: { authority: row.authorityId, serial: row.serialNumber, profile: row.profile, kid: row.spkiSm3 },
+      detail: { ...(await certificateDetail(tx, row)), kid: row.spkiSm3 },
     },
     row.createdAt,
   );

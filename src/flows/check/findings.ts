@@ -2,7 +2,7 @@
 
 /** What one invariant of security-and-faults 5.3 came to. */
 export interface InvariantResult {
-  /** `I1` to `I12` of security-and-faults 5.3; `I13` and `I14` are of people and of break-glass. */
+  /** `I1` to `I12` of security-and-faults 5.3; `I13` and `I14` are of people and of break-glass, `I20` of supervision. */
   readonly id: string;
   readonly title: string;
   /** How many things were looked at. */

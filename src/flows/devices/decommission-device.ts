@@ -6,6 +6,7 @@ import { isRevocable, recordRevocation } from '../certificates/record-revocation
 import type { RevocationReason } from '../ports/certificates.ts';
 import type { Reader, Transaction } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
+import { deviceDetail } from './device-row.ts';
 
 const REASONS = [
   'cessationOfOperation',
@@ -32,7 +33,9 @@ function readParameters(params: SignedObject): DecommissionParameters {
 async function requireInService(reader: Reader, id: string, region: string): Promise<DeviceRow> {
   const device = await reader.devices.find(id);
   if (device?.region !== region) {
-    throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.');
+    throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.', {
+      concealed: device !== undefined,
+    });
   }
   if (device.status === 'decommissioned') throw new KmcError('E_STATE', 'The device is decommissioned already.');
   return device;
@@ -132,10 +135,10 @@ export function decommissionDevice(): DatabaseHandler {
             source: act.source,
             approvals: act.approvals,
             detail: {
+              ...deviceDetail(device),
               count: certificates,
               from: device.status,
               to: 'decommissioned',
-              region,
               reason,
               request: act.request.id,
             },

@@ -41,5 +41,5 @@ export async function visibleDevice(reader: Reader, id: string, caller: Caller):
   const regions = readableRegions(caller);
   const device = await reader.devices.find(id);
   if (device !== undefined && (regions === 'all' || regions.includes(device.region))) return device;
-  throw new KmcError('E_NOT_FOUND', 'There is no device of that id here.');
+  throw new KmcError('E_NOT_FOUND', 'There is no device of that id here.', { concealed: device !== undefined });
 }

@@ -4,25 +4,37 @@ import { alternativeNamesText, deviceSubject, type DeviceRegistration } from '..
 import { certificateProfile, deviceProfile, type PolicySet } from '../../domain/policy.ts';
 import { findRegion } from '../../domain/region.ts';
 import { KmcError } from '../../errors.ts';
+import type { Reader } from '../ports/database.ts';
 import type { DeviceRow, DeviceStatus } from '../ports/devices.ts';
+import type { RegistrationAuthorityRow } from '../ports/registration-authorities.ts';
 
 /**
- * The row of a device that is registered in `region` (a code).
- * @throws KmcError E_NOT_FOUND (region), E_POLICY (no such profile, or no registration authority in service there),
- * E_SCHEMA (names).
+ * The registration authority of a region (a code), whatever its state.
+ * @throws KmcError E_NOT_FOUND (region); E_POLICY when the region has none.
+ */
+export async function authorityOfRegion(
+  policies: PolicySet,
+  reader: Reader,
+  region: string,
+): Promise<RegistrationAuthorityRow> {
+  findRegion(policies.regions, region);
+  const authority = await reader.registrationAuthorities.ofRegion(region);
+  if (authority !== undefined) return authority;
+  throw new KmcError('E_POLICY', 'The region has no registration authority: bring one into service first.');
+}
+
+/**
+ * The row of a device that is registered under an authority, in its region.
+ * @throws KmcError E_POLICY (no such profile), E_SCHEMA (names).
  */
 export function deviceRow(
   policies: PolicySet,
   registration: DeviceRegistration,
-  region: string,
+  { id: registrationAuthority, region }: Pick<RegistrationAuthorityRow, 'id' | 'region'>,
   by: { readonly person: string; readonly at: Date; readonly status?: DeviceStatus },
 ): DeviceRow {
   const profile = deviceProfile(policies, registration.profile);
   certificateProfile(policies, profile.sign);
-  const authority = policies.registrationAuthorities.find((one) => one.region === region && one.inService);
-  if (authority === undefined) {
-    throw new KmcError('E_POLICY', 'Policy has no registration authority in service in that region.');
-  }
   return {
     id: registration.id,
     kind: registration.kind,
@@ -31,7 +43,7 @@ export function deviceRow(
     serial: registration.serial,
     firmware: undefined,
     region,
-    registrationAuthority: authority.id,
+    registrationAuthority,
     unit: registration.unit,
     tier: profile.tier === 'hub' ? 'hub' : 'standard',
     profile: registration.profile,
@@ -46,6 +58,16 @@ export function deviceRow(
   };
 }
 
+/** What the events of a device say of it, so that it is counted where it belongs. */
+export function deviceDetail(row: DeviceRow): AuditEventInput['detail'] {
+  return {
+    model: auditText(row.model),
+    profile: row.profile,
+    region: row.region,
+    registrationAuthority: row.registrationAuthority,
+  };
+}
+
 /** The event of a device that was registered. */
 export function registrationEvent(
   row: DeviceRow,
@@ -57,12 +79,6 @@ export function registrationEvent(
     outcome: 'success',
     subjects: [{ type: 'device', id: row.id, version: 1 }],
     terms: [{ type: 'registration-authority', id: row.registrationAuthority }],
-    detail: {
-      vendor: auditText(row.vendor),
-      model: auditText(row.model),
-      profile: row.profile,
-      region: row.region,
-      to: row.status,
-    },
+    detail: { ...deviceDetail(row), vendor: auditText(row.vendor), to: row.status },
   };
 }

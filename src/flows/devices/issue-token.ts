@@ -2,6 +2,7 @@ import type { AuditEventInput } from '../../domain/audit/event.ts';
 import { auditActor, type Caller, type PersonCaller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
 import { enrolmentTokenContext } from '../../domain/keystore/blob-context.ts';
+import { requireInService } from '../../domain/registration-authority.ts';
 import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
@@ -53,6 +54,18 @@ async function sceneOf(reader: Reader, caller: Caller, deviceId: string): Promis
   const certificate = await reader.people.certificate(operator.certificateSm3);
   if (certificate === undefined) throw new KmcError('E_FORBIDDEN', 'The certificate of the caller is not registered.');
   return { device, operator, recipient: parseCertificate(certificate).spki };
+}
+
+/**
+ * An authority that is suspended voids its tokens: its row stays locked until this one stands or is refused.
+ * @throws KmcError E_STATE.
+ */
+async function requireWorkingAuthority(tx: Transaction, device: DeviceRow): Promise<void> {
+  const authority = await tx.registrationAuthorities.lockOfRegion(device.region);
+  if (authority?.id !== device.registrationAuthority) {
+    throw new KmcError('E_STATE', 'The registration authority that registered the device is closed.');
+  }
+  requireInService(authority);
 }
 
 /** An earlier token that nobody used is dead from now on: a device has one at a time. */
@@ -129,6 +142,7 @@ export async function issueToken(ports: IssueTokenPorts, caller: Caller, input: 
     const source = { node: ports.node, ...(input.requestId === undefined ? {} : { request: input.requestId }) };
     const event = issueEvent(scene, token, { id: newId('ev', at), source });
     await database.transaction(async (tx) => {
+      await requireWorkingAuthority(tx, scene.device);
       await revokeEarlier(tx, token.deviceId);
       if (!(await tx.enrolmentTokens.insert(token))) throw new KmcError('E_CONFLICT', 'Ask for the token again.');
       await tx.audit.append(event, at);

@@ -6,7 +6,8 @@ import { readableRegions } from './device-access.ts';
 
 /**
  * A page of the devices that the caller may see. An ra-operator of one region sees that region; one of several names it.
- * @throws KmcError E_FORBIDDEN (a region of others, or no role that reads devices), E_SCHEMA (region missing, limit).
+ * @throws KmcError E_NOT_FOUND for a region of others; E_FORBIDDEN (no role that reads devices), E_SCHEMA (region missing,
+ * limit).
  */
 export async function listDevices(
   ports: { readonly database: Database },
@@ -18,7 +19,9 @@ export async function listDevices(
   const region = filter.region ?? (regions !== 'all' && regions.length === 1 ? regions[0] : undefined);
   if (regions !== 'all') {
     if (region === undefined) throw new KmcError('E_SCHEMA', 'Name one of your regions with region=.');
-    if (!regions.includes(region)) throw new KmcError('E_FORBIDDEN', 'That is not a region of yours.');
+    if (!regions.includes(region)) {
+      throw new KmcError('E_NOT_FOUND', 'That is not a region of yours.', { concealed: true });
+    }
   }
   return await ports.database.read((reader) =>
     reader.devices.list({ ...filter, ...(region === undefined ? {} : { region }) }, page),

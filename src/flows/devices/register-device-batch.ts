@@ -1,30 +1,37 @@
 import { auditText } from '../../domain/audit/detail.ts';
 import { readDeviceBatch } from '../../domain/device.ts';
 import { newId } from '../../domain/id.ts';
-import type { PolicySet } from '../../domain/policy.ts';
 import type { SignedObject } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { ABSENT, type ApprovedAct, type ApplyAct, type DatabaseHandler } from '../approvals/action-handler.ts';
+import type { Instance } from '../instance.ts';
+import type { Reader } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
-import { deviceRow, registrationEvent } from './device-row.ts';
+import { admitRegistrations } from '../registration-authorities/admit-registrations.ts';
+import { authorityOfRegion, deviceRow, registrationEvent } from './device-row.ts';
 
-interface BatchPorts {
-  readonly policies: PolicySet;
-}
+type BatchPorts = Pick<Instance, 'policies' | 'database'>;
 
-function rowsOf({ policies }: BatchPorts, params: SignedObject, by: { person: string; at: Date }): DeviceRow[] {
+async function rowsOf(
+  { policies }: BatchPorts,
+  reader: Reader,
+  params: SignedObject,
+  by: { person: string; at: Date },
+): Promise<DeviceRow[]> {
   const { region, devices, count } = params;
   if (typeof region !== 'string') throw new KmcError('E_SCHEMA', 'params.region is missing.');
   const registrations = readDeviceBatch(devices);
   if (count !== String(registrations.length)) {
     throw new KmcError('E_SCHEMA', 'params.count is not the number of devices in the batch.');
   }
-  return registrations.map((registration) => deviceRow(policies, registration, region, by));
+  const authority = await authorityOfRegion(policies, reader, region);
+  return registrations.map((registration) => deviceRow(policies, registration, authority, by));
 }
 
 async function prepare(ports: BatchPorts, act: ApprovedAct): Promise<ApplyAct> {
   const batch = act.request.target.split('/')[1] ?? '';
-  const rows = rowsOf(ports, act.request.params, { person: act.request.proposer, at: act.at });
+  const by = { person: act.request.proposer, at: act.at };
+  const rows = await ports.database.read((reader) => rowsOf(ports, reader, act.request.params, by));
   const events = rows.map((row) => ({
     ...registrationEvent(row, {
       id: newId('ev', act.at),
@@ -42,6 +49,7 @@ async function prepare(ports: BatchPorts, act: ApprovedAct): Promise<ApplyAct> {
     },
   }));
   return async (tx) => {
+    await admitRegistrations(tx, rows, act.at);
     await tx.devices.insertAll(rows);
     for (const event of events) await tx.audit.append(event, act.at);
     return { batch, count: String(rows.length), devices: rows.map(({ id }) => id) };
@@ -59,8 +67,8 @@ export function registerDeviceBatch(ports: BatchPorts): DatabaseHandler {
     async target() {
       return ABSENT;
     },
-    async check(_reader, _targetId, params) {
-      rowsOf(ports, params, { person: 'proposer', at: new Date(0) });
+    async check(reader, _targetId, params) {
+      await rowsOf(ports, reader, params, { person: 'proposer', at: new Date(0) });
     },
     prepare: (act) => prepare(ports, act),
   };

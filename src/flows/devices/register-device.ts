@@ -6,7 +6,8 @@ import { KmcError } from '../../errors.ts';
 import { createRequest } from '../approvals/create-request.ts';
 import type { Instance } from '../instance.ts';
 import type { DeviceRow } from '../ports/devices.ts';
-import { deviceRow, registrationEvent } from './device-row.ts';
+import { admitRegistrations } from '../registration-authorities/admit-registrations.ts';
+import { authorityOfRegion, deviceRow, registrationEvent } from './device-row.ts';
 import { requireRaOperator } from './device-access.ts';
 import { registerMarkedDevice } from './register-marked-device.ts';
 
@@ -33,8 +34,8 @@ export interface RegisteredDevice {
 /**
  * Registers one device in the caller's own region. A device of a marked profile is suspended at first, and a request
  * `device.register-marked` is opened for it: until that is executed its enrolment waits.
- * @throws KmcError E_FORBIDDEN (not an ra-operator of the region), E_SCHEMA, E_POLICY, E_NOT_FOUND (region), E_CONFLICT
- * (id, or serial number of that vendor, registered already).
+ * @throws KmcError E_FORBIDDEN (not an ra-operator of the region), E_SCHEMA, E_POLICY, E_NOT_FOUND (region), E_STATE (its
+ * registration authority is not in service), E_QUOTA, E_CONFLICT (id, or serial number of that vendor, registered already).
  */
 export async function registerDevice(
   ports: RegisterDevicePorts,
@@ -45,7 +46,8 @@ export async function registerDevice(
   const at = ports.clock.now();
   const registration = readDeviceRegistration({ ...given, id: given.id ?? newId('dev', at) });
   const { marked } = deviceProfile(ports.policies, registration.profile);
-  const device = deviceRow(ports.policies, registration, region, {
+  const authority = await ports.database.read((reader) => authorityOfRegion(ports.policies, reader, region));
+  const device = deviceRow(ports.policies, registration, authority, {
     person: operator.id,
     at,
     status: marked ? 'suspended' : 'registered',
@@ -53,6 +55,7 @@ export async function registerDevice(
   const source = { node: ports.node, ...(requestId === undefined ? {} : { request: requestId }) };
   const event = { id: newId('ev', at), actor: auditActor(operator, 'ra-operator'), source };
   await ports.database.transaction(async (tx) => {
+    await admitRegistrations(tx, [device], at);
     if (!(await tx.devices.insert(device))) {
       throw new KmcError(
         'E_CONFLICT',

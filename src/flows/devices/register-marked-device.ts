@@ -3,11 +3,14 @@ import { KmcError } from '../../errors.ts';
 import { ABSENT, type ApprovedAct, type DatabaseHandler } from '../approvals/action-handler.ts';
 import type { Reader } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
+import { deviceDetail } from './device-row.ts';
 
 async function requireOfRegion(reader: Reader, id: string, region: unknown): Promise<DeviceRow> {
   const device = await reader.devices.find(id);
   if (device !== undefined && device.region === region) return device;
-  throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.');
+  throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.', {
+    concealed: device !== undefined,
+  });
 }
 
 /** True for a device that was registered and waits for its approval: suspended before it ever enrolled. */
@@ -49,7 +52,7 @@ export function registerMarkedDevice(): DatabaseHandler {
             actor: act.actor,
             source: act.source,
             approvals: act.approvals,
-            detail: { profile: device.profile, region: device.region, request: act.request.id, to: 'registered' },
+            detail: { ...deviceDetail(device), from: device.status, request: act.request.id, to: 'registered' },
           },
           act.at,
         );

@@ -1,6 +1,7 @@
 import type { SystemCaller } from '../../domain/caller.ts';
 import { auditActor } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
+import { deviceDetail } from '../devices/device-row.ts';
 import type { Instance } from '../instance.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 
@@ -34,6 +35,7 @@ async function expire(
   return await database.transaction(async (tx) => {
     const from = { state: row.state, version: row.version };
     if (!(await tx.enrolments.move({ id: row.id, from, to: 'EXPIRED', at }))) return false;
+    const device = await tx.devices.find(row.deviceId);
     await tx.audit.append(
       {
         id,
@@ -43,7 +45,12 @@ async function expire(
         terms: [{ type: 'enrolment', id: row.id }],
         actor: auditActor(caller),
         source: { node },
-        detail: { signKid: row.spkiSm3, ...(row.tokenId === undefined ? {} : { token: row.tokenId }) },
+        detail: {
+          ...(device === undefined ? {} : deviceDetail(device)),
+          from: row.state,
+          signKid: row.spkiSm3,
+          ...(row.tokenId === undefined ? {} : { token: row.tokenId }),
+        },
       },
       at,
     );

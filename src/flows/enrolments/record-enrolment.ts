@@ -1,14 +1,12 @@
 /** The one transaction of an enrolment: everything that was made for it counts from here on, or nothing does. */
-import { sm3 } from '../../crypto/gm/sm3.ts';
-import type { AuditEventInput } from '../../domain/audit/event.ts';
-import { ENROLMENT_OPERATIONS } from '../../domain/enrolment.ts';
-import { UNFINISHED_STATES } from '../../domain/enrolment-state.ts';
+import { UNFINISHED_STATES, type EnrolmentState } from '../../domain/enrolment-state.ts';
 import { KmcError } from '../../errors.ts';
 import { claimKeys } from '../certificates/require-certifiable.ts';
 import type { Instance } from '../instance.ts';
 import { takeKey } from '../keys/take-key.ts';
 import type { Database, Transaction } from '../ports/database.ts';
 import type { EnrolmentRow, IssuedEnrolment } from '../ports/enrolments.ts';
+import { completionEvent } from './completion-event.ts';
 import { requireStillIssuing, type DeviceAuthority } from './device-authority.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -44,6 +42,8 @@ export interface Recording<Scene extends IssuedTo = IssuedTo> {
   readonly row: IssuedRow;
   readonly made: IssuedCertificates;
   readonly authority: DeviceAuthority;
+  /** State in which the enrolment waited until now. */
+  readonly waitedAs?: EnrolmentState;
 }
 
 /** One under a token. */
@@ -91,52 +91,6 @@ async function openEarlier(tx: Transaction, row: EnrolmentRow, at: Date): Promis
   if (earlier?.answerUntil === undefined || at < earlier.answerUntil) return earlier;
   await tx.enrolments.close(earlier.id, at);
   return undefined;
-}
-
-/** The event that tells of everything an enrolment or a renewal made. */
-export function completionEvent({ scene: { device, token, source }, row, made }: Recording): AuditEventInput {
-  const { sign } = made;
-  const pair = 'enc' in made ? made : undefined;
-  return {
-    id: sign.lastAuditEvent,
-    action: token === undefined ? 'enrolment.renew' : 'enrolment.complete',
-    outcome: 'success',
-    subjects: [
-      { type: 'device', id: device.id, version: device.version + 1 },
-      ...(token === undefined ? [] : [{ type: 'token' as const, id: token.id }]),
-      { type: 'certificate', id: sign.id },
-      ...(pair === undefined
-        ? []
-        : [
-            { type: 'certificate' as const, id: pair.enc.id },
-            { type: 'key' as const, id: pair.escrowedKey.id, version: pair.escrowedKey.version },
-          ]),
-    ],
-    terms: [
-      { type: 'authority', id: sign.authorityId },
-      { type: 'enrolment', id: row.id },
-    ],
-    actor: { type: 'device', id: device.id },
-    source,
-    detail: {
-      authority: sign.authorityId,
-      csr: `sm3:${sm3(row.csr).toString('hex')}`,
-      ...(pair === undefined
-        ? {}
-        : {
-            encryptionCertificate: pair.enc.certificateSm3 ?? '',
-            encryptionKid: pair.enc.spkiSm3,
-            encryptionSerial: pair.enc.serialNumber,
-          }),
-      profile: device.profile,
-      protocol: ENROLMENT_OPERATIONS[row.operation].protocol,
-      region: device.region,
-      signCertificate: sign.certificateSm3 ?? '',
-      signKid: sign.spkiSm3,
-      signSerial: sign.serialNumber,
-      ...(token === undefined ? {} : { token: token.id }),
-    },
-  };
 }
 
 /** The encryption keys go to their devices: out of the pool, or as their authority applied for them before. */
@@ -278,7 +232,7 @@ export async function recordWaitingPair(
         ...(envelopedKey === undefined ? {} : { envelopedKey }),
       },
     });
-    if (moved) await writeIssued(ports, tx, [recording]);
+    if (moved) await writeIssued(ports, tx, [{ ...recording, waitedAs: waiting.state }]);
     else await requireKeys(tx, [recording]);
     return moved;
   });

@@ -1,6 +1,7 @@
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import { newId } from '../../domain/id.ts';
 import type { ErrorCode } from '../../errors.ts';
+import { deviceDetail } from '../devices/device-row.ts';
 import type { Database } from '../ports/database.ts';
 import type { EnrolmentScene } from './enrolment-scene.ts';
 
@@ -23,7 +24,7 @@ export async function recordRefusedRequest(database: Database, scene: RefusedSce
         source,
         detail: {
           csr: `sm3:${sm3(request.der).toString('hex')}`,
-          region: device.region,
+          ...deviceDetail(device),
           signKid: scene.spkiSm3,
           ...(token === undefined ? {} : { token: token.id }),
         },

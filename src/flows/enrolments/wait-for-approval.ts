@@ -3,6 +3,7 @@ import { retryAfterSeconds } from '../../domain/enrolment.ts';
 import { newId } from '../../domain/id.ts';
 import type { PolicySet } from '../../domain/policy.ts';
 import { KmcError } from '../../errors.ts';
+import { deviceDetail } from '../devices/device-row.ts';
 import type { Database } from '../ports/database.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import type { RequestRow } from '../ports/requests.ts';
@@ -64,8 +65,7 @@ export async function waitForApproval(
         source,
         detail: {
           csr: `sm3:${sm3(row.csr).toString('hex')}`,
-          profile: device.profile,
-          region: device.region,
+          ...deviceDetail(device),
           signKid: row.spkiSm3,
           token: token.id,
         },

@@ -4,6 +4,7 @@ import type { Instance } from '../instance.ts';
 import { crlScopes } from '../certificates/crl-scopes.ts';
 import type { AuthorityRow } from '../ports/authorities.ts';
 import type { Reader } from '../ports/database.ts';
+import type { ExpiringOwner } from '../ports/expirations.ts';
 
 export type FindExpiringPorts = Pick<Instance, 'database' | 'clock' | 'policies'>;
 
@@ -36,13 +37,13 @@ async function endingCrls(
  * What ends within the lead time that policy has for its kind, or ended no longer ago than that, and has no successor:
  * certificates of devices, of the service and of people, authorities, CRLs. The first to end come first, by kind.
  * @param kinds only these.
- * @param deviceId only what belongs to this device (device certificates).
+ * @param owner only what belongs to this device or region (device certificates) or this person (person certificates).
  * @throws KmcError E_STORAGE.
  */
 export async function findExpiring(
   ports: FindExpiringPorts,
   kinds: readonly ExpiringKind[] = EXPIRING_KINDS,
-  deviceId?: string,
+  owner: ExpiringOwner = {},
 ): Promise<Expiring[]> {
   const now = ports.clock.now().getTime();
   return await ports.database.read(async (reader) => {
@@ -57,7 +58,7 @@ export async function findExpiring(
               kind,
               ...window,
               limit: NAMED,
-              ...(deviceId === undefined ? {} : { deviceId }),
+              ...owner,
             })),
       );
     }

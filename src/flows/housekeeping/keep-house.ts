@@ -3,10 +3,14 @@ import type { ActionHandlers } from '../approvals/action-handler.ts';
 import { expireRequests } from '../approvals/expire-requests.ts';
 import { reconcileExecutions } from '../approvals/reconcile-executions.ts';
 import { supersedeRequests } from '../approvals/supersede-requests.ts';
+import { keepIndex } from '../audit/histories/keep-index.ts';
 import { writeRefusalCounts } from '../audit/refusals/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
+import type { KeyUseTally } from '../../domain/key-use-tally.ts';
 import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
+import { closeLostUses } from '../data/close-lost-uses.ts';
+import { writeUseCounts } from '../data/write-use-counts.ts';
 import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import { remind } from '../expiry/remind.ts';
 import type { Instance } from '../instance.ts';
@@ -15,9 +19,12 @@ import { rotateDueKeks } from '../keystore/rotate-due-keks.ts';
 import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
 import { expireKeys } from '../keys/expire-keys.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
+import type { KeyUseBlock } from '../ports/key-uses.ts';
 import { KmcError } from '../../errors.ts';
+import { advanceFigures } from '../supervision/advance-figures.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
+import { takeOverRegistrationAuthorities } from '../registration-authorities/take-over-registration-authorities.ts';
 import { renewVerdictKey } from '../verdicts/verdict-key.ts';
 
 /** Rows that one round forgets at the most. */
@@ -26,11 +33,15 @@ const PURGE_LIMIT = 5_000;
 /** Batches that one round seals anew. */
 const REWRAP_BATCHES = 20;
 
+/** Batches of events that one round books. */
+const FIGURE_BATCHES = 200;
+
 /** Seconds after which an execution that has not ended counts as left open by a crash. */
 const RECONCILE_AFTER = 300;
 
 export interface HousekeepingPorts extends Instance {
   readonly tally: RefusalTally;
+  readonly uses: KeyUseTally<KeyUseBlock>;
   readonly handlers: ActionHandlers;
 }
 
@@ -47,17 +58,22 @@ const ALWAYS: Readonly<Record<string, Job>> = {
     ports.database.transaction((tx) => tx.deviceReports.purgeCanaries(now, PURGE_LIMIT)),
   'erase-tokens': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolmentTokens.eraseDue(now)),
   'erase-ca-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.caKmcExchanges.eraseDue(now)),
+  'book-figures': (ports) => advanceFigures(ports, FIGURE_BATCHES),
   'erase-envelopes': (ports, _caller, now) => ports.database.transaction((tx) => tx.enrolments.eraseDue(now)),
 };
 
 /** What needs keys. */
 const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
+  'write-use-counts': (ports) => writeUseCounts(ports),
+  'close-lost-uses': (ports, caller) => closeLostUses(ports, caller),
   'expire-requests': (ports, caller) => expireRequests(ports, { source: { node: ports.node } }, caller),
   'end-break-glass': (ports, caller) => endBreakGlass(ports, caller),
   'supersede-requests': (ports, caller) => supersedeRequests(ports, { source: { node: ports.node } }, caller),
   'reconcile-executions': (ports, caller) =>
     reconcileExecutions(ports, { afterSeconds: RECONCILE_AFTER, source: { node: ports.node } }, caller),
+  'take-over-authorities': (ports, caller) => takeOverRegistrationAuthorities(ports, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
+  'keep-audit-index': (ports, caller) => keepIndex(ports, caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),
   'rewrap-keys': (ports, caller) => rewrapAll(ports, caller),

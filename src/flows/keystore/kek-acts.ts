@@ -9,6 +9,7 @@ import { ABSENT, type ApprovedAct, type DatabaseHandler, type TargetState } from
 import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';
 import type { SealedKekRow } from '../ports/keystore-rows.ts';
+import { blobsUnder } from './blobs-under.ts';
 import { makeNextKek, storeNextKek } from './rotate-kek.ts';
 
 /** What was MACed with it stays in the log: its old versions verify for as long as that. */
@@ -46,15 +47,6 @@ export function rotateKekAct(ports: Pick<Instance, 'keystore' | 'clock'>): Datab
       };
     },
   };
-}
-
-/** How many blobs stand under that version. */
-async function blobsUnder(reader: Reader, { purpose, version }: SealedKekRow): Promise<number> {
-  if (purpose === 'escrow-store') return await reader.escrowedKeys.countSealedUnder(version);
-  if (purpose === 'db-field') return await reader.enrolmentTokens.countSealedUnder(version);
-  if (purpose !== 'ca-keys') return 0;
-  const keys = await reader.keystoreRows.caKeys();
-  return keys.filter(({ blob, kekVersion }) => blob !== undefined && kekVersion === version).length;
 }
 
 async function versionNamed(reader: Reader, name: string): Promise<SealedKekRow | undefined> {

@@ -21,6 +21,18 @@ export interface AuditEntry {
   readonly leaf: Buffer;
 }
 
+/** What is told apart from an event so that it can be found: never evidence. */
+export interface AuditEventColumns {
+  readonly index: number;
+  readonly id: string;
+  readonly ts: string;
+  readonly cls: string;
+  readonly act: string;
+  readonly ph: string;
+  readonly ref: string | undefined;
+  readonly outcome: string;
+}
+
 /** An event as written; without `index` it waits for the sequencer, or was quarantined by it. */
 export interface AuditEventRow {
   readonly eventId: string;
@@ -59,6 +71,8 @@ export interface AuditReader {
   written(): Promise<number>;
   /** Events in the order of the tree, from index `from`, at most `limit` (1 to 10,000). */
   entries(from: number, limit: number): Promise<AuditEntry[]>;
+  /** The columns beside the canonical bytes, by place from index `from`, at most `limit`: for the check that they agree. */
+  columns(from: number, limit: number): Promise<AuditEventColumns[]>;
   find(eventId: string): Promise<AuditEventRow | undefined>;
   /** The events of one subject in the order of its chain, from number `from`, at most `limit`. */
   history(type: SubjectType, id: string, from: number, limit: number): Promise<AuditEventRow[]>;
@@ -68,6 +82,8 @@ export interface AuditReader {
   /** Roots of full tiles of a level from index `from`, at most `limit`. */
   tileRoots(level: number, from: number, limit: number): Promise<Buffer[]>;
   newestCheckpoint(): Promise<StoredCheckpoint | undefined>;
+  /** The smallest checkpoint, and of these the oldest, over at least `size` events. */
+  checkpointOver(size: number): Promise<StoredCheckpoint | undefined>;
   /** Checkpoints signed after `time`, oldest first, at most `limit` (1 to 10,000). */
   checkpointsAfter(time: number, limit: number): Promise<StoredCheckpoint[]>;
 }

@@ -71,7 +71,7 @@ async function makeDecided(
   const at = ports.clock.now();
   const by = { actor: auditActor(caller), source: { node: ports.node, request: input.requestId } };
   const subjects = [{ type: 'root-upgrade', id: upgrade } as const];
-  const attempt = { action: 'root-upgrade.transition', subjects, ...by, detail: { step: name } } as const;
+  const attempt = { action: 'upgrade.transition', subjects, ...by, detail: { step: name } } as const;
   return await audited(ports, attempt, async () => {
     requireMaker(caller, rule);
     const asksLinks = rule.guards.includes('links');

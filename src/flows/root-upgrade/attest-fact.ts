@@ -95,7 +95,7 @@ export async function attestFact(ports: UpgradePorts, caller: Caller, input: Att
   const at = ports.clock.now();
   const by = { actor: auditActor(caller), source: { node: ports.node, request: input.requestId } };
   const subjects = [{ type: 'root-upgrade', id: input.upgrade } as const];
-  return await audited(ports, { action: 'root-upgrade.attest', subjects, ...by }, async () => {
+  return await audited(ports, { action: 'upgrade.attest', subjects, ...by }, async () => {
     if (body.target !== `root-upgrade/${input.upgrade}`) {
       throw new KmcError('E_APPROVAL', 'The attestation is about another upgrade.');
     }
@@ -114,7 +114,7 @@ export async function attestFact(ports: UpgradePorts, caller: Caller, input: Att
       await tx.audit.append(
         {
           id: row.lastAuditEvent,
-          action: 'root-upgrade.attest',
+          action: 'upgrade.attest',
           outcome: 'success',
           subjects,
           terms: [{ type: 'person', id: body.by }],

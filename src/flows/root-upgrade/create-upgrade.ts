@@ -99,7 +99,7 @@ export async function createUpgrade(
     lastAuditEvent: event,
   };
   const subjects = [{ type: 'root-upgrade', id: plan.id } as const];
-  return await audited(ports, { action: 'root-upgrade.plan', subjects, ...by }, () =>
+  return await audited(ports, { action: 'upgrade.plan', subjects, ...by }, () =>
     ports.database.transaction(async (tx) => {
       await requireOldGeneration(tx, plan);
       const before = await tx.rootUpgrades.find(plan.id);
@@ -109,7 +109,7 @@ export async function createUpgrade(
       await tx.audit.append(
         {
           id: event,
-          action: 'root-upgrade.plan',
+          action: 'upgrade.plan',
           outcome: 'success',
           subjects: [{ type: 'root-upgrade', id: plan.id, version }],
           ...by,

@@ -72,7 +72,7 @@ async function changeUpgrade(tx: Transaction, by: DecidedTransition, change: Cha
   await tx.audit.append(
     {
       id: event,
-      action: 'root-upgrade.transition',
+      action: 'upgrade.transition',
       outcome: 'success',
       subjects: [{ type: 'root-upgrade', id: row.id, version: record.version }],
       actor: by.actor,

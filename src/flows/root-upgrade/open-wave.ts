@@ -32,7 +32,7 @@ export async function openWave(
   const at = ports.clock.now();
   const event = newId('ev', at);
   const by = { actor: auditActor(caller), source: { node: ports.node, request: requestId } };
-  const attempt = { action: 'root-upgrade.wave', subjects: [{ type: 'root-upgrade', id: upgrade }], ...by } as const;
+  const attempt = { action: 'upgrade.wave', subjects: [{ type: 'root-upgrade', id: upgrade }], ...by } as const;
   return await audited(ports, attempt, async () => {
     if (caller.type !== 'person' || !WAVE_ROLES.some((role) => holdsRoleIn(caller, role))) {
       throw new KmcError('E_FORBIDDEN', `A wave is opened by the role ${WAVE_ROLES.join(', ')}.`);
@@ -58,7 +58,7 @@ export async function openWave(
         { wavesOpened: number, lastWaveAt: at },
         {
           ...by,
-          action: 'root-upgrade.wave',
+          action: 'upgrade.wave',
           stated: { wave: String(number), devices: String(devices) },
           detail: { wave: number, devices },
           event,

@@ -7,7 +7,7 @@ import type { Transaction } from '../ports/database.ts';
 import type { RootUpgradeRow, UpgradeChange } from '../ports/root-upgrades.ts';
 
 export interface RecordedChange extends Pick<AuditEventInput, 'actor' | 'source' | 'approvals'> {
-  readonly action: 'root-upgrade.wave' | 'root-upgrade.suspend' | 'root-upgrade.resume';
+  readonly action: 'upgrade.wave' | 'upgrade.suspend' | 'upgrade.resume';
   readonly stated: SignedObject;
   readonly detail: AuditEventInput['detail'];
   readonly request?: string;
@@ -25,7 +25,7 @@ export async function recordChange(
   const step = {
     upgrade: row.id,
     version: row.version + 1,
-    step: action.slice('root-upgrade.'.length),
+    step: action.slice('upgrade.'.length),
     fromState: row.state,
     toState: row.state,
     request,

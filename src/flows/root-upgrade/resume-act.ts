@@ -37,7 +37,7 @@ export function resumeUpgrade(): DatabaseHandler {
             actor,
             source,
             approvals,
-            action: 'root-upgrade.resume',
+            action: 'upgrade.resume',
             stated: {},
             detail: { request: request.id, from: row.state },
             request: request.id,

@@ -38,7 +38,7 @@ export async function stageManifest(
   const at = ports.clock.now();
   const by = { actor: auditActor(caller), source: { node: ports.node, request: requestId } };
   const subjects = [{ type: 'root-upgrade', id: upgrade } as const];
-  return await audited(ports, { action: 'root-upgrade.stage', subjects, ...by }, async () => {
+  return await audited(ports, { action: 'upgrade.stage', subjects, ...by }, async () => {
     if (caller.type !== 'person' || !MANIFEST_PUBLISHERS.some((role) => holdsRoleIn(caller, role))) {
       throw new KmcError('E_FORBIDDEN', `Staging needs one of the roles ${MANIFEST_PUBLISHERS.join(', ')}.`);
     }
@@ -74,7 +74,7 @@ export async function stageManifest(
       await tx.audit.append(
         {
           id: staged.lastAuditEvent,
-          action: 'root-upgrade.stage',
+          action: 'upgrade.stage',
           outcome: 'success',
           subjects,
           terms: [{ type: 'manifest', id: staged.bundle }],

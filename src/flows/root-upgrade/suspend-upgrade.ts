@@ -31,7 +31,7 @@ export async function suspendUpgrade(
     actor: auditActor(caller),
     source: { node: ports.node, ...(requestId === undefined ? {} : { request: requestId }) },
   };
-  const attempt = { action: 'root-upgrade.suspend', subjects: [{ type: 'root-upgrade', id: upgrade }], ...by } as const;
+  const attempt = { action: 'upgrade.suspend', subjects: [{ type: 'root-upgrade', id: upgrade }], ...by } as const;
   await audited(ports, attempt, async () => {
     const isOperator = caller.type === 'person' && caller.roles.some(({ role }) => OPERATING_ROLES.includes(role));
     if (!isOperator && caller.type !== 'system') {
@@ -50,7 +50,7 @@ export async function suspendUpgrade(
         { suspended: true },
         {
           ...by,
-          action: 'root-upgrade.suspend',
+          action: 'upgrade.suspend',
           stated: { reason },
           detail: { note: auditText(reason), from: row.state },
           event,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { EXPIRING_KINDS, type Expiring } from '../../domain/expiry.ts';
 import { KmcError } from '../../errors.ts';
 import { findExpiring } from '../../flows/expiry/find-expiring.ts';
+import { findExpiringInSight } from '../../flows/expiry/find-expiring-in-sight.ts';
 import type { Instance } from '../../flows/instance.ts';
 import { route, type Route } from '../route.ts';
 import { TIME, timeText } from '../schemas.ts';
@@ -22,10 +23,13 @@ export function expirationRoutes(instance: Instance): Route[] {
       method: 'get',
       path: '/api/v1/expirations',
       tag: 'health',
-      summary: 'What ends within the lead times of policy, or ended and was not replaced',
+      summary:
+        'What ends within the lead times of policy, or ended and was not replaced; an ra-operator sees the own region',
       access: { persons: 'any' },
       answers: { 200: { description: 'by kind, the first to end first', schema: ITEMS } },
-      handle: async () => ({ status: 200, json: { items: (await findExpiring(instance)).map(rendered) } }),
+      async handle({ caller }) {
+        return { status: 200, json: { items: (await findExpiringInSight(instance, caller)).map(rendered) } };
+      },
     }),
     route({
       operationId: 'listOwnExpirations',
@@ -37,7 +41,7 @@ export function expirationRoutes(instance: Instance): Route[] {
       answers: { 200: { description: 'the first to end first', schema: ITEMS } },
       async handle({ caller }) {
         if (caller.type !== 'device') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
-        const items = await findExpiring(instance, ['device-certificate'], caller.id);
+        const items = await findExpiring(instance, ['device-certificate'], { deviceId: caller.id });
         return { status: 200, json: { items: items.map(rendered) } };
       },
     }),

@@ -1,6 +1,7 @@
 /** Every route of the service. */
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
+import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
@@ -8,6 +9,7 @@ import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
+import { dataRoutes } from './data.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
@@ -22,9 +24,11 @@ import { personRoutes } from './people.ts';
 import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
+import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
 import { rootUpgradeRoutes } from './root-upgrades.ts';
+import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { upgradeFleetRoutes } from './upgrade-fleet.ts';
 import { verdictRoutes } from './verdicts.ts';
@@ -43,7 +47,9 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   ocspRoutes,
   expirationRoutes,
   deviceRoutes,
+  registrationAuthorityRoutes,
   enrolmentRoutes,
+  supervisionRoutes,
   trustBundleRoutes,
   rootUpgradeRoutes,
   rootUpgradeInputRoutes,
@@ -51,6 +57,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
+  applicationRoutes,
+  dataRoutes,
   poolRoutes,
   challengeRoutes,
   estRoutes,

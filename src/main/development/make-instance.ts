@@ -10,6 +10,7 @@ import { decideRequest } from '../../flows/approvals/decide-request.ts';
 import { executeRequest } from '../../flows/approvals/execute-request.ts';
 import { signDecision } from '../../flows/approvals/sign-decision.ts';
 import { sm3Fingerprint } from '../../x509/certificate.ts';
+import { takeOverRegistrationAuthorities } from '../../flows/registration-authorities/take-over-registration-authorities.ts';
 import type { OpenedInstance } from '../open-instance.ts';
 import { developmentCast } from './cast.ts';
 import type { DevelopmentStage } from './stage.ts';
@@ -60,7 +61,7 @@ async function issuingRequest(stage: DevelopmentStage, instance: OpenedInstance)
 
 /**
  * Makes a development instance: the first ceremony with the people of its template, an SM2 root and an issuing CA. The
- * service keystore is open afterwards.
+ * service keystore is open afterwards, and every registration authority of policy in service.
  * @param progress told of every person and every step of a ceremony.
  * @throws KmcError as the ceremonies.
  */
@@ -87,4 +88,6 @@ export async function makeDevelopmentInstance(
   ]);
   await hold('ca-issuing', inputs);
   await stage.import(ISSUING_CA);
+  // Nobody has to bring authorities into service before a first device can be tried.
+  await takeOverRegistrationAuthorities(instance, { type: 'system', id: instance.node }, () => true);
 }

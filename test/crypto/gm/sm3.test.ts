@@ -18,7 +18,7 @@ describe('sm3', () => {
     it(`${name} gives the published digests`, () => {
       expect(GM.sm3.length).to.equal(13);
       for (const vector of GM.sm3)
-        expect(hash(messageOf(vector)).toString('hex'), vector.source).to.equal(vector.digest);
+        expect(Buffer.from(hash(messageOf(vector))).toString('hex'), vector.source).to.equal(vector.digest);
     });
   }
 
@@ -26,7 +26,8 @@ describe('sm3', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(300), (message, cut) => {
         const digest = sm3(message).toString('hex');
-        expect(portableSm3(message.subarray(0, cut), message.subarray(cut)).toString('hex')).to.equal(digest);
+        const cutUp = portableSm3(message.subarray(0, cut), message.subarray(cut));
+        expect(Buffer.from(cutUp).toString('hex')).to.equal(digest);
         expect(sm3(message.subarray(0, cut), message.subarray(cut)).toString('hex')).to.equal(digest);
         expect(smCrypto.sm3([...message])).to.equal(digest);
       }),

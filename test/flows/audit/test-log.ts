@@ -56,6 +56,14 @@ export function logKey(): Promise<LogKey> {
 /** A key for a log with a self-signed certificate. */
 export async function makeLogKey(): Promise<LogKey> {
   const key = await engine.generateKeyPair('SM2');
+  return { key, certificate: (await selfSigned(key.spki, (tbs) => engine.sign(key, 'SM2-SM3', tbs))).certificate };
+}
+
+/** A certificate for a key of any origin; no verifier of the log looks at its signature. */
+export async function selfSigned(
+  spki: Buffer,
+  sign: (tbs: Buffer) => Promise<Buffer> = () => Promise.resolve(Buffer.from('3006020101020101', 'hex')),
+): Promise<LogKey> {
   const name = encodeName([{ type: 'CN', value: 'audit log' }]);
   const tbs = encodeTbsCertificate({
     serialNumber: Buffer.from('0102030405060708', 'hex'),
@@ -64,10 +72,10 @@ export async function makeLogKey(): Promise<LogKey> {
     subject: name,
     notBefore: new Date('2026-01-01T00:00:00Z'),
     notAfter: new Date('2029-01-01T00:00:00Z'),
-    spki: key.spki,
+    spki,
     extensions: [extensionOf(keyUsage, ['digitalSignature'])],
   });
-  return { key, certificate: assembleCertificate(tbs, 'SM2-SM3', await engine.sign(key, 'SM2-SM3', tbs)) };
+  return { key: { spki } as KeyHandle, certificate: assembleCertificate(tbs, 'SM2-SM3', await sign(tbs)) };
 }
 
 /** The MAC key of a keystore that a test can seal. */

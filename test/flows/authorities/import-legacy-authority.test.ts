@@ -117,6 +117,8 @@ forEachDatabase('importLegacyAuthority', (fixture) => {
     });
     expect((await test().history('authority', 'rsa-issuing')).map(({ act }) => act)).to.deep.equal([
       'authority.import',
+      'certificate.import',
+      'certificate.import',
     ]);
     expect((await test().history('crl', 'rsa-issuing')).map(({ act }) => act)).to.deep.equal(['crl.import']);
   });

@@ -30,7 +30,19 @@ forEachDatabase('checkInstance', (fixture) => {
     await revokeCertificate(test().instance, SYSTEM, { certificateId: sign.id, reason: 'superseded' });
     await publishCrl(test().instance, SYSTEM, 'sm2-issuing');
     const results = await checkInstance(test().instance);
-    expect(results.map(({ id }) => id)).to.deep.equal(['I1', 'I9', 'I2', 'I8', 'I3', 'I10', 'I5', 'I13', 'I14', 'I6']);
+    expect(results.map(({ id }) => id)).to.deep.equal([
+      'I1',
+      'I9',
+      'I2',
+      'I8',
+      'I3',
+      'I10',
+      'I5',
+      'I13',
+      'I14',
+      'I20',
+      'I6',
+    ]);
     expect(results.flatMap(({ violations }) => violations)).to.deep.equal([]);
     const checked = Object.fromEntries(results.map((result) => [result.id, result.checked]));
     expect(checked).to.include({ I1: 1, I9: 1, I2: 1, I8: 1, I3: 2, I10: 1 });

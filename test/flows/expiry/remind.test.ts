@@ -22,8 +22,8 @@ forEachDatabase('reminders', (fixture) => {
     expect(await find('device-certificate')).to.deep.equal([]);
     test().clock.advance(2 * DAY);
     expect(await find('device-certificate')).to.have.members([`${sign.id} gw-1`, `${enc.id} gw-1`]);
-    expect(await findExpiring(test().instance, ['device-certificate'], 'gw-2')).to.deep.equal([]);
-    expect(await findExpiring(test().instance, ['device-certificate'], 'gw-1')).to.have.length(2);
+    expect(await findExpiring(test().instance, ['device-certificate'], { deviceId: 'gw-2' })).to.deep.equal([]);
+    expect(await findExpiring(test().instance, ['device-certificate'], { deviceId: 'gw-1' })).to.have.length(2);
     const next = certificate('cert-next', 'sm2-issuing', await recordEvent(fixture), {
       profile: 'gateway-sign',
       deviceId: 'gw-1',

@@ -125,7 +125,7 @@ forEachDatabase('a root upgrade', (fixture) => {
     expect(body.anchors.map(({ gen, state }) => [gen, state])).to.deep.equal([['G3', 'ACTIVE']]);
     expect(body.distrustedSpki).to.deep.equal([first?.body.anchors[0]?.spkiSm3]);
     const history = await test().history('root-upgrade', UPGRADE);
-    const made = history.filter(({ act, out }) => act === 'root-upgrade.transition' && out === 'success');
+    const made = history.filter(({ act, out }) => act === 'upgrade.transition' && out === 'success');
     expect(made.map(({ det }) => `${String(det['step'])} ${String(det['to'])}`)).to.deep.equal([
       'T1 PLANNED',
       'T2 KEYED',
