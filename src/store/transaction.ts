@@ -39,6 +39,7 @@ import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
 import { StoredSupervisedAuthorities } from './supervised-authorities.ts';
+import { StoredRootUpgrades } from './root-upgrades.ts';
 import { StoredSupervision } from './supervision.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
@@ -73,6 +74,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     supervisedAuthorities: new StoredSupervisedAuthorities(sql),
+    rootUpgrades: new StoredRootUpgrades(sql),
     supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
     fleet: new StoredFleet(sql),

@@ -87,6 +87,7 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     version: '0.1.0',
     console: new Map(),
     handlers: {},
+    links: { name: 'none', accepts: () => Promise.resolve(true) },
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),

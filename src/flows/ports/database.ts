@@ -40,6 +40,7 @@ import type { ReissueReader, ReissueWriter } from './reissues.ts';
 import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 import type { SupervisedAuthorityReader, SupervisedAuthorityWriter } from './supervised-authorities.ts';
+import type { RootUpgradeReader, RootUpgradeWriter } from './root-upgrades.ts';
 import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
@@ -72,6 +73,7 @@ export interface Reader {
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly supervisedAuthorities: SupervisedAuthorityReader;
+  readonly rootUpgrades: RootUpgradeReader;
   readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
   readonly fleet: FleetReader;
@@ -118,6 +120,7 @@ export interface Transaction extends Reader {
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly supervisedAuthorities: SupervisedAuthorityWriter;
+  readonly rootUpgrades: RootUpgradeWriter;
   readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly fleet: FleetWriter;

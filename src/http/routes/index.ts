@@ -30,6 +30,8 @@ import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
 import { supervisedImportRoutes } from './supervised-imports.ts';
+import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
+import { rootUpgradeRoutes } from './root-upgrades.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { upgradeFleetRoutes } from './upgrade-fleet.ts';
@@ -56,6 +58,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   supervisionRoutes,
   consoleRoutes,
   trustBundleRoutes,
+  rootUpgradeRoutes,
+  rootUpgradeInputRoutes,
   fleetRoutes,
   upgradeFleetRoutes,
   caKmcRoutes,
