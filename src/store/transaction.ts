@@ -2,6 +2,7 @@
 import type { Reader, Transaction } from '../flows/ports/database.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
+import { StoredCosignatures } from './audit-cosignatures.ts';
 import { StoredAuditIndex } from './audit-index.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
@@ -73,6 +74,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
     auditIndex: new StoredAuditIndex(sql),
+    cosignatures: new StoredCosignatures(sql),
   };
 }
 

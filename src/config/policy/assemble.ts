@@ -74,5 +74,6 @@ export function policySetOf(files: PolicyFiles): PolicySet {
     },
     reminders,
     auditRetentionDays: Math.floor(audit.retention / DAY),
+    auditCosignatures: audit.cosignatures,
   };
 }

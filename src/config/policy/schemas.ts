@@ -230,7 +230,7 @@ const POLICY_SCHEMAS = {
       pools: z.record(z.enum(POOL_NAMES), pool),
     }),
     reminders: z.record(z.enum(EXPIRING_KINDS), duration),
-    audit: z.strictObject({ retention: duration }),
+    audit: z.strictObject({ retention: duration, cosignatures: z.int().min(0).max(16) }),
   }),
 } as const;
 
