@@ -30,6 +30,10 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   },
   key: { summary: 'keys over their life', load: async () => (await import('./cli/key.ts')).commands },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
+  backup: {
+    summary: 'backups, and restoring them',
+    load: async () => (await import('./main/backup-commands.ts')).commands,
+  },
   supervise: {
     summary: 'figures and reports of supervision',
     load: async () => (await import('./cli/supervise.ts')).commands,

@@ -26,6 +26,7 @@ export type TargetKind =
   | 'root-key'
   | 'root-upgrade'
   | 'sealed-account'
+  | 'supervised-authority'
   | 'voucher';
 
 export interface ActionRule {
@@ -129,8 +130,19 @@ export const ACTIONS = {
     REGIONAL,
   ),
   // applications and authorities
-  'application.register': act('L2', 'application', 'register an application'),
+  'application.register': act('L2', 'application', 'register an application, or certify a new key of one'),
+  'application.grant': act('L2', 'application', 'let an application use a managed key', SECURITY),
+  'application.withdraw-grant': act('L1', 'application', 'withdraw what an application may do with a managed key'),
+  'application.suspend': act('L1', 'application', 'suspend an application'),
+  'application.resume': act('L2', 'application', 'put a suspended application into service again'),
+  'application.end': act('L2', 'application', 'end an application for good, with its certificates'),
   'authority.register-external': act('L3', 'authority', 'register an external certification authority'),
+  'supervised-authority.register': act(
+    'L3',
+    'supervised-authority',
+    'put a certification authority under supervision, or change where it publishes',
+  ),
+  'supervised-authority.end': act('L2', 'supervised-authority', 'end the supervision of a certification authority'),
   'authority.create-issuing': act('L3', 'authority', 'create an issuing certification authority'),
   'authority.revoke': act('L3', 'authority', 'revoke a certification authority'),
   'authority.import-legacy': act('L4', 'authority', 'import a legacy certification authority'),
@@ -144,7 +156,7 @@ export const ACTIONS = {
   'key.destroy': act('L2', 'key', 'open the destruction window of a key'),
   'kek.rotate': act('L2', 'kek', 'make the next version of a key-encryption key', SECURITY),
   'kek.destroy': act('L2', 'kek', 'destroy an earlier version of a key-encryption key', SECURITY),
-  'key.export': act('L3', 'key', 'export keys to another site'),
+  'key.export': act('L3', 'key', 'export a managed key, wrapped, to another site'),
   'recovery.user': act('L2', 'key', 'recover a key for its user', {
     marks: ['recovery'],
     requiredRoles: ['recovery-officer', 'security-administrator'],

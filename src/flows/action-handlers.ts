@@ -1,6 +1,10 @@
 /** The acts that this service does once they are approved: one handler for each, in one table. */
 import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
 import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
+import { changeApplication } from './applications/change-application.ts';
+import { grantKey } from './applications/grant-key.ts';
+import { registerApplication } from './applications/register-application.ts';
+import { createBackup } from './backups/create-backup.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
@@ -13,6 +17,7 @@ import { registerMarkedDevice } from './devices/register-marked-device.ts';
 import { waiveDevice } from './fleet/waive-device.ts';
 import type { Instance } from './instance.ts';
 import { changeKey } from './keys/change-key.ts';
+import { exportManagedKey } from './managed-keys/export-managed-key.ts';
 import { destroyKekAct, rotateKekAct } from './keystore/kek-acts.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
@@ -28,6 +33,8 @@ import {
   moveRegistrationAuthority,
   type AuthorityMove,
 } from './registration-authorities/move-registration-authority.ts';
+import { endSupervision } from './supervised-authorities/end-supervision.ts';
+import { registerSupervisedAuthority } from './supervised-authorities/register-supervised-authority.ts';
 import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
 import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
@@ -47,6 +54,24 @@ function moving(act: AuthorityMove, params = 'region'): HandledAct {
 }
 
 const HANDLED = {
+  'application.end': {
+    params: 'none: its certificates are revoked',
+    handler: () => changeApplication('application.end'),
+  },
+  'application.grant': {
+    params: 'key, operations (list of encrypt, decrypt, rewrap, data-key, sign, verify, mac)',
+    handler: () => grantKey('application.grant'),
+  },
+  'application.register': {
+    params: 'name, unit, organisation, csr (base64 of PKCS#10); csr alone for a further key of a known one',
+    handler: registerApplication,
+  },
+  'application.resume': { params: 'none', handler: () => changeApplication('application.resume') },
+  'application.suspend': { params: 'none', handler: () => changeApplication('application.suspend') },
+  'application.withdraw-grant': {
+    params: 'key, operations (list)',
+    handler: () => grantKey('application.withdraw-grant'),
+  },
   'authority.create-issuing': { params: 'commonName, organization', handler: createIssuingKey },
   'authority.register-external': {
     params: 'communicationCertificate, authorityCertificate? (base64 of DER; the second for one that is not known yet)',
@@ -56,6 +81,7 @@ const HANDLED = {
     params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
     handler: () => revokeAuthority(),
   },
+  'backup.create': { params: 'none; the target is the id of the instance', handler: createBackup },
   'break-glass.seal-account': {
     params: 'bag, certificate (base64 of DER); the target is sealed-1, sealed-2 or sealed-3',
     handler: () => sealAccount(),
@@ -87,6 +113,10 @@ const HANDLED = {
   'key.destroy': {
     params: 'none: opens the window of policies/limits.yaml',
     handler: (instance) => changeKey(instance, 'key.destroy'),
+  },
+  'key.export': {
+    params: 'recipientCertificate (base64 of DER); the target is a managed key',
+    handler: exportManagedKey,
   },
   'key.mark-compromised': { params: 'incident', handler: (instance) => changeKey(instance, 'key.mark-compromised') },
   'key.reactivate': { params: 'none', handler: (instance) => changeKey(instance, 'key.reactivate') },
@@ -123,6 +153,11 @@ const HANDLED = {
   'registration-authority.open': moving('registration-authority.open'),
   'registration-authority.resume': moving('registration-authority.resume'),
   'registration-authority.suspend': moving('registration-authority.suspend'),
+  'supervised-authority.end': { params: 'none', handler: () => endSupervision() },
+  'supervised-authority.register': {
+    params: 'region, name, certificate (base64 of DER), crlUrl, certificatesUrl (or an empty text)',
+    handler: registerSupervisedAuthority,
+  },
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

@@ -11,7 +11,7 @@ import { addressText } from './rate-limit.ts';
 import { pathOf, queryOf } from './request-guard.ts';
 import type { Access, Route } from './route.ts';
 
-const LOOPBACK = new Set(['127.0.0.1', '::1']);
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1']);
 
 /** Host as signed: lower case, without the default port of HTTPS. */
 function authorityOf(request: Request): string {
@@ -52,6 +52,15 @@ export async function identify(ports: HttpPorts, exchange: Exchange, access: Acc
   return await signerOf(ports, request, takesOfferedNonce(access) ? 'service' : 'caller');
 }
 
+/**
+ * Refuses to carry data that is to be protected over plain HTTP from another machine.
+ * @throws KmcError E_FORBIDDEN.
+ */
+export function checkConfidential({ confidential }: Pick<Route, 'confidential'>, { channel, source }: Exchange): void {
+  if (confidential !== true || channel.isPrivate || LOOPBACK.has(source)) return;
+  throw new KmcError('E_FORBIDDEN', 'this call carries data that is to be protected: use HTTPS, or the TLCP front');
+}
+
 /** True where signed requests are signed with a nonce of the service. */
 export function takesOfferedNonce(access: Access): boolean {
   return 'enrolling' in access || ('devices' in access && access.nonce === 'service');
@@ -87,7 +96,8 @@ async function signerOf(ports: HttpPorts, request: Request, nonceOf: NonceSource
 export function checkAccess({ access, operationId }: Pick<Route, 'access' | 'operationId'>, caller: Caller): void {
   if ('public' in access) return;
   if ('enrolling' in access) {
-    if (caller.type === 'person') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
+    if (caller.type === 'person' || caller.type === 'application')
+      throw new KmcError('E_FORBIDDEN', 'this call is for devices');
     return;
   }
   if (caller.type === 'sealed-account') {
@@ -98,6 +108,10 @@ export function checkAccess({ access, operationId }: Pick<Route, 'access' | 'ope
     throw new KmcError('E_FORBIDDEN', 'this call is for sealed accounts in their session');
   if ('devices' in access) {
     if (caller.type !== 'device') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
+    return;
+  }
+  if ('applications' in access) {
+    if (caller.type !== 'application') throw new KmcError('E_FORBIDDEN', 'this call is for registered applications');
     return;
   }
   if (caller.type !== 'person') throw new KmcError('E_FORBIDDEN', 'this call is for registered persons');

@@ -34,12 +34,16 @@ function answerOf(answer: AnswerSpec): Json {
   return { description: answer.description, content: { [answer.type ?? 'application/json']: { schema } } };
 }
 
+function rolesOf(access: Route['access']): readonly string[] | string {
+  if ('persons' in access) return access.persons;
+  if ('devices' in access) return 'device';
+  return 'applications' in access ? 'application' : 'sealed-account';
+}
+
 function securityOf(route: Route): Json {
   if ('public' in route.access) return { security: [] };
   if ('enrolling' in route.access) return { security: [{ httpMessageSignature: [] }, { enrolmentToken: [] }] };
-  const roles =
-    'persons' in route.access ? route.access.persons : 'devices' in route.access ? 'device' : 'sealed-account';
-  return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
+  return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': rolesOf(route.access) };
 }
 
 function requestBodyOf({ body, media }: Route): Json {
@@ -67,6 +71,7 @@ function operationOf(route: Route): Json {
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
     ...securityOf(route),
     ...(route.tlsOnly === true ? { 'x-kmc-https-only': true } : {}),
+    ...(route.confidential === true ? { 'x-kmc-confidential': true } : {}),
     ...(isBreakGlassOperation(route.operationId) ? { 'x-kmc-break-glass': true } : {}),
   };
 }

@@ -1,6 +1,7 @@
 /** An instance as the service shows it: with the acts that it does, and what it counts of itself. */
 import { isBreakGlassOperation } from '../domain/break-glass.ts';
 import type { RefusalTally } from '../domain/audit/refusals.ts';
+import type { KeyUseTally } from '../domain/key-use-tally.ts';
 import type { AuditSource } from '../domain/audit/event.ts';
 import { answerOnce } from '../flows/access/answer-once.ts';
 import { authenticateRequest } from '../flows/access/authenticate-request.ts';
@@ -11,6 +12,8 @@ import { recordRefusal } from '../flows/audit/refusals/record-refusal.ts';
 import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
 import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
+import type { KeyUseBlock } from '../flows/ports/key-uses.ts';
+import type { RepositorySource } from '../flows/ports/repository-source.ts';
 import type { Metrics } from './metrics.ts';
 import type { HttpPorts } from './ports.ts';
 import { RateLimiter, type RateLimits } from './rate-limit.ts';
@@ -20,7 +23,11 @@ export interface ServedInstance extends Instance {
   readonly version: string;
   readonly handlers: ActionHandlers;
   readonly tally: RefusalTally;
+  /** Uses of managed keys that are not written yet. */
+  readonly uses: KeyUseTally<KeyUseBlock>;
   readonly metrics: Metrics;
+  /** Where other authorities publish. */
+  readonly repositories: RepositorySource;
   readonly glass: Pick<GlassSight, 'state' | 'forget'>;
   /** True when the audit log does not advance: events wait for a key, or are missing from the checkpoints. */
   isAuditBlocked(): boolean;
@@ -39,7 +46,11 @@ export function httpPorts(instance: ServedInstance, { authorities, limits, logFa
   const { metrics } = instance;
   return {
     authorities,
-    limits: { source: new RateLimiter(limits.source), identity: new RateLimiter(limits.identity) },
+    limits: {
+      source: new RateLimiter(limits.source),
+      identity: new RateLimiter(limits.identity),
+      application: new RateLimiter(limits.application),
+    },
     isSealed: () => instance.keystore.state !== 'UNSEALED',
     authenticate: (received, parts, nonceOf) => authenticateRequest(instance, received, parts, nonceOf),
     offerNonce: async (keyid) => ({ nonce: (await offerNonce(instance, keyid)).nonce, at: instance.clock.now() }),

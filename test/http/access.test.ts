@@ -24,12 +24,14 @@ function personWith(role: RoleName): Caller {
 /** Sealed accounts in their session may call these and no others. */
 const BREAK_GLASS = ['revokeCertificate', 'suspendPerson', 'pauseIssuance', 'endBreakGlass'];
 const SEALED: Caller = { type: 'sealed-account', id: 'sealed-1', session: 'bg-1', certificateSm3: 'sm3:00' };
+const APPLICATION: Caller = { type: 'application', id: 'app-1', certificateSm3: 'sm3:00' };
 const DEVICE: Caller = { type: 'device', id: 'gw-1', region: '110000', certificateSm3: 'sm3:00' };
 
 function isFor({ access, operationId }: Pick<Route, 'access' | 'operationId'>, caller: Caller): boolean {
   if ('public' in access) return true;
   if (caller.type === 'sealed-account') return BREAK_GLASS.includes(operationId);
   if ('devices' in access || 'enrolling' in access) return caller.type === 'device';
+  if ('applications' in access) return caller.type === 'application';
   if ('sealedAccounts' in access || caller.type !== 'person') return false;
   return access.persons === 'any' || caller.roles.some(({ role }) => access.persons.includes(role));
 }
@@ -44,7 +46,7 @@ describe('the access of routes', () => {
   function call(route: Route, signed: boolean): Promise<Answer> {
     const body = route.method === 'post' ? Buffer.from('{}') : undefined;
     const headers = {
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined ? {} : { 'content-type': route.media?.type ?? 'application/json' }),
       ...(signed ? seeminglySigned(body !== undefined) : {}),
     };
     return send(service.url, route.method.toUpperCase(), targetOf(route), body, headers);
@@ -54,7 +56,7 @@ describe('the access of routes', () => {
     it(`${route.operationId} is refused unsigned, and to everybody it is not for`, async () => {
       const unsigned = await call(route, false);
       expect([unsigned.status, unsigned.json['code']]).to.deep.equal([401, 'E_UNAUTHENTICATED']);
-      for (const caller of [...ROLE_NAMES.map(personWith), DEVICE, SEALED]) {
+      for (const caller of [...ROLE_NAMES.map(personWith), DEVICE, APPLICATION, SEALED]) {
         service.caller = caller;
         const { status, json } = await call(route, true);
         const who = caller.type === 'person' ? caller.roles[0]?.role : caller.type;
@@ -124,6 +126,8 @@ describe('the access of routes', () => {
     // hours; a nonce and a challenge are new each time, and a verdict changes nothing.
     const ownRules = ['enrolDevice', 'renewDevice', 'reportDevice', 'postCaKmc', 'recoverUserKey', 'offerNonce'];
     ownRules.push('challengePeer', 'verifyChain');
+    // Uses of managed keys are made anew each time: a stored answer would hold what was decrypted.
+    ownRules.push('encryptData', 'decryptData', 'rewrapData', 'makeDataKey', 'signData', 'verifyData', 'macData');
     expect(without.map(({ operationId }) => operationId)).to.have.members(ownRules);
   });
 });

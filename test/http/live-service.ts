@@ -7,6 +7,7 @@ import type { CryptoEngine, KeyHandle } from '../../src/crypto/engine.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
 import { createClient, type KmcClient } from '../../src/agent/signed-client.ts';
 import { RefusalTally } from '../../src/domain/audit/refusals.ts';
+import { KeyUseTally } from '../../src/domain/key-use-tally.ts';
 import { sha256 } from '../../src/crypto/digests.ts';
 import { contentDigest, signatureBase, type SignedRequestParts } from '../../src/domain/http-signature.ts';
 import type { ActionHandlers } from '../../src/flows/approvals/action-handler.ts';
@@ -21,6 +22,7 @@ import { DEFAULT_RATE_LIMITS, type RateLimits } from '../../src/http/rate-limit.
 import type { HttpPorts } from '../../src/http/ports.ts';
 import type { Route } from '../../src/http/route.ts';
 import { allRoutes } from '../../src/http/routes/index.ts';
+import { createRepositoryClient } from '../../src/http/repository-client.ts';
 import { httpPorts, type ServedInstance } from '../../src/http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../../src/http/server.ts';
 import { createServiceAuthority } from '../../src/flows/authorities/create-service-authority.ts';
@@ -161,7 +163,9 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
     version: '0.1.0',
     handlers,
     tally: new RefusalTally(),
+    uses: new KeyUseTally(),
     metrics: new Metrics(),
+    repositories: createRepositoryClient({ loopback: true, timeout: 2_000 }),
     glass: new GlassSight(instance),
     isAuditBlocked: () => false,
   };

@@ -37,6 +37,7 @@ const OPERATION = z.strictObject({
   ),
   'x-kmc-roles': z.union([z.string(), z.array(z.string())]).optional(),
   'x-kmc-https-only': z.literal(true).optional(),
+  'x-kmc-confidential': z.literal(true).optional(),
   'x-kmc-break-glass': z.literal(true).optional(),
 });
 /** What of OpenAPI 3.1 the document uses, strictly. */

@@ -3,7 +3,8 @@ import type { DetailKindName } from './detail.ts';
 
 export type DetailFields = Readonly<Record<string, DetailKindName>>;
 
-const REASON: DetailFields = { reason: 'name', note: 'text' };
+/** Why, in a word and in a sentence: most events may say it. */
+export const REASON: DetailFields = { reason: 'name', note: 'text' };
 export const REQUEST_FIELDS: DetailFields = {
   action: 'name',
   approvals: 'count',
@@ -123,19 +124,6 @@ export const DEVICE_FIELDS: DetailFields = {
   request: 'id',
   to: 'name',
   vendor: 'text',
-  ...REASON,
-};
-export const REGISTRATION_AUTHORITY_FIELDS: DetailFields = {
-  devices: 'count',
-  devicesPerDay: 'count',
-  evidence: 'digest',
-  from: 'name',
-  operators: 'count',
-  profiles: 'count',
-  region: 'name',
-  request: 'id',
-  to: 'name',
-  tokens: 'count',
   ...REASON,
 };
 export const ENROLMENT_FIELDS: DetailFields = {

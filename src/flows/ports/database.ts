@@ -2,11 +2,13 @@
  * The unit of work. A flow reads through a Reader, and changes state only inside a transaction, through the writers that
  * the transaction hands it. Each noun has one member here and its contract in a file of its own beside this one.
  */
+import type { ApplicationReader, ApplicationWriter } from './applications.ts';
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
 import type { CosignatureReader, CosignatureWriter } from './audit-cosignatures.ts';
 import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
+import type { BackupReader, BackupWriter } from './backups.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
 import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
 import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchanges.ts';
@@ -26,6 +28,8 @@ import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
 import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
 import type { KeyTombstoneReader, KeyTombstoneWriter } from './key-tombstones.ts';
+import type { KeyUseReader, KeyUseWriter } from './key-uses.ts';
+import type { ManagedKeyReader, ManagedKeyWriter } from './managed-keys.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
@@ -34,6 +38,7 @@ import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { SupervisedAuthorityReader, SupervisedAuthorityWriter } from './supervised-authorities.ts';
 import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
@@ -44,6 +49,7 @@ export interface Reader {
   readonly people: PeopleReader;
   readonly keystoreRows: KeystoreRowReader;
   readonly requests: RequestReader;
+  readonly applications: ApplicationReader;
   readonly approvals: ApprovalReader;
   readonly executions: ExecutionReader;
   readonly expirations: ExpirationReader;
@@ -59,15 +65,20 @@ export interface Reader {
   readonly crls: CrlReader;
   readonly ocspAnswers: OcspAnswerReader;
   readonly peerChallenges: PeerChallengeReader;
+  readonly backups: BackupReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly supervisedAuthorities: SupervisedAuthorityReader;
   readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
   readonly fleet: FleetReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
+  readonly managedKeys: ManagedKeyReader;
+  readonly managedKeyTombstones: KeyTombstoneReader;
+  readonly keyUses: KeyUseReader;
   readonly recoveries: RecoveryReader;
   readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
@@ -82,6 +93,7 @@ export interface Transaction extends Reader {
   readonly people: PeopleWriter;
   readonly keystoreRows: KeystoreRowWriter;
   readonly requests: RequestWriter;
+  readonly applications: ApplicationWriter;
   readonly approvals: ApprovalWriter;
   readonly executions: ExecutionWriter;
   readonly expirations: ExpirationWriter;
@@ -98,15 +110,20 @@ export interface Transaction extends Reader {
   readonly crls: CrlWriter;
   readonly ocspAnswers: OcspAnswerWriter;
   readonly peerChallenges: PeerChallengeWriter;
+  readonly backups: BackupWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly supervisedAuthorities: SupervisedAuthorityWriter;
   readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly fleet: FleetWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
+  readonly managedKeys: ManagedKeyWriter;
+  readonly managedKeyTombstones: KeyTombstoneWriter;
+  readonly keyUses: KeyUseWriter;
   readonly recoveries: RecoveryWriter;
   readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;

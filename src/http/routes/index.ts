@@ -1,13 +1,16 @@
 /** Every route of the service. */
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
+import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
+import { backupRoutes } from './backups.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
+import { dataRoutes } from './data.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
@@ -24,6 +27,8 @@ import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
+import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
+import { supervisedImportRoutes } from './supervised-imports.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { upgradeFleetRoutes } from './upgrade-fleet.ts';
@@ -44,6 +49,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   expirationRoutes,
   deviceRoutes,
   registrationAuthorityRoutes,
+  supervisedAuthorityRoutes,
+  supervisedImportRoutes,
   enrolmentRoutes,
   supervisionRoutes,
   trustBundleRoutes,
@@ -51,7 +58,10 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
+  applicationRoutes,
+  dataRoutes,
   poolRoutes,
+  backupRoutes,
   challengeRoutes,
   estRoutes,
   recoveryRoutes,

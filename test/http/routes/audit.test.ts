@@ -270,6 +270,7 @@ forEachDatabase('histories of the audit log over HTTP', (fixture) => {
     await refusal('E_USAGE', runAuditProve(client, commandInputOf({ out }), wait));
     await refusal('E_USAGE', runAuditProve(client, commandInputOf({ key: 'a', device: 'b', out }), wait));
     await refusal('E_EXISTS', runAuditProve(client, commandInputOf({ key: 'none', out }), wait));
+    await live().advanceLog();
     const page = join(folder, 'life.html');
     const { json } = await runAuditReport(client, commandInputOf({ administrator: id, out: page }), {
       anchors: [],
