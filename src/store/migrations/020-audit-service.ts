@@ -31,7 +31,7 @@ export async function up(knex: Knex): Promise<void> {
        spki_sm3 ${text} not null,
        line ${text} not null,
        received_at ${text} not null,
-       audit_event ${text} not null references audit_event (id) deferrable initially deferred,
+       audit_event ${text} not null unique references audit_event (id) deferrable initially deferred,
        primary key (checkpoint_time, name)
      )${strict}`,
     `create table audit_index_tiles (
