@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { approvalBenchmarks } from './bench/approvals.ts';
+import { auditHistoryBenchmarks } from './bench/audit-history.ts';
 import { auditBenchmarks } from './bench/audit-log.ts';
 import { caKmcBenchmarks } from './bench/ca-kmc.ts';
 import { certificateBenchmarks } from './bench/certificates.ts';
@@ -56,6 +57,7 @@ const ALL: readonly Benchmark[] = [
   ...dataBenchmarks,
   ...approvalBenchmarks,
   ...auditBenchmarks,
+  ...auditHistoryBenchmarks,
   ...supervisionBenchmarks,
   ...startBenchmarks,
 ];
