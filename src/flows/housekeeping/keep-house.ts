@@ -13,6 +13,7 @@ import { closeLostUses } from '../data/close-lost-uses.ts';
 import { writeUseCounts } from '../data/write-use-counts.ts';
 import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import { remind } from '../expiry/remind.ts';
+import { workReissues } from '../fleet/work-reissues.ts';
 import type { Instance } from '../instance.ts';
 import { rewrapKeys } from '../keystore/rewrap-keys.ts';
 import { rotateDueKeks } from '../keystore/rotate-due-keks.ts';
@@ -76,6 +77,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'take-over-authorities': (ports, caller) => takeOverRegistrationAuthorities(ports, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'keep-audit-index': (ports, caller) => keepIndex(ports, caller),
+  'reissue-pairs': (ports) => workReissues(ports),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),
   'rewrap-keys': (ports, caller) => rewrapAll(ports, caller),
