@@ -30,10 +30,15 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   trust: { summary: 'trust bundles', load: async () => (await import('./cli/trust.ts')).commands },
   key: { summary: 'keys over their life', load: async () => (await import('./cli/key.ts')).commands },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
+  backup: {
+    summary: 'backups, and restoring them',
+    load: async () => (await import('./main/backup-commands.ts')).commands,
+  },
   supervise: {
     summary: 'figures and reports of supervision',
     load: async () => (await import('./cli/supervise.ts')).commands,
   },
+  console: { summary: 'the console in a browser', load: async () => (await import('./cli/console.ts')).commands },
   audit: { summary: 'the audit log', load: async () => (await import('./cli/audit.ts')).commands },
   'break-glass': {
     summary: 'stop things in an emergency, with two of three sealed accounts',

@@ -31,12 +31,14 @@ import {
   overTcp,
   writeSides,
 } from './ca-kmc.ts';
+import { backupAndRestore } from './backup.ts';
 import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
 import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
 import { provePeer, type PeerScene } from './peers.ts';
 import { DemoPeople, textOf } from './people.ts';
+import { judicialRecovery } from './recovery.ts';
 import { askStatus, type AskedGateway } from './status.ts';
 import type { Story, StepLog } from './story.ts';
 import { certificateDer, writePem } from './tree.ts';
@@ -439,6 +441,13 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
     askStatus(scene, people, statusOfGateways(), log),
   );
   await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
+  await story.step(
+    'a court gets the key of a gateway: officers of two organisations decide, the evidence verifies',
+    (log) => judicialRecovery(scene, people, GATEWAYS[1]?.id ?? '', log),
+  );
+  await story.step('a backup of the running service is restored elsewhere by three custodians', (log) =>
+    backupAndRestore(scene, people, log),
+  );
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
 }
 

@@ -4,6 +4,7 @@ import type { ActionHandler, ActionHandlers } from './approvals/action-handler.t
 import { changeApplication } from './applications/change-application.ts';
 import { grantKey } from './applications/grant-key.ts';
 import { registerApplication } from './applications/register-application.ts';
+import { createBackup } from './backups/create-backup.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
@@ -35,6 +36,8 @@ import {
   moveRegistrationAuthority,
   type AuthorityMove,
 } from './registration-authorities/move-registration-authority.ts';
+import { endSupervision } from './supervised-authorities/end-supervision.ts';
+import { registerSupervisedAuthority } from './supervised-authorities/register-supervised-authority.ts';
 import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
 import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
@@ -89,6 +92,7 @@ const HANDLED = {
     params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
     handler: () => revokeAuthority(),
   },
+  'backup.create': { params: 'none; the target is the id of the instance', handler: createBackup },
   'break-glass.seal-account': {
     params: 'bag, certificate (base64 of DER); the target is sealed-1, sealed-2 or sealed-3',
     handler: () => sealAccount(),
@@ -174,6 +178,11 @@ const HANDLED = {
   'registration-authority.open': moving('registration-authority.open'),
   'registration-authority.resume': moving('registration-authority.resume'),
   'registration-authority.suspend': moving('registration-authority.suspend'),
+  'supervised-authority.end': { params: 'none', handler: () => endSupervision() },
+  'supervised-authority.register': {
+    params: 'region, name, certificate (base64 of DER), crlUrl, certificatesUrl (or an empty text)',
+    handler: registerSupervisedAuthority,
+  },
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

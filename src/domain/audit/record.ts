@@ -22,8 +22,10 @@ export const ACTOR_TYPES = [
 ] as const;
 export type ActorType = (typeof ACTOR_TYPES)[number];
 export const SUBJECT_TYPES = [
+  'alarm',
   'application',
   'authority',
+  'backup',
   'break-glass',
   'ceremony',
   'certificate',
@@ -42,6 +44,7 @@ export const SUBJECT_TYPES = [
   'request',
   'root-upgrade',
   'sealed-account',
+  'supervised-authority',
   'token',
 ] as const;
 export type SubjectType = (typeof SUBJECT_TYPES)[number];

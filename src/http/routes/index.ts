@@ -3,10 +3,12 @@ import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
+import { backupRoutes } from './backups.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
+import { consoleRoutes } from './console.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
 import { dataRoutes } from './data.ts';
@@ -26,6 +28,8 @@ import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
+import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
+import { supervisedImportRoutes } from './supervised-imports.ts';
 import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
 import { rootUpgradeRoutes } from './root-upgrades.ts';
 import { supervisionRoutes } from './supervision.ts';
@@ -48,8 +52,11 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   expirationRoutes,
   deviceRoutes,
   registrationAuthorityRoutes,
+  supervisedAuthorityRoutes,
+  supervisedImportRoutes,
   enrolmentRoutes,
   supervisionRoutes,
+  consoleRoutes,
   trustBundleRoutes,
   rootUpgradeRoutes,
   rootUpgradeInputRoutes,
@@ -60,6 +67,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   applicationRoutes,
   dataRoutes,
   poolRoutes,
+  backupRoutes,
   challengeRoutes,
   estRoutes,
   recoveryRoutes,
