@@ -53,6 +53,7 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'prom-client',
       'rate-limiter-flexible',
       'zod',
+      'node:dns',
       'node:http',
       'node:https',
       'node:net',
@@ -109,6 +110,7 @@ const CONFINED_MODULES: Readonly<Record<string, Readonly<Record<string, string>>
     'node:os': 'crypto/bulk/worker-pool.ts',
     'node:worker_threads': 'crypto/bulk/',
   },
+  http: { 'node:dns': 'http/repository-client.ts' },
 };
 
 /** Another language: the kernel has a compiler and rules of its own. */

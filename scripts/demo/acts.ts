@@ -35,7 +35,7 @@ import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gat
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
 import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
-import { fillProvinces } from './provinces.ts';
+import { fillProvinces, takeOverAuthorities } from './provinces.ts';
 import { provePeer, type PeerScene } from './peers.ts';
 import { DemoPeople, textOf } from './people.ts';
 import { askStatus, type AskedGateway } from './status.ts';
@@ -432,6 +432,7 @@ async function serviceActs(
   const ca = await story.step('the issuing CA is registered for GM/T 0014 by three people', (log) =>
     caSide(scene, people, log),
   );
+  await story.step('the registration authorities of before are taken over', (log) => takeOverAuthorities(scene, log));
   await story.step('gateways are registered and enrol over HTTP, one with a key applied for over GM/T 0014', (log) =>
     enrolments(scene, people, ca, service.url, log),
   );

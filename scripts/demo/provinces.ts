@@ -4,7 +4,9 @@ import { EXTENSIONS, extensionOf } from '../../src/x509/extensions.ts';
 import { hmacSm3 } from '../../src/crypto/gm/sm3.ts';
 import { readAlternativeNames } from '../../src/domain/device.ts';
 import { tokenMacInput } from '../../src/domain/enrolment.ts';
+import { developmentCast } from '../../src/main/development/cast.ts';
 import { partitions, type Region } from '../../src/domain/region.ts';
+import { takeOverRegistrationAuthorities } from '../../src/flows/registration-authorities/take-over-registration-authorities.ts';
 import type { SignedObject } from '../../src/domain/signed-body.ts';
 import type { Scene } from './acts.ts';
 import { GATEWAYS, openToken } from './gateways.ts';
@@ -18,7 +20,7 @@ const LEAST = 1;
 
 /** The operator works in the region from now on, by three approvals. */
 async function grantRegion(people: DemoPeople, { code }: Region): Promise<void> {
-  const operator = people.stage.person(OPERATOR).id;
+  const operator = developmentCast().find(({ folder }) => folder === OPERATOR)?.id ?? '';
   const params = { role: 'ra-operator', region: code };
   const request = await people.propose('security-1', 'person.grant-role', operator, params, 'operator for a region');
   await people.decide('security-2', 'security-administrator', request);
@@ -77,6 +79,13 @@ async function enrolOne(people: DemoPeople, id: string): Promise<void> {
     token.fill(0);
     engine.destroyKey(key);
   }
+}
+
+/** The registration authorities of policy worked before this service: they are taken over as in service, once. */
+export async function takeOverAuthorities({ instance }: Scene, log: StepLog): Promise<void> {
+  await takeOverRegistrationAuthorities(instance, { type: 'system', id: instance.node }, () => true);
+  const count = instance.policies.registrationAuthorities.length;
+  log.count('registration authorities', count);
 }
 
 /** Every region gets a few gateways; some of their certificates are revoked, and one act is left for people to decide. */

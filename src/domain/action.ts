@@ -26,6 +26,7 @@ export type TargetKind =
   | 'root-key'
   | 'root-upgrade'
   | 'sealed-account'
+  | 'supervised-authority'
   | 'voucher';
 
 export interface ActionRule {
@@ -136,6 +137,12 @@ export const ACTIONS = {
   'application.resume': act('L2', 'application', 'put a suspended application into service again'),
   'application.end': act('L2', 'application', 'end an application for good, with its certificates'),
   'authority.register-external': act('L3', 'authority', 'register an external certification authority'),
+  'supervised-authority.register': act(
+    'L3',
+    'supervised-authority',
+    'put a certification authority under supervision, or change where it publishes',
+  ),
+  'supervised-authority.end': act('L2', 'supervised-authority', 'end the supervision of a certification authority'),
   'authority.create-issuing': act('L3', 'authority', 'create an issuing certification authority'),
   'authority.revoke': act('L3', 'authority', 'revoke a certification authority'),
   'authority.import-legacy': act('L4', 'authority', 'import a legacy certification authority'),

@@ -12,6 +12,7 @@ import type { QuorumRules } from './quorum.ts';
 import type { Region, RegistrationAuthority } from './region.ts';
 import type { RegistrationQuota } from './registration-authority.ts';
 import type { RolePair } from './roles.ts';
+import type { UnusualIssuance } from './supervision/unusual-issuance.ts';
 import type { SignedObject, SignedValue } from './signed-body.ts';
 
 /** What a kind of device gets. A marked kind is registered with two approvals (B.5, class L2). */
@@ -62,6 +63,15 @@ export interface KeyLimits {
   readonly pools: PoolRules;
 }
 
+/** What supervision asks for how often, and from when something is an alarm. */
+export interface SupervisionLimits {
+  readonly fetchIntervalSeconds: number;
+  readonly unreachableAfterSeconds: number;
+  readonly renewalOverdueSeconds: number;
+  readonly approvalWaitsSeconds: number;
+  readonly issuance: UnusualIssuance;
+}
+
 /** Figures of the estate: certificates in all, and for each provincial registration authority in service. */
 export interface EstateTargets {
   readonly certificates: number;
@@ -88,6 +98,7 @@ export interface PolicySet {
   readonly revocation: RevocationLimits;
   readonly keys: KeyLimits;
   readonly reminders: ReminderLeads;
+  readonly supervision: SupervisionLimits;
   /** Days for which audit events stay online; at least 180. */
   readonly auditRetentionDays: number;
 }

@@ -32,6 +32,8 @@ import {
   moveRegistrationAuthority,
   type AuthorityMove,
 } from './registration-authorities/move-registration-authority.ts';
+import { endSupervision } from './supervised-authorities/end-supervision.ts';
+import { registerSupervisedAuthority } from './supervised-authorities/register-supervised-authority.ts';
 import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
 import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
@@ -149,6 +151,11 @@ const HANDLED = {
   'registration-authority.open': moving('registration-authority.open'),
   'registration-authority.resume': moving('registration-authority.resume'),
   'registration-authority.suspend': moving('registration-authority.suspend'),
+  'supervised-authority.end': { params: 'none', handler: () => endSupervision() },
+  'supervised-authority.register': {
+    params: 'region, name, certificate (base64 of DER), crlUrl, certificatesUrl (or an empty text)',
+    handler: registerSupervisedAuthority,
+  },
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

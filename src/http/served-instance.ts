@@ -14,6 +14,7 @@ import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
 import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
 import type { KeyUseBlock } from '../flows/ports/key-uses.ts';
+import type { RepositorySource } from '../flows/ports/repository-source.ts';
 import type { Metrics } from './metrics.ts';
 import type { HttpPorts } from './ports.ts';
 import { RateLimiter, type RateLimits } from './rate-limit.ts';
@@ -30,6 +31,8 @@ export interface ServedInstance extends Instance {
   /** Uses of managed keys that are not written yet. */
   readonly uses: KeyUseTally<KeyUseBlock>;
   readonly metrics: Metrics;
+  /** Where other authorities publish. */
+  readonly repositories: RepositorySource;
   readonly glass: Pick<GlassSight, 'state' | 'forget'>;
   /** True when the audit log does not advance: events wait for a key, or are missing from the checkpoints. */
   isAuditBlocked(): boolean;

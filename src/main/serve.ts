@@ -9,11 +9,13 @@ import { actionHandlers } from '../flows/action-handlers.ts';
 import { GlassSight } from '../flows/break-glass/glass-state.ts';
 import { writeUseCounts } from '../flows/data/write-use-counts.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
+import { fetchDueAuthorities } from '../flows/supervised-authorities/fetch-due-authorities.ts';
 import { keepPools } from '../flows/pools/keep-pools.ts';
 import { listenForCas } from '../http/ca-kmc-listener.ts';
 import { Metrics } from '../http/metrics.ts';
 import { DEFAULT_RATE_LIMITS } from '../http/rate-limit.ts';
 import { allRoutes } from '../http/routes/index.ts';
+import { createRepositoryClient } from '../http/repository-client.ts';
 import { httpPorts, type ServedInstance } from '../http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../http/server.ts';
 import { checkPolicy } from '../flows/policy/check-policy.ts';
@@ -43,6 +45,8 @@ export interface ServiceLog {
 const HOUSEKEEPING_MS = 30_000;
 /** Between two looks at the key pools. */
 const POOLS_MS = 5_000;
+/** Between two looks at supervised authorities. Apart from the housekeeping: a repository may take its time. */
+const SUPERVISION_MS = 30_000;
 const UNSEAL_POLL_MS = 250;
 
 /** Runs `work` again and again, with a pause between, until told to stop; resolves after the round under way. */
@@ -103,6 +107,7 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),
+    repositories: createRepositoryClient({ loopback: instance.environment === 'development' }),
     glass: new GlassSight(instance),
     isAuditBlocked: () => state.blocked,
   };
@@ -112,6 +117,17 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
 async function accountForUses(served: ServedInstance, log: ServiceLog): Promise<void> {
   if (served.keystore.state !== 'UNSEALED') return;
   await writeUseCounts(served, true).catch((error: unknown) => log.fault('write-use-counts', error));
+}
+
+/** Asks the supervised authorities whose time has come. */
+async function superviseRound(served: ServedInstance, log: ServiceLog): Promise<void> {
+  if (served.keystore.state !== 'UNSEALED') return;
+  try {
+    const { fetched, failed } = await fetchDueAuthorities(served, { type: 'system', id: served.node });
+    if (failed > 0) log.info(`${failed} of ${fetched} supervised authorities gave nothing that is good`);
+  } catch (error) {
+    log.fault('supervision', error);
+  }
 }
 
 /** Certificates keep their addresses for years: an operator should know when they lead elsewhere. */
@@ -183,6 +199,7 @@ export async function serve(
   const background = [
     repeat(UNSEAL_POLL_MS, stop.signal, tlsRound),
     repeat(HOUSEKEEPING_MS, stop.signal, houseRound),
+    repeat(SUPERVISION_MS, stop.signal, () => superviseRound(served, log)),
     ...(environment.poolFill ? [fillPools(instance, stop.signal, log)] : []),
   ];
   const ended = keepLog(instance, state, stop.signal, log).catch((error: unknown) => {

@@ -36,6 +36,7 @@ import { StoredRecoveries } from './recoveries.ts';
 import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
+import { StoredSupervisedAuthorities } from './supervised-authorities.ts';
 import { StoredSupervision } from './supervision.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
@@ -68,6 +69,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
+    supervisedAuthorities: new StoredSupervisedAuthorities(sql),
     supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
     fleet: new StoredFleet(sql),

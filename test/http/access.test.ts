@@ -46,7 +46,7 @@ describe('the access of routes', () => {
   function call(route: Route, signed: boolean): Promise<Answer> {
     const body = route.method === 'post' ? Buffer.from('{}') : undefined;
     const headers = {
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined ? {} : { 'content-type': route.media?.type ?? 'application/json' }),
       ...(signed ? seeminglySigned(body !== undefined) : {}),
     };
     return send(service.url, route.method.toUpperCase(), targetOf(route), body, headers);

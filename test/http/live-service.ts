@@ -22,6 +22,7 @@ import { DEFAULT_RATE_LIMITS, type RateLimits } from '../../src/http/rate-limit.
 import type { HttpPorts } from '../../src/http/ports.ts';
 import type { Route } from '../../src/http/route.ts';
 import { allRoutes } from '../../src/http/routes/index.ts';
+import { createRepositoryClient } from '../../src/http/repository-client.ts';
 import { httpPorts, type ServedInstance } from '../../src/http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../../src/http/server.ts';
 import { createServiceAuthority } from '../../src/flows/authorities/create-service-authority.ts';
@@ -166,6 +167,7 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),
+    repositories: createRepositoryClient({ loopback: true, timeout: 2_000 }),
     glass: new GlassSight(instance),
     isAuditBlocked: () => false,
   };

@@ -90,6 +90,7 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),
+    repositories: { get: () => untouchable('a repository') },
     glass: { state: () => Promise.resolve({ unreviewed: [], issuancePaused: false }), forget: () => undefined },
     isAuditBlocked: () => false,
     audit: {

@@ -230,6 +230,15 @@ const POLICY_SCHEMAS = {
       pools: z.record(z.enum(POOL_NAMES), pool),
     }),
     reminders: z.record(z.enum(EXPIRING_KINDS), duration),
+    supervision: z.strictObject({
+      'fetch-interval': duration,
+      'unreachable-after': duration,
+      'renewal-overdue': duration,
+      'approval-waits': duration,
+      'issuance-days': count,
+      'issuance-deviations': count,
+      'issuance-least': count,
+    }),
     audit: z.strictObject({ retention: duration }),
   }),
 } as const;

@@ -22,6 +22,7 @@ export const ACTOR_TYPES = [
 ] as const;
 export type ActorType = (typeof ACTOR_TYPES)[number];
 export const SUBJECT_TYPES = [
+  'alarm',
   'application',
   'authority',
   'break-glass',
@@ -41,6 +42,7 @@ export const SUBJECT_TYPES = [
   'registration-authority',
   'request',
   'sealed-account',
+  'supervised-authority',
   'token',
 ] as const;
 export type SubjectType = (typeof SUBJECT_TYPES)[number];

@@ -37,6 +37,7 @@ import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
 import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
+import type { SupervisedAuthorityReader, SupervisedAuthorityWriter } from './supervised-authorities.ts';
 import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
@@ -67,6 +68,7 @@ export interface Reader {
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
+  readonly supervisedAuthorities: SupervisedAuthorityReader;
   readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
   readonly fleet: FleetReader;
@@ -110,6 +112,7 @@ export interface Transaction extends Reader {
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
+  readonly supervisedAuthorities: SupervisedAuthorityWriter;
   readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly fleet: FleetWriter;

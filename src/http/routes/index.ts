@@ -27,6 +27,8 @@ import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
+import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
+import { supervisedImportRoutes } from './supervised-imports.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { upgradeFleetRoutes } from './upgrade-fleet.ts';
@@ -47,6 +49,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   expirationRoutes,
   deviceRoutes,
   registrationAuthorityRoutes,
+  supervisedAuthorityRoutes,
+  supervisedImportRoutes,
   enrolmentRoutes,
   supervisionRoutes,
   consoleRoutes,
