@@ -440,9 +440,6 @@ async function serviceActs(
     restoreOverTcp(scene, ca, service.caUrl, log),
   );
   await story.step('a gateway enrols over EST', (log) => estEnrolment(scene, people, service, log));
-  await story.step('the other regions: batches by approval, tokens by an operator of each, enrolments', (log) =>
-    fillProvinces(scene, people, log),
-  );
   await story.step('a gateway renews its pair', (log) => renewal(scene, people, log));
   await story.step('every gateway certificate validates, here and with openssl', async (log) =>
     checkGateways(scene, log),
@@ -454,6 +451,9 @@ async function serviceActs(
   legacyGateways(estate, scene.out);
   await story.step('OCSP: what openssl reads and verifies in the answers of both hierarchies', (log) =>
     askStatus(scene, people, statusOfGateways(), log),
+  );
+  await story.step('the other regions: batches by approval, tokens by an operator of each, enrolments', (log) =>
+    fillProvinces(scene, people, log),
   );
   await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));

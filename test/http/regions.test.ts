@@ -119,10 +119,6 @@ const CLASSES: Readonly<Record<string, readonly Class[]>> = {
     },
   ],
   getRegistrationAuthority: [{ foreign: () => [{ target: `${AUTHORITIES}/ra-110000` }] }],
-  getFigures: [
-    { list: () => [{ target: '/api/v1/supervision/figures' }] },
-    { foreign: () => [{ target: '/api/v1/supervision/figures?region=110000' }] },
-  ],
   approveConsoleSession: [{ everybody: 'a session reads with the rights of its own person' }],
   getConsoleCaller: [{ everybody: 'who reads is the caller itself' }],
   getKeystore: [{ everybody: 'the state of the keystore of the centre' }],
