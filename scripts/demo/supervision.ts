@@ -78,9 +78,11 @@ export async function recompute({ out }: Scene, totals: unknown, log: StepLog): 
   log.check(report.differences.length === 0, 'the report is what the events give, octet by octet');
   const all = await recomputeTotals(copy, totals, quiet);
   log.check(all.differences.length === 0, 'every total is what the events give');
-  const dressedUp: unknown = JSON.parse(JSON.stringify(totals));
-  const [first]: unknown[] = isObject(dressedUp) && Array.isArray(dressedUp['totals']) ? dressedUp['totals'] : [];
-  if (isObject(first)) Object.assign(first, { value: 1_000 });
+  const stated: unknown = isObject(totals) ? totals['totals'] : undefined;
+  const cells: readonly unknown[] = Array.isArray(stated) ? stated : [];
+  const [first, ...others] = cells;
+  const altered = isObject(first) ? { ...first, value: 1_000 } : first;
+  const dressedUp = isObject(totals) ? { ...totals, totals: [altered, ...others] } : totals;
   const found = await recomputeTotals(copy, dressedUp, quiet);
   log.check(found.differences.length === 1, 'one total that was dressed up is found, and no other');
   log.count('events', report.events);

@@ -43,9 +43,9 @@ export async function supervised(): Promise<HTMLElement> {
     const certificates: unknown = typeof one === 'object' && one !== null ? Reflect.get(one, 'certificates') : [];
     const crl: unknown = typeof one === 'object' && one !== null ? Reflect.get(one, 'crl') : undefined;
     const isStale = typeof crl === 'object' && crl !== null && Reflect.get(crl, 'stale') === true;
-    const list = crl === undefined || isStale ? h('strong', { class: 'bad' }, t('stale')) : text(crl, 'nextUpdate');
+    const end = crl === undefined || isStale ? h('strong', { class: 'bad' }, t('stale')) : text(crl, 'nextUpdate');
     const counts = ['valid', 'expired', 'revoked', 'weak', 'faulty'].map((name) => sum(certificates, name));
-    return [text(one, 'name'), text(one, 'region'), text(one, 'state'), ...counts, list];
+    return [text(one, 'name'), text(one, 'region'), text(one, 'state'), ...counts, end];
   });
   return list('supervised', ['name', 'region', 'state', 'valid', 'expired', 'revoked', 'weak', 'faulty', 'crl'], rows);
 }
