@@ -11,10 +11,7 @@ import { Story } from './demo/story.ts';
 import { findChromium } from '../test/fixtures/browser.ts';
 
 /** What other work brings; nothing of it is faked. */
-const ABSENT = [
-  'trust/manifest-<n>.json: trust bundles are there (kmc trust), the root-upgrade workflow is not',
-  'recovery/: judicial recovery is there (kmc key recover), the demo does not show it yet',
-];
+const ABSENT = ['trust/manifest-<n>.json: trust bundles are there (kmc trust), the root-upgrade workflow is not'];
 
 const { values } = parseArgs({ options: { out: { type: 'string' } } });
 const out = resolve(values.out ?? mkdtempSync(join(tmpdir(), 'kmc-demo-')));

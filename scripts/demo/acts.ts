@@ -31,6 +31,7 @@ import {
   overTcp,
   writeSides,
 } from './ca-kmc.ts';
+import { backupAndRestore } from './backup.ts';
 import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
@@ -38,6 +39,7 @@ import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
 import { fillProvinces, takeOverAuthorities } from './provinces.ts';
 import { provePeer, type PeerScene } from './peers.ts';
 import { DemoPeople, textOf } from './people.ts';
+import { judicialRecovery } from './recovery.ts';
 import { askStatus, type AskedGateway } from './status.ts';
 import type { Story, StepLog } from './story.ts';
 import { pictureOverview, recompute, writeReport } from './supervision.ts';
@@ -456,6 +458,13 @@ async function serviceActs(
     fillProvinces(scene, people, log),
   );
   await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
+  await story.step(
+    'a court gets the key of a gateway: officers of two organisations decide, the evidence verifies',
+    (log) => judicialRecovery(scene, people, GATEWAYS[1]?.id ?? '', log),
+  );
+  await story.step('a backup of the running service is restored elsewhere by three custodians', (log) =>
+    backupAndRestore(scene, people, log),
+  );
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
   await story.step('the report of the month, from the audit log, signed by an auditor', async (log) => {
     await logSigned(scene);

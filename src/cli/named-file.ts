@@ -1,5 +1,5 @@
 /** Files that a person names on the command line. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { TAG } from '../crypto/asn1/der.ts';
 import { decodePem } from '../crypto/asn1/pem.ts';
 import { KmcError } from '../errors.ts';
@@ -10,6 +10,16 @@ export function readNamedFile(path: string, what: string): Buffer {
     return readFileSync(path);
   } catch (cause) {
     throw new KmcError('E_NOT_FOUND', `The ${what} cannot be read: ${path}`, { cause });
+  }
+}
+
+/** A file in pieces, however large it is. @throws KmcError E_NOT_FOUND with the name as it was typed. */
+export async function* readPieces(path: string): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of createReadStream(path)) if (Buffer.isBuffer(piece)) yield piece;
+  } catch (cause) {
+    if (cause instanceof KmcError) throw cause;
+    throw new KmcError('E_NOT_FOUND', `The file cannot be read: ${path}`, { cause });
   }
 }
 

@@ -183,6 +183,10 @@ export interface CryptoEngine {
   openKey(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<KeyHandle>;
   sealSecret(kek: KeyEncryptionKey, context: BlobContext, secret: SecretHandle): Promise<Buffer>;
   openSecret(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<SecretHandle>;
+  /** Seals data that is no key, at most 1 MiB: a part of a backup. It opens as data alone. @throws KmcError E_SIZE. */
+  sealData(kek: KeyEncryptionKey, context: BlobContext, data: Buffer): Promise<Buffer>;
+  /** @throws KmcError as `openKey`. */
+  openData(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<Buffer>;
 
   // bulk work, beside the event loop where an engine can do that
   /**

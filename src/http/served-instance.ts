@@ -13,6 +13,7 @@ import { sessionCaller } from '../flows/console/session-caller.ts';
 import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
 import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
+import type { LinkVerifier } from '../flows/ports/link-verifier.ts';
 import type { KeyUseBlock } from '../flows/ports/key-uses.ts';
 import type { RepositorySource } from '../flows/ports/repository-source.ts';
 import type { Metrics } from './metrics.ts';
@@ -27,6 +28,8 @@ export interface ServedInstance extends Instance {
   readonly version: string;
   readonly console: ConsoleFiles;
   readonly handlers: ActionHandlers;
+  /** Another program that looks at the certificates of a root upgrade. */
+  readonly links: LinkVerifier;
   readonly tally: RefusalTally;
   /** Uses of managed keys that are not written yet. */
   readonly uses: KeyUseTally<KeyUseBlock>;

@@ -23,6 +23,7 @@ import type { OpenedInstance } from './open-instance.ts';
 import { consoleFiles } from './console-files.ts';
 import { listenForProxy } from './private-socket.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { OPENSSL_VERIFIER } from './openssl-verifier.ts';
 import { TlsSide } from './tls-side.ts';
 
 export interface RunningService {
@@ -104,6 +105,7 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
     version: PRODUCT_VERSION,
     console: consoleFiles(),
     handlers: actionHandlers(instance),
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),

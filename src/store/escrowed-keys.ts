@@ -8,7 +8,7 @@ import type {
   KeyOwner,
   KeyTransition,
 } from '../flows/ports/escrowed-keys.ts';
-import type { KeyState, KeyStore } from '../domain/key-state.ts';
+import { storeOf, type KeyState, type KeyStore } from '../domain/key-state.ts';
 import { KeyStatements, type Resealed } from './key-transition.ts';
 import { listPage, type FilterColumns } from './list.ts';
 import { byCount, type Binding, type Sql } from './sql.ts';
@@ -213,6 +213,20 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
 
   transition(transition: KeyTransition): Promise<boolean> {
     return STATEMENTS.transition(this.#sql, transition);
+  }
+
+  withholdSpare(algorithm: KeyAlgorithmName, reason: string, at: Date, auditEvent: string): Promise<number> {
+    return this.#sql.run(
+      `update escrowed_keys set state = 'compromised', store = ?, version = version + 1, changed_at = ?,
+         state_reason = ?, compromised_at = ?, last_audit_event = ?
+       where state = 'spare' and algorithm = ?`,
+      storeOf('compromised'),
+      time.encode(at),
+      reason,
+      time.encode(at),
+      auditEvent,
+      algorithm,
+    );
   }
 
   reseal(id: string, from: number, to: Resealed, auditEvent: string): Promise<boolean> {

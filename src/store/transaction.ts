@@ -5,6 +5,7 @@ import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
 import { StoredAuditIndex } from './audit-index.ts';
 import { StoredAuthorities } from './authorities.ts';
+import { StoredBackups } from './backups.ts';
 import { StoredBlockedKeys } from './blocked-keys.ts';
 import { StoredBreakGlass } from './break-glass.ts';
 import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
@@ -33,10 +34,12 @@ import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
+import { StoredReissues } from './reissues.ts';
 import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
 import { StoredSupervisedAuthorities } from './supervised-authorities.ts';
+import { StoredRootUpgrades } from './root-upgrades.ts';
 import { StoredSupervision } from './supervision.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
@@ -66,13 +69,16 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
     peerChallenges: new StoredPeerChallenges(sql),
+    backups: new StoredBackups(sql),
     blockedKeys: new StoredBlockedKeys(sql),
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     supervisedAuthorities: new StoredSupervisedAuthorities(sql),
+    rootUpgrades: new StoredRootUpgrades(sql),
     supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
     fleet: new StoredFleet(sql),
+    reissues: new StoredReissues(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql, 'escrowed'),

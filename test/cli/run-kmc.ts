@@ -2,6 +2,7 @@
 import { commands as admin } from '../../src/cli/admin.ts';
 import { commands as approval } from '../../src/cli/approval.ts';
 import { commands as audit } from '../../src/cli/audit.ts';
+import { commands as backup } from '../../src/main/backup-commands.ts';
 import { commands as breakGlass } from '../../src/cli/break-glass.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
@@ -25,6 +26,7 @@ const COMMANDS = {
   admin,
   approval,
   audit,
+  backup,
   'break-glass': breakGlass,
   ca,
   cert,

@@ -87,6 +87,7 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     version: '0.1.0',
     console: new Map(),
     handlers: {},
+    links: { name: 'none', accepts: () => Promise.resolve(true) },
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),
@@ -103,6 +104,14 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
       read: async () => untouchable('the database'),
       snapshot: async () => untouchable('the database'),
       transaction: async () => untouchable('the database'),
+    },
+    databaseCopy: { schema: [], copy: async () => untouchable('the database') },
+    backupFiles: {
+      create: () => untouchable('the backups'),
+      exists: () => untouchable('the backups'),
+      size: () => untouchable('the backups'),
+      piece: () => untouchable('the backups'),
+      read: () => untouchable('the backups'),
     },
     get engine() {
       return given.engine ?? untouchable('the engine');

@@ -55,6 +55,11 @@ export function enrolmentTokenContext(tokenId: string): BlobContext {
   return { keyId: tokenId, usage: 'token', objectVersion: 1 };
 }
 
+/** One part of a backup under a backup key: `place` counts from 1, and only the last part is the end. */
+export function backupPartContext(backupId: string, place: number, isLast: boolean): BlobContext {
+  return { keyId: backupId, usage: isLast ? 'backup-end' : 'backup-part', objectVersion: place };
+}
+
 /** The name that check values and blobs call a key-encryption key by, e.g. `ca-keys-2`. */
 export function kekName(purpose: KekPurpose, version: number): string {
   return `${purpose}-${version}`;

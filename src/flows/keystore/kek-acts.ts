@@ -55,11 +55,18 @@ async function versionNamed(reader: Reader, name: string): Promise<SealedKekRow 
 }
 
 /** @throws KmcError E_NOT_FOUND, E_STATE. */
-async function requireDestroyable(reader: Reader, name: string): Promise<SealedKekRow> {
+async function requireDestroyable(reader: Reader, name: string, at: Date): Promise<SealedKekRow> {
   const row = await versionNamed(reader, name);
   if (row === undefined) throw new KmcError('E_NOT_FOUND', 'There is no such version, e.g. escrow-store-1.');
   if (row.state !== 'previous' || KEPT.includes(row.purpose)) {
     throw new KmcError('E_STATE', 'Only an earlier version is destroyed, and none that the audit log or backups need.');
+  }
+  const backups = await reader.backups.countHolding(name, at);
+  if (backups > 0) {
+    throw new KmcError(
+      'E_STATE',
+      `${backups} backups that have not expired hold ${name}: its destruction would be none.`,
+    );
   }
   const blobs = await blobsUnder(reader, row);
   if (blobs === 0) return row;
@@ -70,7 +77,7 @@ async function requireDestroyable(reader: Reader, name: string): Promise<SealedK
  * The act `kek.destroy` (crypto-shredding): a version under which no blob stands any more, so that every old copy of what
  * was destroyed stays ciphertext for good. Target `kek/<purpose>-<version>`; no parameters.
  */
-export function destroyKekAct(ports: Pick<Instance, 'keystore'>): DatabaseHandler {
+export function destroyKekAct(ports: Pick<Instance, 'keystore' | 'clock'>): DatabaseHandler {
   return {
     kind: 'database',
     async target(reader, targetId): Promise<TargetState> {
@@ -78,7 +85,7 @@ export function destroyKekAct(ports: Pick<Instance, 'keystore'>): DatabaseHandle
       return row === undefined ? ABSENT : { state: row.state, version: String(row.objectVersion) };
     },
     async check(reader, targetId) {
-      await requireDestroyable(reader, targetId);
+      await requireDestroyable(reader, targetId, ports.clock.now());
     },
     async prepare(act) {
       const { epoch } = ports.keystore;
@@ -86,7 +93,7 @@ export function destroyKekAct(ports: Pick<Instance, 'keystore'>): DatabaseHandle
       const id = newId('ev', at);
       return async (tx) => {
         const name = targetOf(act);
-        const { purpose, version } = await requireDestroyable(tx, name);
+        const { purpose, version } = await requireDestroyable(tx, name, at);
         if (!(await tx.keystoreRows.destroyKek(purpose, version, epoch))) {
           throw new KmcError('E_CONFLICT', 'Another node changed the keystore at the same time. Ask again.');
         }

@@ -3,6 +3,7 @@ import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
+import { backupRoutes } from './backups.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
@@ -29,6 +30,8 @@ import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
 import { supervisedImportRoutes } from './supervised-imports.ts';
+import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
+import { rootUpgradeRoutes } from './root-upgrades.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { upgradeFleetRoutes } from './upgrade-fleet.ts';
@@ -55,6 +58,8 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   supervisionRoutes,
   consoleRoutes,
   trustBundleRoutes,
+  rootUpgradeRoutes,
+  rootUpgradeInputRoutes,
   fleetRoutes,
   upgradeFleetRoutes,
   caKmcRoutes,
@@ -62,6 +67,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   applicationRoutes,
   dataRoutes,
   poolRoutes,
+  backupRoutes,
   challengeRoutes,
   estRoutes,
   recoveryRoutes,
