@@ -56,6 +56,7 @@ function readinessRoute(instance: ServedInstance): Route {
     summary:
       'How ready the fleet is: counts for each level, by region, model and wave, and stragglers with their clocks',
     access: { persons: DEVICE_READERS },
+    console: true,
     params: NAMED,
     query: z.strictObject({ goal: GOAL, region: REGION.optional() }),
     answers: { 200: { description: 'the figures of now; numbers are text', schema: READINESS } },
