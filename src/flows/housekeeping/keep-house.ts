@@ -13,6 +13,7 @@ import { closeLostUses } from '../data/close-lost-uses.ts';
 import { writeUseCounts } from '../data/write-use-counts.ts';
 import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import { remind } from '../expiry/remind.ts';
+import { workReissues } from '../fleet/work-reissues.ts';
 import type { Instance } from '../instance.ts';
 import { rewrapKeys } from '../keystore/rewrap-keys.ts';
 import { rotateDueKeks } from '../keystore/rotate-due-keks.ts';
@@ -25,6 +26,8 @@ import { advanceFigures } from '../supervision/advance-figures.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
 import { takeOverRegistrationAuthorities } from '../registration-authorities/take-over-registration-authorities.ts';
+import { pauseFailing } from '../root-upgrade/pause-failing.ts';
+import { upgradePorts } from '../root-upgrade/upgrade-ports.ts';
 import { renewVerdictKey } from '../verdicts/verdict-key.ts';
 
 /** Rows that one round forgets at the most. */
@@ -76,6 +79,8 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'take-over-authorities': (ports, caller) => takeOverRegistrationAuthorities(ports, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'keep-audit-index': (ports, caller) => keepIndex(ports, caller),
+  'reissue-pairs': (ports) => workReissues(ports),
+  'pause-failing-upgrades': (ports, caller) => pauseFailing(upgradePorts(ports), caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),
   'rewrap-keys': (ports, caller) => rewrapAll(ports, caller),
