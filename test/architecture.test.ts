@@ -28,6 +28,8 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'shamir-secret-sharing',
     ],
   },
+  /** Runs in a browser: nothing of the service, nothing of Node. */
+  console: { layers: ['verifier'], packages: [] },
   verifier: { layers: ['crypto/gm/sm3-portable.ts'], packages: ['@noble/curves', '@noble/hashes'] },
   x509: { layers: ['errors.ts', 'crypto'], packages: ['node:buffer', 'node:net'] },
   domain: { layers: ['errors.ts', 'crypto', 'x509'], packages: ['node:buffer'] },
@@ -51,6 +53,7 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'prom-client',
       'rate-limiter-flexible',
       'zod',
+      'node:dns',
       'node:http',
       'node:https',
       'node:net',
@@ -107,6 +110,7 @@ const CONFINED_MODULES: Readonly<Record<string, Readonly<Record<string, string>>
     'node:os': 'crypto/bulk/worker-pool.ts',
     'node:worker_threads': 'crypto/bulk/',
   },
+  http: { 'node:dns': 'http/repository-client.ts' },
 };
 
 /** Another language: the kernel has a compiler and rules of its own. */

@@ -12,6 +12,7 @@ import type { QuorumRules } from './quorum.ts';
 import type { Region, RegistrationAuthority } from './region.ts';
 import type { RegistrationQuota } from './registration-authority.ts';
 import type { RolePair } from './roles.ts';
+import type { UnusualIssuance } from './supervision/unusual-issuance.ts';
 import type { SignedObject, SignedValue } from './signed-body.ts';
 
 /** What a kind of device gets. A marked kind is registered with two approvals (B.5, class L2). */
@@ -24,6 +25,8 @@ export interface DeviceProfile {
   readonly tier: 'hub' | 'edge';
   /** How the encryption key comes to the device. */
   readonly envelope: EnvelopeFamily;
+  /** The profile with a pair to which a device of one certificate re-enrols in a root upgrade. */
+  readonly successor?: string;
 }
 
 export interface EnrolmentLimits {
@@ -62,6 +65,15 @@ export interface KeyLimits {
   readonly pools: PoolRules;
 }
 
+/** What supervision asks for how often, and from when something is an alarm. */
+export interface SupervisionLimits {
+  readonly fetchIntervalSeconds: number;
+  readonly unreachableAfterSeconds: number;
+  readonly renewalOverdueSeconds: number;
+  readonly approvalWaitsSeconds: number;
+  readonly issuance: UnusualIssuance;
+}
+
 /** Figures of the estate: certificates in all, and for each provincial registration authority in service. */
 export interface EstateTargets {
   readonly certificates: number;
@@ -90,6 +102,7 @@ export interface PolicySet {
   /** For how long a backup counts, and holds key-encryption keys that are to be destroyed; a day at least. */
   readonly backupKeepSeconds: number;
   readonly reminders: ReminderLeads;
+  readonly supervision: SupervisionLimits;
   /** Days for which audit events stay online; at least 180. */
   readonly auditRetentionDays: number;
 }
@@ -153,4 +166,10 @@ export function deviceProfile(set: PolicySet, name: string): DeviceProfile {
   const profile = Object.hasOwn(set.deviceProfiles, name) ? set.deviceProfiles[name] : undefined;
   if (profile === undefined) throw new KmcError('E_POLICY', 'Policy holds no device profile of that name.');
   return profile;
+}
+
+/** The profile under which a device gets a pair: its own, or that to which it re-enrols. @throws KmcError E_POLICY. */
+export function pairedProfile(set: PolicySet, name: string): string {
+  const { enc, successor } = deviceProfile(set, name);
+  return enc === undefined && successor !== undefined ? successor : name;
 }

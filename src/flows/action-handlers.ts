@@ -27,12 +27,17 @@ import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
 import { suspendPerson } from './people/suspend-person.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
+import { resumeUpgrade } from './root-upgrade/resume-act.ts';
+import { transitionAct } from './root-upgrade/transition-act.ts';
+import { upgradePorts } from './root-upgrade/upgrade-ports.ts';
 import { amendRegistrationAuthority } from './registration-authorities/amend-registration-authority.ts';
 import { applyRegistrationAuthority } from './registration-authorities/apply-registration-authority.ts';
 import {
   moveRegistrationAuthority,
   type AuthorityMove,
 } from './registration-authorities/move-registration-authority.ts';
+import { endSupervision } from './supervised-authorities/end-supervision.ts';
+import { registerSupervisedAuthority } from './supervised-authorities/register-supervised-authority.ts';
 import { approvedUserRecovery } from './recoveries/approved-user-recovery.ts';
 import { judicialRecovery } from './recoveries/judicial-recovery.ts';
 
@@ -43,6 +48,14 @@ interface HandledAct {
 }
 
 const PERSON = 'name, unit, organisation, region?, roles (list of {role, region?}), certificate (base64 of DER)';
+
+/** The acts that decide a transition of a root upgrade: `kmc root-upgrade advance` asks for them, with what they rest on. */
+function transition(op: ActionName): HandledAct {
+  return {
+    params: 'as kmc root-upgrade advance writes them',
+    handler: (instance) => transitionAct(upgradePorts(instance), op),
+  };
+}
 
 const TERMS = 'profiles (list of device profiles), devices, devicesPerDay (its quotas)';
 const ATTESTATION = 'region, evidence (sm3:... of the report)';
@@ -139,6 +152,20 @@ const HANDLED = {
     handler: judicialRecovery,
   },
   'recovery.user': { params: 'recipient (base64 of a SubjectPublicKeyInfo)', handler: approvedUserRecovery },
+  'root.plan': transition('root.plan'),
+  'root.pilot': transition('root.pilot'),
+  'root.rollout': transition('root.rollout'),
+  'root.ready': transition('root.ready'),
+  'root.activate': transition('root.activate'),
+  'root.migrated': transition('root.migrated'),
+  'root.retire': transition('root.retire'),
+  'root.clear-retirement': transition('root.clear-retirement'),
+  'root.remove': transition('root.remove'),
+  'root.abort': transition('root.abort'),
+  'root.roll-back': transition('root.roll-back'),
+  'root.ready-again': transition('root.ready-again'),
+  'root.declare-emergency': transition('root.declare-emergency'),
+  'root.resume': { params: 'none', handler: () => resumeUpgrade() },
   'registration-authority.amend': { params: `region, ${TERMS}`, handler: amendRegistrationAuthority },
   'registration-authority.apply': { params: `region, nameEn, nameZh, ${TERMS}`, handler: applyRegistrationAuthority },
   'registration-authority.appoint-operators': moving(
@@ -151,6 +178,11 @@ const HANDLED = {
   'registration-authority.open': moving('registration-authority.open'),
   'registration-authority.resume': moving('registration-authority.resume'),
   'registration-authority.suspend': moving('registration-authority.suspend'),
+  'supervised-authority.end': { params: 'none', handler: () => endSupervision() },
+  'supervised-authority.register': {
+    params: 'region, name, certificate (base64 of DER), crlUrl, certificatesUrl (or an empty text)',
+    handler: registerSupervisedAuthority,
+  },
 } as const satisfies Readonly<Partial<Record<ActionName, HandledAct>>>;
 
 /** The acts that this service does, with their parameters as a person writes them. */

@@ -9,17 +9,21 @@ import { actionHandlers } from '../flows/action-handlers.ts';
 import { GlassSight } from '../flows/break-glass/glass-state.ts';
 import { writeUseCounts } from '../flows/data/write-use-counts.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
+import { fetchDueAuthorities } from '../flows/supervised-authorities/fetch-due-authorities.ts';
 import { keepPools } from '../flows/pools/keep-pools.ts';
 import { listenForCas } from '../http/ca-kmc-listener.ts';
 import { Metrics } from '../http/metrics.ts';
 import { DEFAULT_RATE_LIMITS } from '../http/rate-limit.ts';
 import { allRoutes } from '../http/routes/index.ts';
+import { createRepositoryClient } from '../http/repository-client.ts';
 import { httpPorts, type ServedInstance } from '../http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../http/server.ts';
 import { checkPolicy } from '../flows/policy/check-policy.ts';
 import type { OpenedInstance } from './open-instance.ts';
+import { consoleFiles } from './console-files.ts';
 import { listenForProxy } from './private-socket.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { OPENSSL_VERIFIER } from './openssl-verifier.ts';
 import { TlsSide } from './tls-side.ts';
 
 export interface RunningService {
@@ -42,6 +46,8 @@ export interface ServiceLog {
 const HOUSEKEEPING_MS = 30_000;
 /** Between two looks at the key pools. */
 const POOLS_MS = 5_000;
+/** Between two looks at supervised authorities. Apart from the housekeeping: a repository may take its time. */
+const SUPERVISION_MS = 30_000;
 const UNSEAL_POLL_MS = 250;
 
 /** Runs `work` again and again, with a pause between, until told to stop; resolves after the round under way. */
@@ -97,10 +103,13 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
   return {
     ...instance,
     version: PRODUCT_VERSION,
+    console: consoleFiles(),
     handlers: actionHandlers(instance),
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),
+    repositories: createRepositoryClient({ loopback: instance.environment === 'development' }),
     glass: new GlassSight(instance),
     isAuditBlocked: () => state.blocked,
   };
@@ -110,6 +119,17 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
 async function accountForUses(served: ServedInstance, log: ServiceLog): Promise<void> {
   if (served.keystore.state !== 'UNSEALED') return;
   await writeUseCounts(served, true).catch((error: unknown) => log.fault('write-use-counts', error));
+}
+
+/** Asks the supervised authorities whose time has come. */
+async function superviseRound(served: ServedInstance, log: ServiceLog): Promise<void> {
+  if (served.keystore.state !== 'UNSEALED') return;
+  try {
+    const { fetched, failed } = await fetchDueAuthorities(served, { type: 'system', id: served.node });
+    if (failed > 0) log.info(`${failed} of ${fetched} supervised authorities gave nothing that is good`);
+  } catch (error) {
+    log.fault('supervision', error);
+  }
 }
 
 /** Certificates keep their addresses for years: an operator should know when they lead elsewhere. */
@@ -181,6 +201,7 @@ export async function serve(
   const background = [
     repeat(UNSEAL_POLL_MS, stop.signal, tlsRound),
     repeat(HOUSEKEEPING_MS, stop.signal, houseRound),
+    repeat(SUPERVISION_MS, stop.signal, () => superviseRound(served, log)),
     ...(environment.poolFill ? [fillPools(instance, stop.signal, log)] : []),
   ];
   const ended = keepLog(instance, state, stop.signal, log).catch((error: unknown) => {

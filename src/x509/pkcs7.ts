@@ -48,8 +48,8 @@ export function encodeCertsOnly(certificates: readonly Buffer[], crls: readonly 
   return sequence(oid(OID.signedData), contextExplicit(0, signedData));
 }
 
-function signedDataOf(der: Buffer): DerCursor {
-  const contentInfo = decodeSequence(der, 'ContentInfo');
+function signedDataOf(der: Buffer, maxBytes?: number): DerCursor {
+  const contentInfo = decodeSequence(der, 'ContentInfo', maxBytes === undefined ? {} : { maxBytes });
   const contentType = readOid(contentInfo.next(TAG.oid, 'contentType'));
   if (contentType !== OID.signedData) throw new KmcError('E_DER', 'The message is not PKCS#7 SignedData.');
   const content = cursor(contentInfo.next(CONTENT, 'content'));
@@ -59,13 +59,13 @@ function signedDataOf(der: Buffer): DerCursor {
   return cursor(signedData);
 }
 
-function itemsOf(element: DerElement | undefined, what: string): Buffer[] {
+function itemsOf(element: DerElement | undefined, what: string, maxItems: number): Buffer[] {
   const items: Buffer[] = [];
   if (element === undefined) return items;
   for (const child of eachChild(element)) {
     if (child.tag !== TAG.sequence)
       throw new KmcError('E_DER', `The message holds ${what} of a kind that is not used here.`);
-    if (items.length === MAX_ITEMS) throw new KmcError('E_DER', `The message holds more than ${MAX_ITEMS} ${what}.`);
+    if (items.length === maxItems) throw new KmcError('E_DER', `The message holds more than ${maxItems} ${what}.`);
     items.push(child.encoded);
   }
   return items;
@@ -73,10 +73,14 @@ function itemsOf(element: DerElement | undefined, what: string): Buffer[] {
 
 /**
  * The certificates and CRLs of a certs-only ContentInfo (DER), in the order of the message; they are not parsed or
- * verified. Throws `E_DER` for another structure, for signed content or signers, `E_SIZE` above 1 MiB.
+ * verified. At most 256 of each and 1 MiB unless told otherwise. Throws `E_DER` for another structure, for signed content
+ * or signers, `E_SIZE`.
  */
-export function parseCertsOnly(der: Buffer): CertsOnlyMessage {
-  const fields = signedDataOf(der);
+export function parseCertsOnly(
+  der: Buffer,
+  { maxItems = MAX_ITEMS, maxBytes }: { readonly maxItems?: number; readonly maxBytes?: number } = {},
+): CertsOnlyMessage {
+  const fields = signedDataOf(der, maxBytes);
   if (readSmallInteger(fields.next(TAG.integer, 'version')) !== VERSION) {
     throw new KmcError('E_DER', 'The SignedData is not version 1.');
   }
@@ -86,8 +90,8 @@ export function parseCertsOnly(der: Buffer): CertsOnlyMessage {
     throw new KmcError('E_DER', 'The SignedData holds content of a kind that is not used here.');
   }
   content.end('contentInfo of a certs-only message');
-  const certificates = itemsOf(fields.optional(CERTIFICATES), 'certificates');
-  const crls = itemsOf(fields.optional(CRLS), 'CRLs');
+  const certificates = itemsOf(fields.optional(CERTIFICATES), 'certificates', maxItems);
+  const crls = itemsOf(fields.optional(CRLS), 'CRLs', maxItems);
   const signerInfos = fields.next(TAG.set, 'signerInfos');
   fields.end('SignedData');
   if (signerInfos.content.length > 0)

@@ -7,6 +7,7 @@ import { commands as breakGlass } from '../../src/cli/break-glass.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
 import { commands as check } from '../../src/cli/check.ts';
+import { commands as console } from '../../src/cli/console.ts';
 import { commands as key } from '../../src/cli/key.ts';
 import { commands as policy } from '../../src/cli/policy.ts';
 import { commands as pool } from '../../src/cli/pool.ts';
@@ -30,6 +31,7 @@ const COMMANDS = {
   ca,
   cert,
   check,
+  console,
   key,
   policy,
   pool,

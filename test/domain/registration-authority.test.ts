@@ -48,7 +48,7 @@ describe('a registration authority', () => {
     for (const act of ACTS) {
       expect(ACTIONS[act]).to.include({ target: 'registration-authority', regional: true });
       expect(ACTIONS[act].class).to.equal(['open', 'close'].includes(act.split('.')[1] ?? '') ? 'L3' : 'L2');
-      expect(AUDIT_ACTIONS).to.have.property(act);
+      expect(Object.keys(AUDIT_ACTIONS)).to.include(act.replace('registration-authority', 'registrar'));
     }
   });
 

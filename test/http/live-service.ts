@@ -22,6 +22,7 @@ import { DEFAULT_RATE_LIMITS, type RateLimits } from '../../src/http/rate-limit.
 import type { HttpPorts } from '../../src/http/ports.ts';
 import type { Route } from '../../src/http/route.ts';
 import { allRoutes } from '../../src/http/routes/index.ts';
+import { createRepositoryClient } from '../../src/http/repository-client.ts';
 import { httpPorts, type ServedInstance } from '../../src/http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../../src/http/server.ts';
 import { createServiceAuthority } from '../../src/flows/authorities/create-service-authority.ts';
@@ -29,6 +30,8 @@ import { issueServiceTls } from '../../src/flows/certificates/issue-service-tls.
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { encodeName } from '../../src/x509/name.ts';
 import type { RegisteredProxy } from '../../src/config/environment.ts';
+import { consoleFiles } from '../../src/main/console-files.ts';
+import { OPENSSL_VERIFIER } from '../../src/main/openssl-verifier.ts';
 import { listenForProxy } from '../../src/main/private-socket.ts';
 import { createAuditSignerState } from '../../src/keystore/audit-signer-state.ts';
 import type { CastMember } from '../fixtures/estate.ts';
@@ -160,10 +163,13 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
   return {
     ...instance,
     version: '0.1.0',
+    console: consoleFiles(),
     handlers,
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),
+    repositories: createRepositoryClient({ loopback: true, timeout: 2_000 }),
     glass: new GlassSight(instance),
     isAuditBlocked: () => false,
   };

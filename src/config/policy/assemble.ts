@@ -32,7 +32,7 @@ const DAY = 86_400;
 /** The policy set of files that the linter found free of errors. */
 export function policySetOf(files: PolicyFiles): PolicySet {
   const { targets, quotas, regions, 'registration-authorities': registrationAuthorities } = files['regions.yaml'];
-  const { enrolment, issuance, revocation, keys, backups, reminders, audit } = files['limits.yaml'];
+  const { enrolment, issuance, revocation, keys, backups, reminders, supervision, audit } = files['limits.yaml'];
   return {
     version: files['quorums.yaml'].version,
     quorums: files['quorums.yaml'].classes,
@@ -74,6 +74,17 @@ export function policySetOf(files: PolicyFiles): PolicySet {
     },
     backupKeepSeconds: backups.keep,
     reminders,
+    supervision: {
+      fetchIntervalSeconds: supervision['fetch-interval'],
+      unreachableAfterSeconds: supervision['unreachable-after'],
+      renewalOverdueSeconds: supervision['renewal-overdue'],
+      approvalWaitsSeconds: supervision['approval-waits'],
+      issuance: {
+        days: supervision['issuance-days'],
+        deviations: supervision['issuance-deviations'],
+        least: supervision['issuance-least'],
+      },
+    },
     auditRetentionDays: Math.floor(audit.retention / DAY),
   };
 }

@@ -142,6 +142,21 @@ export const LIMIT_RULES: readonly PolicyRule[] = [
       'every CRL would be reminded of before the next one is due',
     ),
   ]),
+  rule('limits/supervision', 'limits.yaml', ({ 'limits.yaml': { supervision } }) => [
+    ...unless(supervision['fetch-interval'] >= 300, ['supervision', 'fetch-interval'], 'must be 5m or more'),
+    ...unless(
+      supervision['unreachable-after'] >= supervision['fetch-interval'],
+      ['supervision', 'unreachable-after'],
+      'nobody asks as often as that: fetch-interval or more',
+    ),
+    ...unless(supervision['approval-waits'] >= HOUR, ['supervision', 'approval-waits'], 'must be 1h or more'),
+    ...unless(
+      supervision['issuance-days'] >= 7 && supervision['issuance-days'] <= 90,
+      ['supervision', 'issuance-days'],
+      'must be 7 to 90',
+    ),
+    ...unless(supervision['issuance-deviations'] >= 3, ['supervision', 'issuance-deviations'], 'must be 3 or more'),
+  ]),
   rule('limits/audit-retention', 'limits.yaml', ({ 'limits.yaml': { audit } }) =>
     unless(audit.retention >= 180 * DAY, ['audit', 'retention'], 'must be 180d or more'),
   ),

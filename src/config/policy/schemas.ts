@@ -111,13 +111,15 @@ const deviceKind = z
     marked: z.boolean(),
     tier: z.enum(['hub', 'edge']),
     envelope: z.enum(ENVELOPE_FAMILIES).default('gmt-0009'),
+    successor: id.optional(),
   })
-  .transform(({ sign, enc, marked, tier, envelope }): DeviceProfile => ({
+  .transform(({ sign, enc, marked, tier, envelope, successor }): DeviceProfile => ({
     sign,
     ...(enc === undefined ? {} : { enc }),
     marked,
     tier,
     envelope,
+    ...(successor === undefined ? {} : { successor }),
   }));
 
 const period = z
@@ -231,6 +233,15 @@ const POLICY_SCHEMAS = {
     }),
     backups: z.strictObject({ keep: duration }),
     reminders: z.record(z.enum(EXPIRING_KINDS), duration),
+    supervision: z.strictObject({
+      'fetch-interval': duration,
+      'unreachable-after': duration,
+      'renewal-overdue': duration,
+      'approval-waits': duration,
+      'issuance-days': count,
+      'issuance-deviations': count,
+      'issuance-least': count,
+    }),
     audit: z.strictObject({ retention: duration }),
   }),
 } as const;

@@ -126,19 +126,6 @@ export const DEVICE_FIELDS: DetailFields = {
   vendor: 'text',
   ...REASON,
 };
-export const REGISTRATION_AUTHORITY_FIELDS: DetailFields = {
-  devices: 'count',
-  devicesPerDay: 'count',
-  evidence: 'digest',
-  from: 'name',
-  operators: 'count',
-  profiles: 'count',
-  region: 'name',
-  request: 'id',
-  to: 'name',
-  tokens: 'count',
-  ...REASON,
-};
 export const ENROLMENT_FIELDS: DetailFields = {
   algorithm: 'name',
   authority: 'id',
@@ -278,6 +265,7 @@ export const AUDIT_FIELDS: DetailFields = {
   ...REASON,
 };
 export const CLOCK_FIELDS: DetailFields = { seconds: 'integer', ...REASON };
+export const CONSOLE_FIELDS: DetailFields = { expires: 'time' };
 export const REFUSED_FIELDS: DetailFields = {
   count: 'count',
   from: 'commitment',

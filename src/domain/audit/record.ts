@@ -22,6 +22,7 @@ export const ACTOR_TYPES = [
 ] as const;
 export type ActorType = (typeof ACTOR_TYPES)[number];
 export const SUBJECT_TYPES = [
+  'alarm',
   'application',
   'authority',
   'backup',
@@ -41,7 +42,9 @@ export const SUBJECT_TYPES = [
   'pool',
   'registration-authority',
   'request',
+  'root-upgrade',
   'sealed-account',
+  'supervised-authority',
   'token',
 ] as const;
 export type SubjectType = (typeof SUBJECT_TYPES)[number];

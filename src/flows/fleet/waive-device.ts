@@ -44,7 +44,9 @@ async function requireWaivable(
 ): Promise<{ readonly device: DeviceRow; readonly number: number }> {
   const device = await reader.devices.find(id);
   if (device?.region !== region) {
-    throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.');
+    throw new KmcError('E_NOT_FOUND', 'There is no device of that id in the region of the request.', {
+      concealed: device !== undefined,
+    });
   }
   if (!(await reader.fleet.isMember(upgrade, id)) || device.status === 'decommissioned') {
     throw new KmcError('E_STATE', 'The device is not counted in that upgrade: there is nothing to waive.');

@@ -122,6 +122,15 @@ export function staleAuthority(): KmcError {
   return new KmcError('E_STALE', 'The registration authority changed at the same time. Make a new request.');
 }
 
+/** The act without its noun. */
+type AuthorityVerb = AuthorityAct extends `${string}.${infer Verb}` ? Verb : never;
+/** `registrar.<verb>`: the noun of an action of the audit log is one word. */
+type AuthorityAuditAction = `registrar.${AuthorityVerb}`;
+
+function auditActionOf(act: AuthorityAct): AuthorityAuditAction {
+  return act.replace('registration-authority.', 'registrar.') as AuthorityAuditAction;
+}
+
 /** The event of an approved act on an authority. `id` was made before the transaction. */
 export function authorityActEvent(
   act: ApprovedAct,
@@ -130,7 +139,7 @@ export function authorityActEvent(
 ): AuditEventInput {
   return {
     id: event.id,
-    action: event.action,
+    action: auditActionOf(event.action),
     outcome: 'success',
     subjects: [{ type: 'registration-authority', id: event.authority, version: event.version }],
     terms: [{ type: 'request', id: act.request.id }],

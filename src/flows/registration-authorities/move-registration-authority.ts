@@ -54,11 +54,7 @@ const FURTHER_MEMBERS: Readonly<Partial<Record<AuthorityMove, Readonly<Record<st
 /** @throws KmcError E_SCHEMA. */
 function parametersOf(act: AuthorityMove, params: SignedObject): MoveParameters {
   const checks: Readonly<Record<string, MemberCheck>> = { ...REGION_MEMBER, ...FURTHER_MEMBERS[act] };
-  requireMembers<MoveParameters>(
-    params,
-    checks as Readonly<Record<keyof MoveParameters, MemberCheck>>,
-    'act on a registration authority',
-  );
+  requireMembers<MoveParameters>(params, checks, 'act on a registration authority');
   return params;
 }
 

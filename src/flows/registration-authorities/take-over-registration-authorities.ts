@@ -41,7 +41,7 @@ async function takeOver(ports: TakeOverPorts, caller: SystemCaller, authority: N
     await tx.audit.append(
       {
         id: event,
-        action: 'registration-authority.take-over',
+        action: 'registrar.take-over',
         outcome: 'success',
         subjects: [{ type: 'registration-authority', id: row.id, version: row.version }],
         actor: auditActor(caller),

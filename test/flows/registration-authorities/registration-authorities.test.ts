@@ -192,7 +192,7 @@ forEachDatabase('registration authorities', (fixture) => {
     await doAct(test(), 'close', BEIJING, '110000');
     expect(await takeOverRegistrationAuthorities({ ...instance, policies }, SYSTEM)).to.deep.equal([]);
     const history = await test().history('registration-authority', BEIJING);
-    expect(history.map(({ act }) => act)).to.include('registration-authority.take-over');
+    expect(history.map(({ act }) => act)).to.include('registrar.take-over');
   });
 });
 
