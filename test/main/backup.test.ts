@@ -7,7 +7,7 @@ import { loadParticipant, namedFolder } from '../../src/cli/participants.ts';
 import { readPieces } from '../../src/cli/named-file.ts';
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { isObject } from '../../src/domain/signed-body.ts';
-import type { Environment } from '../../src/config/environment.ts';
+import { readEnvironment, type Environment } from '../../src/config/environment.ts';
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import { createSoftwareEngine } from '../../src/crypto/software-engine.ts';
 import { BACKUP_MARK, encodeFrame, readFrames, type BackupFrame } from '../../src/domain/backup/backup-frames.ts';
@@ -323,35 +323,28 @@ describe('a backup', function backups() {
     }
 
     if (!ALL || fixture.engine !== 'sqlite') return;
-    it('at a durable write leaves nothing that serves, and is restored again', function cutAtWrites() {
-      if (!hasStrace()) return this.skip();
+    (hasStrace() ? it : it.skip)('at a durable write leaves nothing that serves, or all of it', async () => {
       const log = join(scene.root, 'trace.log');
-      const strace = (inject: readonly string[]) => [
-        'strace',
-        '-f',
-        '-qq',
-        '-e',
-        'trace=fsync,rename',
-        '-o',
-        log,
-        ...inject,
-      ];
-      expect(restoreApart(scene.elsewhere(), '', strace([])).stdout).to.equal('[]');
+      const traced = ['strace', '-f', '-qq', '-e', 'trace=fsync,rename', '-o', log];
+      expect(restoreApart(scene.elsewhere(), '', traced).stdout).to.equal('[]');
       const calls = readFileSync(log, 'utf8');
       const points = ['fsync', 'rename'].flatMap((name) => {
         const count = calls.split(`${name}(`).length - 1;
         return Array.from({ length: count }, (_, at) => ({ name, order: at + 1 }));
       });
-      console.log(`      killed at each of ${points.length} durable writes`);
       let complete = 0;
       for (const { name, order } of points) {
         const place = scene.elsewhere();
-        restoreApart(place, '', strace([`-einject=${name}:signal=SIGKILL:when=${order}`]));
-        // Only the last writes come after the home is in its place: then it is whole.
-        if (existsSync(place.home)) complete += 1;
-        else expect(restoreApart(place).stdout, `${name}#${order}`).to.equal('[]');
+        restoreApart(place, '', [...traced, `-einject=${name}:signal=SIGKILL:when=${order}`]);
+        if (existsSync(place.home)) {
+          complete += 1;
+          await (await openInstance(readEnvironment({ home: place.home }, {}))).close();
+        } else expect(restoreApart(place).stdout, `${name}#${order}`).to.equal('[]');
       }
-      expect(complete).to.be.at.most(3);
+      process.stdout.write(
+        `      killed at each of ${points.length} durable writes, ${complete} of them behind the last step\n`,
+      );
+      expect(complete).to.be.lessThan(points.length / 2);
     }).timeout(3_600_000);
   });
 

@@ -72,7 +72,9 @@ forEachDatabase('processes that race for the keys of a pool', (fixture) => {
       const seconds = (performance.now() - began) / 1000;
       await requireEachOnce(fixture, drawn, count);
       const each = drawn.map(({ length }) => length).join(', ');
-      console.log(`      ${count} keys in ${seconds.toFixed(0)} s, none twice, none lost; by client: ${each}`);
+      process.stdout.write(
+        `      ${count} keys in ${seconds.toFixed(0)} s, none twice, none lost; by client: ${each}\n`,
+      );
     }).timeout(3_600_000);
   }
 });
