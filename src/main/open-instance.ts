@@ -18,6 +18,7 @@ import { createAuditSignerState } from '../keystore/audit-signer-state.ts';
 import { makePrivateDirectory } from '../keystore/durable-file.ts';
 import { openFileKeystore } from '../keystore/file-keystore.ts';
 import { openDatabase, type KmcDatabase } from '../store/database.ts';
+import { requireFinishedRestore } from './finish-restoration.ts';
 import { AUDIT_SIGNER_FOLDER, checkHome } from './home-folder.ts';
 import { openEngine } from './open-engine.ts';
 
@@ -100,13 +101,6 @@ export interface Opening {
   readonly isRestoring?: boolean;
 }
 
-/** What a restore was cut in has not yet given up what may have been given out twice. @throws KmcError E_STATE. */
-async function requireFinishedRestore(store: Database): Promise<void> {
-  const open = await store.read((reader) => reader.backups.openRestoration());
-  if (open === undefined) return;
-  throw new KmcError('E_STATE', 'A restore into this database was interrupted. Run kmc backup restore again.');
-}
-
 /**
  * Opens the instance of an environment; its folder is made when it is not there. The keystore is sealed afterwards.
  * @throws KmcError E_CONFIG, E_LINT (policy), E_STORAGE, E_INTEGRITY, E_CONFLICT while another process has it open,
@@ -131,7 +125,7 @@ export async function openInstance(environment: Environment, opening: Opening = 
     audit: { origin: environment.origin, rowMac, verified: { newest: (at) => seen.sight?.newest(at) } },
   });
   try {
-    if (opening.isRestoring !== true) await requireFinishedRestore(store);
+    if (opening.isRestoring !== true) await requireFinishedRestore(environment, store);
     const database = trackReceipts(store, outstanding, SYSTEM_CLOCK);
     const files = openFileKeystore(join(environment.home, 'service'), 'service');
     const opened = new ServiceKeystore({ engine, database, files });

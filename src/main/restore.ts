@@ -22,6 +22,7 @@ import type { InvariantResult } from '../flows/check/check-instance.ts';
 import type { RestorationRow } from '../flows/ports/backups.ts';
 import { openFileKeystore } from '../keystore/file-keystore.ts';
 import { fillDatabase } from '../store/database.ts';
+import { finishRestoration } from './finish-restoration.ts';
 import { makeAside } from './development/make-aside.ts';
 import { checkHome, holdsInstance } from './home-folder.ts';
 import { writeSettings } from './init.ts';
@@ -113,9 +114,6 @@ async function takeIntoService(
   const at = SYSTEM_CLOCK.now();
   const id = newId('ev', at);
   await instance.database.transaction(async (tx) => {
-    if (!(await tx.backups.finishRestoration(restoration.id, at))) {
-      throw new KmcError('E_CONFLICT', 'The restore was finished by another process. Restore alone.');
-    }
     const { origin, previousOrigin, takenAt, backupId } = restoration;
     await tx.audit.append(
       {
@@ -191,6 +189,7 @@ export async function restoreBackup(
   } finally {
     ring.wipe();
   }
+  await finishRestoration({ ...environment, origin });
   if (restored.result === undefined) throw new KmcError('E_INTERNAL', 'The restore ended without a result.');
   order.progress('in its place', STEPS, STEPS);
   return restored.result;

@@ -8,6 +8,11 @@ import { databaseFile } from '../home-folder.ts';
 
 const MAKING = '.making-';
 
+/** True for a folder in which a home is being made, or was until it was interrupted. */
+export function isBeingMade(home: string): boolean {
+  return basename(home).includes(MAKING);
+}
+
 function isAlive(pid: number): boolean {
   if (pid === process.pid) return false;
   try {

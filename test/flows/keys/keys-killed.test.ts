@@ -21,7 +21,7 @@ const SCRIPT = join(import.meta.dirname, 'keys-until-killed.ts');
 /** In the fill, the rewrap and the destruction; the whole run has about thirty. */
 const SAMPLE: readonly (readonly [number, 'before' | 'after'])[] = [[9, 'before']];
 /** More than the run has: the last numbers run to the end. */
-const MOST = 40;
+const MOST = 45;
 
 /** Runs the process to its end. @returns the folder of its keystore, and whether it was killed. */
 async function run(

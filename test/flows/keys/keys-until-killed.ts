@@ -1,5 +1,5 @@
 /**
- * A process that lets keys live through everything (pool, enrolment, recovery, rotation, sealing anew, destruction; and a managed one beside it) and is
+ * A process that lets keys live through everything (pool, enrolment, recovery, GM/T 0014, rotation, sealing anew, destruction; and a managed one beside it) and is
  * killed at its transaction of that number: in it, before it commits, or right after. Arguments: address of an empty
  * database, number (0: never), `before` or `after`. Prints the folder of its keystore, and `done N` when it was not killed.
  */
@@ -17,6 +17,8 @@ import { rotateManagedKey } from '../../../src/flows/managed-keys/rotate-managed
 import { refillPool } from '../../../src/flows/pools/refill-pool.ts';
 import type { Transaction } from '../../../src/flows/ports/database.ts';
 import { recoverUserKey } from '../../../src/flows/recoveries/recover-user-key.ts';
+import { answerCaRequest } from '../../../src/flows/ca-kmc/answer-ca-request.ts';
+import { applyRequest, makeCaSide, registerCa, RETURN, signedMessage } from '../../fixtures/ca-side.ts';
 import { SYSTEM, TestInstance, withPool } from '../../fixtures/instance.ts';
 import { enrolled } from '../recoveries/enrolled.ts';
 
@@ -63,6 +65,16 @@ const device = await enrolled(test, 'gw-1', instance);
 const { authorityId = '', certificateSerial = '' } = device.key.owner ?? {};
 const asked = { authorityId, certificateSerial, recipientSpki: device.sign.spki };
 await recoverUserKey(instance, test.people.caOperatorOne.caller, asked);
+const ca = await makeCaSide(test, 'Province CA');
+await registerCa(test, 'ca-1', ca);
+const user = await instance.engine.generateKeyPair('SM2');
+const apply = applyRequest(user.spki);
+const { certificateSerial: applied } = apply;
+const restore = { kind: 'restore', return: RETURN, certificateSerial: applied, recipientSpki: user.spki } as const;
+await answerCaRequest(instance, await signedMessage(test, ca, [apply]), SOURCE);
+await answerCaRequest(instance, await signedMessage(test, ca, [restore], { task: 2n }), SOURCE);
+const given = await database.read((reader) => reader.escrowedKeys.findByCertificate('ca-1', applied));
+if (given === undefined) throw new Error('the CA was given no key');
 await rotateKek(instance, { purpose: 'escrow-store', source: SOURCE }, SYSTEM);
 while ((await rewrapKeys(instance, SYSTEM, 2)) > 0);
 await rotateKek(instance, { purpose: 'ca-keys', source: SOURCE }, SYSTEM);
