@@ -31,6 +31,7 @@ import {
   overTcp,
   writeSides,
 } from './ca-kmc.ts';
+import { registerApplication, useKeys } from './data.ts';
 import { backupAndRestore } from './backup.ts';
 import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
 import { estEnrolment, renewal } from './device-acts.ts';
@@ -429,6 +430,13 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
   );
   await story.step('a gateway enrols over EST', (log) => estEnrolment(scene, people, service, log));
   await story.step('a gateway renews its pair', (log) => renewal(scene, people, log));
+  const issuing = certificateDer(join(scene.out, 'trust/sm2-issuing.pem'));
+  const application = await story.step('an application is registered and granted a managed key by two people', (log) =>
+    registerApplication({ instance: scene.instance, issuing }, people, log),
+  );
+  await story.step('a data key is used, the managed key rotated, and what it protected rewrapped', (log) =>
+    useKeys(people, application, log),
+  );
   await story.step('every gateway certificate validates, here and with openssl', async (log) =>
     checkGateways(scene, log),
   );

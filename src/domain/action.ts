@@ -49,8 +49,11 @@ export interface ActionRule {
   readonly subjectHasNoVoice?: boolean;
   /** Least seconds between quorum and execution, where the act asks for more than its class. */
   readonly leastWaitSeconds?: number;
-  /** `signatures`: collected signature by signature from bundle-signers, so no request decides it. */
-  readonly decidedBy: 'request' | 'signatures';
+  /**
+   * `signatures`: collected signature by signature from bundle-signers; `ceremony`: by the custodians in the ceremony that
+   * makes it. No request decides these.
+   */
+  readonly decidedBy: 'request' | 'signatures' | 'ceremony';
 }
 
 type ActionOptions = Partial<Omit<ActionRule, 'class' | 'target' | 'title'>>;
@@ -76,6 +79,7 @@ const TAKES_AWAY: ActionOptions = { subjectHasNoVoice: true };
 /** A day in which anybody who sees the announced change can still withdraw an approval or reject it. */
 const POLICY_WAIT_SECONDS = 86_400;
 const BY_SIGNERS: ActionOptions = { decidedBy: 'signatures' };
+const IN_CEREMONY: ActionOptions = { decidedBy: 'ceremony' };
 
 /** Certificates that one bulk revocation of class L2 may hold; more is a mass revocation of class L3. */
 export const BULK_REVOCATION_LIMIT = 500;
@@ -187,8 +191,8 @@ export const ACTIONS = {
   'root.plan': act('L2', 'root-upgrade', 'freeze the plan (T1)', {
     requiredRoles: ['ca-owner', 'security-administrator'],
   }),
-  'root.key': act('L4', 'root-upgrade', 'make the new root key (T2)'),
-  'root.stage': act('L4', 'root-upgrade', 'sign links and cross certificates (T3)'),
+  'root.key': act('L4', 'root-upgrade', 'take over the new root (T2)', IN_CEREMONY),
+  'root.stage': act('L4', 'root-upgrade', 'take over links and the signed manifest (T3)', IN_CEREMONY),
   'root.pilot': act('L2', 'root-upgrade', 'serve the pilot ring (T4)', {
     marks: ['ops'],
     requiredRoles: ['security-administrator', 'system-administrator'],
@@ -201,8 +205,9 @@ export const ACTIONS = {
   }),
   'root.migrated': act('L2', 'root-upgrade', 'declare the fleet migrated (T8)'),
   'root.retire': act('L3', 'root-upgrade', 'date the end of the old root (T9)'),
+  'root.clear-retirement': act('L3', 'root-upgrade', 'clear the date of the end of the old root (T9 taken back)'),
   'root.remove': act('L3', 'root-upgrade', 'remove the old root (T10)'),
-  'root.close': act('L4', 'root-upgrade', 'destroy the old root key and close (T11)'),
+  'root.close': act('L4', 'root-upgrade', 'close after the old root key is destroyed (T11)', IN_CEREMONY),
   'root.abort': act('L2', 'root-upgrade', 'give the upgrade up (R1)'),
   'root.roll-back': act('L3', 'root-upgrade', 'switch the issuer back (R2)'),
   'root.ready-again': act('L2', 'root-upgrade', 'return to ready after a roll-back (R3)'),
@@ -245,9 +250,9 @@ export function proposersOf(rule: ActionRule): RoleName[] {
   return ROLE_NAMES.filter((name) => covers(ROLES[name].proposes, rule) && (rule.regional || !ROLES[name].regional));
 }
 
-/** The roles that may approve the act (D.3, fourth column). Nobody where signatures decide. */
+/** The roles that may approve the act by a request (D.3, fourth column). Nobody where signatures or a ceremony decide. */
 export function approversOf(rule: ActionRule): RoleName[] {
-  if (rule.decidedBy === 'signatures') return [];
+  if (rule.decidedBy !== 'request') return [];
   return ROLE_NAMES.filter(
     (name) =>
       covers(ROLES[name].approves, rule) &&

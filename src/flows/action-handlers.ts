@@ -27,6 +27,9 @@ import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
 import { suspendPerson } from './people/suspend-person.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
+import { resumeUpgrade } from './root-upgrade/resume-act.ts';
+import { transitionAct } from './root-upgrade/transition-act.ts';
+import { upgradePorts } from './root-upgrade/upgrade-ports.ts';
 import { amendRegistrationAuthority } from './registration-authorities/amend-registration-authority.ts';
 import { applyRegistrationAuthority } from './registration-authorities/apply-registration-authority.ts';
 import {
@@ -45,6 +48,14 @@ interface HandledAct {
 }
 
 const PERSON = 'name, unit, organisation, region?, roles (list of {role, region?}), certificate (base64 of DER)';
+
+/** The acts that decide a transition of a root upgrade: `kmc root-upgrade advance` asks for them, with what they rest on. */
+function transition(op: ActionName): HandledAct {
+  return {
+    params: 'as kmc root-upgrade advance writes them',
+    handler: (instance) => transitionAct(upgradePorts(instance), op),
+  };
+}
 
 const TERMS = 'profiles (list of device profiles), devices, devicesPerDay (its quotas)';
 const ATTESTATION = 'region, evidence (sm3:... of the report)';
@@ -141,6 +152,20 @@ const HANDLED = {
     handler: judicialRecovery,
   },
   'recovery.user': { params: 'recipient (base64 of a SubjectPublicKeyInfo)', handler: approvedUserRecovery },
+  'root.plan': transition('root.plan'),
+  'root.pilot': transition('root.pilot'),
+  'root.rollout': transition('root.rollout'),
+  'root.ready': transition('root.ready'),
+  'root.activate': transition('root.activate'),
+  'root.migrated': transition('root.migrated'),
+  'root.retire': transition('root.retire'),
+  'root.clear-retirement': transition('root.clear-retirement'),
+  'root.remove': transition('root.remove'),
+  'root.abort': transition('root.abort'),
+  'root.roll-back': transition('root.roll-back'),
+  'root.ready-again': transition('root.ready-again'),
+  'root.declare-emergency': transition('root.declare-emergency'),
+  'root.resume': { params: 'none', handler: () => resumeUpgrade() },
   'registration-authority.amend': { params: `region, ${TERMS}`, handler: amendRegistrationAuthority },
   'registration-authority.apply': { params: `region, nameEn, nameZh, ${TERMS}`, handler: applyRegistrationAuthority },
   'registration-authority.appoint-operators': moving(

@@ -118,7 +118,7 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
     await readBody(exchange, route);
-    const { caller: identified, proof } = await identify(ports, exchange, route.access);
+    const { caller: identified, proof } = await identify(ports, exchange, route);
     const limited =
       identified.type === 'anonymous'
         ? undefined

@@ -5,6 +5,7 @@ import type { Caller } from '../domain/caller.ts';
 import { parseSignature } from '../domain/http-signature.ts';
 import { KmcError } from '../errors.ts';
 import type { AuthenticatedRequest, NonceSource, RequestProof } from '../flows/access/authenticate-request.ts';
+import { consoleSecret } from './console-cookie.ts';
 import { bodyOf, headerOf, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { addressText } from './rate-limit.ts';
@@ -41,13 +42,22 @@ export interface Identified {
  * Establishes the caller; whoever uses a public route stays anonymous.
  * @throws KmcError E_UNAUTHENTICATED, E_TIME; E_FORBIDDEN when the certificate of the channel is not in force any more.
  */
-export async function identify(ports: HttpPorts, exchange: Exchange, access: Access): Promise<Identified> {
+export async function identify(
+  ports: HttpPorts,
+  exchange: Exchange,
+  { access, method, console: isOfConsole }: Pick<Route, 'access' | 'method' | 'console'>,
+): Promise<Identified> {
   const { request, source, channel } = exchange;
   if ('public' in access) return { caller: { type: 'anonymous', source } };
   if ('enrolling' in access && headerOf(request, 'signature-input') === undefined) {
     const { clientCertificate } = channel;
     const device = clientCertificate === undefined ? undefined : await ports.deviceOf(clientCertificate);
     return { caller: device ?? { type: 'anonymous', source } };
+  }
+  const secret = consoleSecret(headerOf(request, 'cookie'));
+  const isSigned = headerOf(request, 'signature-input') !== undefined;
+  if (isOfConsole === true && method === 'get' && !isSigned && secret !== undefined) {
+    return { caller: await ports.sessionCaller(secret) };
   }
   return await signerOf(ports, request, takesOfferedNonce(access) ? 'service' : 'caller');
 }

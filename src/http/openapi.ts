@@ -43,7 +43,8 @@ function rolesOf(access: Route['access']): readonly string[] | string {
 function securityOf(route: Route): Json {
   if ('public' in route.access) return { security: [] };
   if ('enrolling' in route.access) return { security: [{ httpMessageSignature: [] }, { enrolmentToken: [] }] };
-  return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': rolesOf(route.access) };
+  const session = route.console === true ? [{ consoleSession: [] }] : [];
+  return { security: [{ httpMessageSignature: [] }, ...session], 'x-kmc-roles': rolesOf(route.access) };
 }
 
 function requestBodyOf({ body, media }: Route): Json {
@@ -127,6 +128,12 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
         },
       },
       securitySchemes: {
+        consoleSession: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'kmc-console',
+          description: 'Session of a browser that a person approved with a signed request; for reading only',
+        },
         enrolmentToken: {
           type: 'http',
           scheme: 'basic',

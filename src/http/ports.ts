@@ -33,6 +33,8 @@ export interface HttpPorts {
     parts: SignedRequestParts,
     nonceOf: NonceSource,
   ): Promise<AuthenticatedRequest>;
+  /** Who reads through the session of a browser. @throws KmcError E_UNAUTHENTICATED. */
+  sessionCaller(secret: string): Promise<Caller>;
   /** A nonce for one request under that keyid. */
   offerNonce(keyid: string): Promise<OfferedMoment>;
   /**

@@ -60,6 +60,8 @@ export interface Route {
   readonly tag: string;
   readonly summary: string;
   readonly access: Access;
+  /** A reading that the console may do with the session of a browser, in the place of a signed request. */
+  readonly console?: true;
   /** HTTPS only. */
   readonly tlsOnly?: boolean;
   /** Question and answer hold data that is to be protected: over plain HTTP it serves callers on this machine alone. */

@@ -9,19 +9,27 @@ import { deviceOfCertificate } from '../flows/access/device-of-certificate.ts';
 import { offerNonce } from '../flows/access/offer-nonce.ts';
 import type { ActionHandlers } from '../flows/approvals/action-handler.ts';
 import { recordRefusal } from '../flows/audit/refusals/record-refusal.ts';
+import { sessionCaller } from '../flows/console/session-caller.ts';
 import { recordGlassAct } from '../flows/break-glass/record-glass-act.ts';
 import type { GlassSight } from '../flows/break-glass/glass-state.ts';
 import type { Instance } from '../flows/instance.ts';
+import type { LinkVerifier } from '../flows/ports/link-verifier.ts';
 import type { KeyUseBlock } from '../flows/ports/key-uses.ts';
 import type { RepositorySource } from '../flows/ports/repository-source.ts';
 import type { Metrics } from './metrics.ts';
 import type { HttpPorts } from './ports.ts';
 import { RateLimiter, type RateLimits } from './rate-limit.ts';
 
+/** Files of the console by name, with their media types. */
+export type ConsoleFiles = ReadonlyMap<string, { readonly type: string; readonly body: Buffer }>;
+
 export interface ServedInstance extends Instance {
   /** Of the product. */
   readonly version: string;
+  readonly console: ConsoleFiles;
   readonly handlers: ActionHandlers;
+  /** Another program that looks at the certificates of a root upgrade. */
+  readonly links: LinkVerifier;
   readonly tally: RefusalTally;
   /** Uses of managed keys that are not written yet. */
   readonly uses: KeyUseTally<KeyUseBlock>;
@@ -53,6 +61,7 @@ export function httpPorts(instance: ServedInstance, { authorities, limits, logFa
     },
     isSealed: () => instance.keystore.state !== 'UNSEALED',
     authenticate: (received, parts, nonceOf) => authenticateRequest(instance, received, parts, nonceOf),
+    sessionCaller: (secret) => sessionCaller(instance, secret),
     offerNonce: async (keyid) => ({ nonce: (await offerNonce(instance, keyid)).nonce, at: instance.clock.now() }),
     deviceOf: (certificate) => deviceOfCertificate(instance, certificate),
     answerOnce: (scope, work) => answerOnce(instance, scope, work),

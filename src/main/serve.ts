@@ -20,8 +20,10 @@ import { httpPorts, type ServedInstance } from '../http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../http/server.ts';
 import { checkPolicy } from '../flows/policy/check-policy.ts';
 import type { OpenedInstance } from './open-instance.ts';
+import { consoleFiles } from './console-files.ts';
 import { listenForProxy } from './private-socket.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { OPENSSL_VERIFIER } from './openssl-verifier.ts';
 import { TlsSide } from './tls-side.ts';
 
 export interface RunningService {
@@ -101,7 +103,9 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
   return {
     ...instance,
     version: PRODUCT_VERSION,
+    console: consoleFiles(),
     handlers: actionHandlers(instance),
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),

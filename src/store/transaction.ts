@@ -12,6 +12,7 @@ import { StoredBreakGlass } from './break-glass.ts';
 import { StoredCaKmcExchanges } from './ca-kmc-exchanges.ts';
 import { StoredCertificates } from './certificates.ts';
 import { StoredCommunicationCertificates } from './communication-certificates.ts';
+import { StoredConsoleSessions } from './console-sessions.ts';
 import { StoredCrls } from './crls.ts';
 import { StoredDeviceReports } from './device-reports.ts';
 import { StoredDevices } from './devices.ts';
@@ -34,10 +35,12 @@ import { StoredOcspAnswers } from './ocsp-answers.ts';
 import { StoredPeerChallenges } from './peer-challenges.ts';
 import { StoredPeople } from './people.ts';
 import { StoredRecoveries } from './recoveries.ts';
+import { StoredReissues } from './reissues.ts';
 import { StoredRegistrationAuthorities } from './registration-authorities.ts';
 import { StoredRequests } from './requests.ts';
 import type { Sql } from './sql.ts';
 import { StoredSupervisedAuthorities } from './supervised-authorities.ts';
+import { StoredRootUpgrades } from './root-upgrades.ts';
 import { StoredSupervision } from './supervision.ts';
 import { StoredTrustBundles } from './trust-bundles.ts';
 import { StoredWorkCursors } from './work-cursors.ts';
@@ -63,6 +66,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     certificates: new StoredCertificates(sql),
     communicationCertificates: new StoredCommunicationCertificates(sql),
     caKmcExchanges: new StoredCaKmcExchanges(sql),
+    consoleSessions: new StoredConsoleSessions(sql),
     crls: new StoredCrls(sql),
     ocspAnswers: new StoredOcspAnswers(sql),
     peerChallenges: new StoredPeerChallenges(sql),
@@ -71,9 +75,11 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     breakGlass: new StoredBreakGlass(sql),
     escrowedKeys: new StoredEscrowedKeys(sql),
     supervisedAuthorities: new StoredSupervisedAuthorities(sql),
+    rootUpgrades: new StoredRootUpgrades(sql),
     supervision: new StoredSupervision(sql),
     trustBundles: new StoredTrustBundles(sql),
     fleet: new StoredFleet(sql),
+    reissues: new StoredReissues(sql),
     keyBatches: new StoredKeyBatches(sql),
     keyFaults: new StoredKeyFaults(sql),
     keyTombstones: new StoredKeyTombstones(sql, 'escrowed'),

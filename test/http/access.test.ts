@@ -125,7 +125,7 @@ describe('the access of routes', () => {
     // Rules of their own: the same token or certificate and key, and the same signed message, get the same answer for 72
     // hours; a nonce and a challenge are new each time, and a verdict changes nothing.
     const ownRules = ['enrolDevice', 'renewDevice', 'reportDevice', 'postCaKmc', 'recoverUserKey', 'offerNonce'];
-    ownRules.push('challengePeer', 'verifyChain');
+    ownRules.push('challengePeer', 'verifyChain', 'approveConsoleSession');
     // Uses of managed keys are made anew each time: a stored answer would hold what was decrypted.
     ownRules.push('encryptData', 'decryptData', 'rewrapData', 'makeDataKey', 'signData', 'verifyData', 'macData');
     expect(without.map(({ operationId }) => operationId)).to.have.members(ownRules);

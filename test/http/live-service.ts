@@ -30,6 +30,8 @@ import { issueServiceTls } from '../../src/flows/certificates/issue-service-tls.
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { encodeName } from '../../src/x509/name.ts';
 import type { RegisteredProxy } from '../../src/config/environment.ts';
+import { consoleFiles } from '../../src/main/console-files.ts';
+import { OPENSSL_VERIFIER } from '../../src/main/openssl-verifier.ts';
 import { listenForProxy } from '../../src/main/private-socket.ts';
 import { createAuditSignerState } from '../../src/keystore/audit-signer-state.ts';
 import type { CastMember } from '../fixtures/estate.ts';
@@ -161,7 +163,9 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
   return {
     ...instance,
     version: '0.1.0',
+    console: consoleFiles(),
     handlers,
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),

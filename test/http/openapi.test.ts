@@ -33,6 +33,7 @@ const OPERATION = z.strictObject({
     z.union([
       z.strictObject({ httpMessageSignature: z.array(z.never()) }),
       z.strictObject({ enrolmentToken: z.array(z.never()) }),
+      z.strictObject({ consoleSession: z.array(z.never()) }),
     ]),
   ),
   'x-kmc-roles': z.union([z.string(), z.array(z.string())]).optional(),

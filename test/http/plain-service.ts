@@ -48,6 +48,7 @@ export async function startPlainService(
       state.caller
         ? Promise.resolve({ caller: state.caller, proof: { base: NOTHING, signature: NOTHING, body: NOTHING } })
         : Promise.reject(new Error('nobody calls')),
+    sessionCaller: () => Promise.reject(new Error('no browser calls')),
     offerNonce: () => Promise.resolve({ nonce: 'A'.repeat(32), at: new Date() }),
     deviceOf: () => Promise.resolve(undefined),
     answerOnce: (_scope, work) => work(),
@@ -84,7 +85,9 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     policies: POLICIES,
     policyDigest: POLICY_DIGEST,
     version: '0.1.0',
+    console: new Map(),
     handlers: {},
+    links: { name: 'none', accepts: () => Promise.resolve(true) },
     tally: new RefusalTally(),
     uses: new KeyUseTally(),
     metrics: new Metrics(),

@@ -111,13 +111,15 @@ const deviceKind = z
     marked: z.boolean(),
     tier: z.enum(['hub', 'edge']),
     envelope: z.enum(ENVELOPE_FAMILIES).default('gmt-0009'),
+    successor: id.optional(),
   })
-  .transform(({ sign, enc, marked, tier, envelope }): DeviceProfile => ({
+  .transform(({ sign, enc, marked, tier, envelope, successor }): DeviceProfile => ({
     sign,
     ...(enc === undefined ? {} : { enc }),
     marked,
     tier,
     envelope,
+    ...(successor === undefined ? {} : { successor }),
   }));
 
 const period = z

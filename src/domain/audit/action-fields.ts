@@ -265,6 +265,7 @@ export const AUDIT_FIELDS: DetailFields = {
   ...REASON,
 };
 export const CLOCK_FIELDS: DetailFields = { seconds: 'integer', ...REASON };
+export const CONSOLE_FIELDS: DetailFields = { expires: 'time' };
 export const REFUSED_FIELDS: DetailFields = {
   count: 'count',
   from: 'commitment',

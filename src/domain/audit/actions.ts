@@ -8,6 +8,7 @@ import {
   CEREMONY_FIELDS,
   CERTIFICATE_FIELDS,
   CLOCK_FIELDS,
+  CONSOLE_FIELDS,
   CRL_FIELDS,
   DEVICE_FIELDS,
   ENROLMENT_FIELDS,
@@ -25,6 +26,7 @@ import {
   TOKEN_FIELDS,
   type DetailFields,
 } from './action-fields.ts';
+import { ROOT_UPGRADE_FIELDS } from './root-upgrade-fields.ts';
 import { APPLICATION_FIELDS, USE_FIELDS } from './application-fields.ts';
 import { BACKUP_FIELDS } from './backup-fields.ts';
 import { ALARM_FIELDS, REGISTRATION_AUTHORITY_FIELDS, SUPERVISED_FIELDS } from './supervision-fields.ts';
@@ -100,6 +102,7 @@ export const AUDIT_ACTIONS = {
   'authority.activate': act('authority', CERTIFICATE_FIELDS),
   'authority.retire': act('authority', CERTIFICATE_FIELDS),
   'authority.revoke': act('authority', CERTIFICATE_FIELDS),
+  'authority.restrict': act('authority', CERTIFICATE_FIELDS),
   'certificate.request': act('certificate', CERTIFICATE_FIELDS),
   'certificate.issue': act('certificate', CERTIFICATE_FIELDS),
   'certificate.renew': act('certificate', CERTIFICATE_FIELDS),
@@ -111,6 +114,13 @@ export const AUDIT_ACTIONS = {
   'crl.issue': act('crl', CRL_FIELDS),
   'crl.import': act('crl', CRL_FIELDS),
   'manifest.publish': act('manifest', MANIFEST_FIELDS),
+  'upgrade.plan': act('upgrade', ROOT_UPGRADE_FIELDS),
+  'upgrade.attest': act('upgrade', ROOT_UPGRADE_FIELDS),
+  'upgrade.stage': act('upgrade', ROOT_UPGRADE_FIELDS),
+  'upgrade.transition': act('upgrade', ROOT_UPGRADE_FIELDS),
+  'upgrade.wave': act('upgrade', ROOT_UPGRADE_FIELDS),
+  'upgrade.suspend': act('upgrade', ROOT_UPGRADE_FIELDS),
+  'upgrade.resume': act('upgrade', ROOT_UPGRADE_FIELDS),
   'ocsp.signer': act('crl', CERTIFICATE_FIELDS),
   'verdict.signer': act('certificate', CERTIFICATE_FIELDS),
   'expiry.remind': act('certificate', EXPIRY_FIELDS),
@@ -183,6 +193,9 @@ export const AUDIT_ACTIONS = {
   'backup.create': act('backup', BACKUP_FIELDS),
   'backup.verify': act('backup', BACKUP_FIELDS),
   'backup.restore': act('backup', BACKUP_FIELDS),
+  'console.approve': act('access', CONSOLE_FIELDS),
+  'console.open': act('access', CONSOLE_FIELDS),
+  'console.end': act('access', CONSOLE_FIELDS),
   'access.denied': sealed('access', REFUSED_FIELDS),
   'access.refused': sealed('access', REFUSED_FIELDS),
   'log.open': sealed('audit', AUDIT_FIELDS),

@@ -42,6 +42,7 @@ export const SUBJECT_TYPES = [
   'pool',
   'registration-authority',
   'request',
+  'root-upgrade',
   'sealed-account',
   'supervised-authority',
   'token',

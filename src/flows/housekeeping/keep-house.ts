@@ -52,6 +52,8 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'write-refusal-counts': (ports) => writeRefusalCounts(ports),
   'purge-nonces': (ports, _caller, now) => ports.database.transaction((tx) => tx.nonces.purge(now, PURGE_LIMIT)),
   'purge-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.idempotency.purge(now, PURGE_LIMIT)),
+  'purge-console-sessions': (ports, _caller, now) =>
+    ports.database.transaction((tx) => tx.consoleSessions.purge(now, PURGE_LIMIT)),
   'purge-challenges': (ports, _caller, now) =>
     ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
   'purge-canaries': (ports, _caller, now) =>

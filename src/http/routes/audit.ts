@@ -129,6 +129,7 @@ export function auditRoutes(instance: ServedInstance): Route[] {
       tag: 'audit',
       summary: 'Events in the order of the tree, never beyond the newest checkpoint',
       access: { persons: READERS },
+      console: true,
       query: EVENTS_QUERY,
       answers: {
         200: { description: 'a line {index, leaf, canon} each, then a trailer', type: 'application/x-ndjson' },

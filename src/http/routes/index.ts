@@ -8,6 +8,7 @@ import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
+import { consoleRoutes } from './console.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
 import { dataRoutes } from './data.ts';
@@ -29,6 +30,8 @@ import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
 import { supervisedImportRoutes } from './supervised-imports.ts';
+import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
+import { rootUpgradeRoutes } from './root-upgrades.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { upgradeFleetRoutes } from './upgrade-fleet.ts';
@@ -53,7 +56,10 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   supervisedImportRoutes,
   enrolmentRoutes,
   supervisionRoutes,
+  consoleRoutes,
   trustBundleRoutes,
+  rootUpgradeRoutes,
+  rootUpgradeInputRoutes,
   fleetRoutes,
   upgradeFleetRoutes,
   caKmcRoutes,
