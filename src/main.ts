@@ -30,8 +30,16 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   },
   key: { summary: 'keys over their life', load: async () => (await import('./cli/key.ts')).commands },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
+  ra: {
+    summary: 'registration authorities, their way into service and their quotas',
+    load: async () => (await import('./cli/registration-authority.ts')).commands,
+  },
+  estate: {
+    summary: 'certification authorities of others under supervision',
+    load: async () => (await import('./cli/estate.ts')).commands,
+  },
   supervise: {
-    summary: 'figures and reports of supervision',
+    summary: 'figures, reports, targets and alarms of supervision',
     load: async () => (await import('./cli/supervise.ts')).commands,
   },
   audit: { summary: 'the audit log', load: async () => (await import('./cli/audit.ts')).commands },

@@ -1,5 +1,6 @@
 /** The stores of one unit of work: one member for each noun of the ports. */
 import type { Reader, Transaction } from '../flows/ports/database.ts';
+import { StoredAlarms } from './alarms.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
 import { StoredAuditIndex } from './audit-index.ts';
@@ -44,6 +45,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     people: new StoredPeople(sql),
     keystoreRows: new StoredKeystoreRows(sql),
     requests: new StoredRequests(sql),
+    alarms: new StoredAlarms(sql),
     approvals: new StoredApprovals(sql),
     executions: new StoredExecutions(sql),
     expirations: new StoredExpirations(sql),

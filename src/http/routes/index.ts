@@ -1,6 +1,7 @@
 /** Every route of the service. */
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
+import { alarmRoutes } from './alarms.ts';
 import { auditRoutes } from './audit.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
@@ -46,6 +47,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   expirationRoutes,
   deviceRoutes,
   registrationAuthorityRoutes,
+  alarmRoutes,
   supervisedAuthorityRoutes,
   supervisedImportRoutes,
   enrolmentRoutes,
