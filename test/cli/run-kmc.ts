@@ -6,9 +6,11 @@ import { commands as breakGlass } from '../../src/cli/break-glass.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
 import { commands as check } from '../../src/cli/check.ts';
+import { commands as estate } from '../../src/cli/estate.ts';
 import { commands as key } from '../../src/cli/key.ts';
 import { commands as policy } from '../../src/cli/policy.ts';
 import { commands as pool } from '../../src/cli/pool.ts';
+import { commands as ra } from '../../src/cli/registration-authority.ts';
 import { commands as request } from '../../src/cli/request.ts';
 import { fleetCommands as rootUpgradeFleet } from '../../src/cli/root-upgrade-fleet.ts';
 import { commands as seal } from '../../src/cli/seal.ts';
@@ -28,9 +30,11 @@ const COMMANDS = {
   ca,
   cert,
   check,
+  estate,
   key,
   policy,
   pool,
+  ra,
   request,
   'root-upgrade': rootUpgradeFleet,
   seal,
