@@ -12,7 +12,6 @@ import { Story } from './demo/story.ts';
 /** What other work brings; nothing of it is faked. */
 const ABSENT = [
   'trust/manifest-<n>.json: trust bundles are there (kmc trust), the root-upgrade workflow is not',
-  'recovery/: judicial recovery is there (kmc key recover), the demo does not show it yet',
   'supervision/: figures by province, reports and pictures',
 ];
 

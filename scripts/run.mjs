@@ -8,6 +8,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameS
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildConsole } from './build-console.mjs';
 import { buildKernel, KERNEL_SOURCES } from './build-kernel.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -88,7 +89,8 @@ function sourceState() {
   hash
     .update(readFileSync(join(root, 'tsconfig.json')))
     .update(readFileSync(join(root, 'scripts/tsconfig.build.json')))
-    .update(readFileSync(join(root, 'scripts/build-kernel.mjs')));
+    .update(readFileSync(join(root, 'scripts/build-kernel.mjs')))
+    .update(readFileSync(join(root, 'scripts/build-console.mjs')));
   return hash.digest('hex');
 }
 
@@ -110,7 +112,7 @@ function ensureKernel() {
 }
 
 /** Builds beside `dist` and puts it in its place at the end: a process that starts meanwhile never sees half of it. */
-function ensureBuild() {
+async function ensureBuild() {
   const state = sourceState();
   if (isCurrent('dist/.kmc-stamp', state)) return;
   process.stderr.write('building\n');
@@ -120,6 +122,7 @@ function ensureBuild() {
     run(process.execPath, [compiler, '-p', 'scripts/tsconfig.build.json', '--outDir', fresh], true);
     ensureKernel();
     copyFileSync(join(root, KERNEL), join(root, fresh, 'crypto/kernel/sm2.wasm'));
+    await buildConsole(root, join(root, fresh, 'console'));
     stamp(`${fresh}/.kmc-stamp`, state);
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(join(root, fresh), join(root, 'dist'));
@@ -139,7 +142,7 @@ if (task === undefined) {
 }
 try {
   ensurePackages();
-  if (task.build) ensureBuild();
+  if (task.build) await ensureBuild();
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exit(error.status ?? 70);

@@ -56,6 +56,17 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** One reason why something that was asked for cannot be done yet: for people, and for programs. */
+export interface Blocker {
+  /** Name of the guard, of a closed table. */
+  readonly guard: string;
+  readonly text: string;
+  /** Ids of the devices that stand in the way, the first of them. */
+  readonly devices?: readonly string[];
+  /** Numbers as text: what is, and what is asked for. */
+  readonly numbers?: Readonly<Record<string, string>>;
+}
+
 export interface KmcErrorOptions {
   readonly cause?: unknown;
   /** JSON pointers (RFC 6901) into the input that name what is wrong. */
@@ -66,6 +77,8 @@ export interface KmcErrorOptions {
   readonly fatal?: boolean;
   /** Name of the rule that was broken, where the code stands for a table of rules. */
   readonly rule?: string;
+  /** Everything that stands in the way, where guards were asked. */
+  readonly blockedBy?: readonly Blocker[];
   /** The service answered it: what was wrong is the request, not a file here. */
   readonly remote?: boolean;
   /** What was asked for is there, but of another region: the caller learns nothing of it, the audit log does. */
@@ -82,6 +95,7 @@ export class KmcError extends Error {
   readonly pointers: readonly { readonly pointer: string; readonly detail: string }[];
   readonly retryAfter: number | undefined;
   readonly rule: string | undefined;
+  readonly blockedBy: readonly Blocker[];
   readonly fatal: boolean;
   readonly remote: boolean;
   readonly concealed: boolean;
@@ -92,6 +106,7 @@ export class KmcError extends Error {
     this.pointers = options.pointers ?? [];
     this.retryAfter = options.retryAfter;
     this.rule = options.rule;
+    this.blockedBy = options.blockedBy ?? [];
     this.fatal = options.fatal ?? false;
     this.remote = options.remote ?? false;
     this.concealed = options.concealed ?? false;

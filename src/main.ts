@@ -23,12 +23,20 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   ca: { summary: 'certification authorities', load: async () => (await import('./cli/ca.ts')).commands },
   cert: { summary: 'certificates', load: async () => (await import('./cli/cert.ts')).commands },
   device: { summary: 'devices and their enrolment', load: async () => (await import('./cli/device.ts')).commands },
-  trust: { summary: 'trust bundles', load: async () => (await import('./cli/trust.ts')).commands },
   'root-upgrade': {
-    summary: 'the upgrade of the root, and how far the fleet has come',
-    load: async () => (await import('./cli/root-upgrade-fleet.ts')).fleetCommands,
+    summary: 'the upgrade of the root certificate, and how far the fleet has come',
+    load: async () => (await import('./cli/root-upgrade.ts')).commands,
   },
+  trust: { summary: 'trust bundles', load: async () => (await import('./cli/trust.ts')).commands },
   key: { summary: 'keys over their life', load: async () => (await import('./cli/key.ts')).commands },
+  application: {
+    summary: 'applications and what they are granted',
+    load: async () => (await import('./cli/application.ts')).commands,
+  },
+  crypto: {
+    summary: 'data under managed keys',
+    load: async () => (await import('./cli/crypto.ts')).commands,
+  },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
   ra: {
     summary: 'registration authorities, their way into service and their quotas',
@@ -38,10 +46,15 @@ const NOUNS: Readonly<Record<string, Noun>> = {
     summary: 'certification authorities of others under supervision',
     load: async () => (await import('./cli/estate.ts')).commands,
   },
+  backup: {
+    summary: 'backups, and restoring them',
+    load: async () => (await import('./main/backup-commands.ts')).commands,
+  },
   supervise: {
     summary: 'figures, reports, targets and alarms of supervision',
     load: async () => (await import('./cli/supervise.ts')).commands,
   },
+  console: { summary: 'the console in a browser', load: async () => (await import('./cli/console.ts')).commands },
   audit: { summary: 'the audit log', load: async () => (await import('./cli/audit.ts')).commands },
   'break-glass': {
     summary: 'stop things in an emergency, with two of three sealed accounts',

@@ -28,6 +28,8 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'shamir-secret-sharing',
     ],
   },
+  /** Runs in a browser: nothing of the service, nothing of Node. */
+  console: { layers: ['verifier'], packages: [] },
   verifier: { layers: ['crypto/gm/sm3-portable.ts'], packages: ['@noble/curves', '@noble/hashes'] },
   x509: { layers: ['errors.ts', 'crypto'], packages: ['node:buffer', 'node:net'] },
   domain: { layers: ['errors.ts', 'crypto', 'x509'], packages: ['node:buffer'] },
@@ -59,6 +61,8 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:stream',
       'node:events',
       'node:url',
+      'node:util',
+      'node:zlib',
     ],
   },
   agent: {
@@ -84,7 +88,9 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
       'node:tty',
       'node:url',
       'node:stream',
+      'node:stream/promises',
       'node:os',
+      'node:zlib',
     ],
   },
   'main.ts': { layers: ['*'], packages: ['*'] },

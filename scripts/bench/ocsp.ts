@@ -59,7 +59,9 @@ async function answers(kind: 'kept' | 'live', { quick }: BenchOptions): Promise<
   const place = await openPlace('sqlite');
   if (place === undefined) return undefined;
   const test = await TestInstance.make(place.url);
-  const service = await LiveService.start(test, { limits: { source: UNLIMITED, identity: UNLIMITED } });
+  const service = await LiveService.start(test, {
+    limits: { source: UNLIMITED, identity: UNLIMITED, application: UNLIMITED },
+  });
   const agent = new Agent({ keepAlive: true, maxSockets: PARALLEL });
   try {
     await renewResponders(test.instance, SYSTEM);

@@ -31,6 +31,8 @@ import {
   overTcp,
   writeSides,
 } from './ca-kmc.ts';
+import { registerApplication, useKeys } from './data.ts';
+import { backupAndRestore } from './backup.ts';
 import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gateways.ts';
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
@@ -38,6 +40,7 @@ import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
 import { openAuthorities } from './registration-authorities.ts';
 import { provePeer, type PeerScene } from './peers.ts';
 import { DemoPeople, textOf } from './people.ts';
+import { judicialRecovery } from './recovery.ts';
 import { askStatus, type AskedGateway } from './status.ts';
 import type { Story, StepLog } from './story.ts';
 import { certificateDer, writePem } from './tree.ts';
@@ -431,6 +434,13 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
   );
   await story.step('a gateway enrols over EST', (log) => estEnrolment(scene, people, service, log));
   await story.step('a gateway renews its pair', (log) => renewal(scene, people, log));
+  const issuing = certificateDer(join(scene.out, 'trust/sm2-issuing.pem'));
+  const application = await story.step('an application is registered and granted a managed key by two people', (log) =>
+    registerApplication({ instance: scene.instance, issuing }, people, log),
+  );
+  await story.step('a data key is used, the managed key rotated, and what it protected rewrapped', (log) =>
+    useKeys(people, application, log),
+  );
   await story.step('every gateway certificate validates, here and with openssl', async (log) =>
     checkGateways(scene, log),
   );
@@ -443,6 +453,13 @@ async function serviceActs(story: Story, scene: Scene, estate: LegacyEstate, ser
     askStatus(scene, people, statusOfGateways(), log),
   );
   await story.step('one person seals the running service; three open it again', (log) => sealed(people, log));
+  await story.step(
+    'a court gets the key of a gateway: officers of two organisations decide, the evidence verifies',
+    (log) => judicialRecovery(scene, people, GATEWAYS[1]?.id ?? '', log),
+  );
+  await story.step('a backup of the running service is restored elsewhere by three custodians', (log) =>
+    backupAndRestore(scene, people, log),
+  );
   await story.step('the approval file verifies offline', (log) => approvals(scene, people, requestId, log));
 }
 

@@ -26,8 +26,8 @@ export interface EnrolmentExpectation {
   readonly signKey: KeyHandle;
   /** Name, DER. */
   readonly subject: Buffer;
-  /** The pinned root, DER. */
-  readonly root: Buffer;
+  /** The roots that the device accepts, DER. */
+  readonly anchors: readonly Buffer[];
   readonly at: Date;
 }
 
@@ -49,11 +49,11 @@ function checkSameParts(answer: ReceivedEnrolment, encSpki: Buffer): void {
 function checkPath(
   leaf: Certificate,
   answer: ReceivedEnrolment,
-  { root, at }: EnrolmentExpectation,
+  { anchors, at }: EnrolmentExpectation,
   purpose: PathPurpose,
 ): void {
   const intermediates = answer.chain.map((der) => parseCertificate(der));
-  requireValidPath({ leaf, intermediates, anchors: [parseCertificate(root)], at, purpose });
+  requireValidPath({ leaf, intermediates, anchors: anchors.map((der) => parseCertificate(der)), at, purpose });
 }
 
 /** Opens the envelope; of a signed one, the signer must be vouched for by the same root. */
@@ -73,7 +73,7 @@ async function opened(
 }
 
 /**
- * Checks everything in an answer and opens the encryption key in it: path of both certificates to the pinned root, the
+ * Checks everything in an answer and opens the encryption key in it: path of both certificates to a root that the device accepts, the
  * rules of a pair, the subject, that the signing certificate holds the device's key, and that the enveloped private key
  * belongs to the public key of the encryption certificate.
  * @returns the encryption key, in the engine.

@@ -11,7 +11,7 @@ import { verifySignedBy } from '../x509/path/issuer-signature.ts';
 import { readIfPresent, writeAtomically } from './atomic-file.ts';
 import type { DeviceFolder } from './device-folder.ts';
 import { certificateIn } from './device-keys.ts';
-import { setInForce } from './renew.ts';
+import { setInForce } from './set-in-force.ts';
 import type { KmcClient } from './signed-client.ts';
 
 /** What came of one CRL in a round. */

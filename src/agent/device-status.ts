@@ -5,7 +5,10 @@ import { parseCertificateList } from '../x509/crl.ts';
 import { readIfPresent } from './atomic-file.ts';
 import type { DeviceFolder } from './device-folder.ts';
 import { certificateIn } from './device-keys.ts';
-import { renewalDue, setInForce } from './renew.ts';
+import { renewalDue } from './renew.ts';
+import { setInForce } from './set-in-force.ts';
+import { readTrustFolder } from './trust-folder.ts';
+import { trustPath } from './trust-round.ts';
 
 export interface DeviceStatus {
   readonly subject: string;
@@ -19,6 +22,11 @@ export interface DeviceStatus {
   readonly isPending: boolean;
   /** The user of the files knows of the set in force. */
   readonly isReloaded: boolean;
+  /** Version of the trust bundle and each anchor with its state; absent before the device was given a manifest. */
+  readonly trust?: {
+    readonly version: string;
+    readonly anchors: readonly { readonly gen: string; readonly state: string; readonly since: string }[];
+  };
   readonly crls: readonly { readonly file: string; readonly number: string; readonly nextUpdate: Date | undefined }[];
 }
 
@@ -36,6 +44,19 @@ function crlsIn(folder: DeviceFolder): DeviceStatus['crls'] {
     const { crlNumber, nextUpdate } = parseCertificateList(der);
     return [{ file, number: (crlNumber ?? 0n).toString(), nextUpdate }];
   });
+}
+
+function trustIn(folder: DeviceFolder): Pick<DeviceStatus, 'trust'> {
+  const state = readTrustFolder(trustPath(folder));
+  if (state === undefined) return {};
+  const { version, anchors: listed } = state.manifest.body;
+  const gen = new Map(listed.map((anchor) => [anchor.spkiSm3, anchor.gen]));
+  const anchors = state.anchors.map(({ spkiSm3, state: stands, since }) => ({
+    gen: gen.get(spkiSm3) ?? spkiSm3,
+    state: stands,
+    since,
+  }));
+  return { trust: { version, anchors } };
 }
 
 /**
@@ -56,5 +77,6 @@ export function deviceStatus(folder: DeviceFolder): DeviceStatus {
     isPending: folder.isPending,
     isReloaded: folder.isReloaded,
     crls: crlsIn(folder),
+    ...trustIn(folder),
   };
 }

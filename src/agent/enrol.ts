@@ -61,7 +61,7 @@ export async function enrol(ports: AgentPorts, enrolment: DeviceEnrolment): Prom
     const tokenMac = hmacSm3(enrolment.token, tokenMacInput(csr)).toString('hex');
     const body = { deviceId: enrolment.deviceId, csr: csr.toString('base64'), tokenMac };
     const answer = readAnswer(await client.json('POST', '/api/v1/enrolments', body));
-    const encKey = await checkEnrolment(engine, answer, { signKey, subject, root, at: ports.now() });
+    const encKey = await checkEnrolment(engine, answer, { signKey, subject, anchors: [root], at: ports.now() });
     try {
       folder.keepRoot(encodePem('CERTIFICATE', root));
       if (current !== undefined && certificateIn(current, 'signCertificate').equals(answer.signCertificate)) {

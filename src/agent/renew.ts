@@ -1,10 +1,10 @@
-import { decodePem } from '../crypto/asn1/pem.ts';
+import { decodePem, encodePem } from '../crypto/asn1/pem.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
 import { renewalTime } from '../domain/renewal.ts';
 import { KmcError } from '../errors.ts';
 import { parseCertificate, type Certificate } from '../x509/certificate.ts';
 import { checkEnrolment } from './check-enrolment.ts';
-import type { DeviceFolder, DeviceSet } from './device-folder.ts';
+import type { DeviceFolder } from './device-folder.ts';
 import {
   certificateIn,
   certificationRequest,
@@ -14,20 +14,16 @@ import {
   signingKey,
   type DeviceNames,
 } from './device-keys.ts';
+import { setInForce } from './set-in-force.ts';
 import type { KmcClient, RequestSigner } from './signed-client.ts';
+import { acceptedAnchors } from './trust-folder.ts';
+import { trustPath } from './trust-round.ts';
 
 export interface RenewPorts {
   readonly engine: CryptoEngine;
   /** A client that signs with that key. */
   readonly clientOf: (signer: RequestSigner) => KmcClient;
   readonly now: () => Date;
-}
-
-/** The set in force. @throws KmcError E_NOT_FOUND before the first enrolment. */
-export function setInForce(folder: DeviceFolder): DeviceSet {
-  const current = folder.current();
-  if (current !== undefined) return current;
-  throw new KmcError('E_NOT_FOUND', 'The folder holds no enrolled device. Enrol it first: kmc device enroll.');
 }
 
 /** The signing certificate in force, and from when on it is renewed. */
@@ -53,8 +49,8 @@ async function renewOnce(
     const answer = readAnswer(
       await client.json('POST', '/api/v1/devices/self/renewals', { csr: csr.toString('base64') }),
     );
-    const root = decodePem(folder.root(), 'CERTIFICATE');
-    const expected = { signKey, subject: names.subject, root, at: ports.now() };
+    const anchors = acceptedAnchors(trustPath(folder)) ?? [decodePem(folder.root(), 'CERTIFICATE')];
+    const expected = { signKey, subject: names.subject, anchors, at: ports.now() };
     const encKey = await checkEnrolment(engine, answer, expected);
     try {
       await keepAnswer(engine, pending, answer, { encKey, passphrase });
@@ -62,6 +58,9 @@ async function renewOnce(
       engine.destroyKey(encKey);
     }
     folder.commit();
+    // The pair may stand under another root now: one of those that the device accepts.
+    const root = answer.chain.at(-1);
+    if (root !== undefined) folder.keepRoot(encodePem('CERTIFICATE', root));
   } finally {
     engine.destroyKey(signKey);
   }

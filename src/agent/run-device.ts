@@ -2,21 +2,29 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { randomBytes } from '../crypto/random.ts';
-import { KmcError } from '../errors.ts';
+import { KmcError, type ErrorCode } from '../errors.ts';
 import { refreshCrls, type CrlOutcome } from './crl-cache.ts';
 import type { DeviceFolder } from './device-folder.ts';
+import { certificateIn, openKey } from './device-keys.ts';
 import { renew, renewalDue, type RenewPorts } from './renew.ts';
+import { ReportMemory } from './report-memory.ts';
+import { setInForce } from './set-in-force.ts';
+import { readTrustFolder } from './trust-folder.ts';
+import { activeRoot, rootOfPair, trustPath, trustRound, type FolderLock, type TrustOutcome } from './trust-round.ts';
 import type { KmcClient } from './signed-client.ts';
 
 export interface RunPorts extends RenewPorts {
   /** An unsigned client, for what is public. */
   readonly client: KmcClient;
+  readonly lock: FolderLock;
 }
 
 export interface RunOptions {
   readonly passphrase: Buffer;
   /** Command of the shell that makes the user of the files read them again. */
   readonly reload?: string;
+  /** What the device says of its firmware. */
+  readonly firmware?: string;
   /** Renews now, whatever the date. */
   readonly force?: boolean;
 }
@@ -25,6 +33,14 @@ export interface RoundOutcome {
   readonly renewed: boolean;
   readonly reloaded: boolean;
   readonly crls: readonly CrlOutcome[];
+  readonly trust: TrustOutcome | TrustFailure;
+}
+
+/** The trust round failed; the rest of the round went on. */
+export interface TrustFailure {
+  readonly state: 'failed';
+  readonly code: ErrorCode;
+  readonly reason: string;
 }
 
 const RELOAD_PATIENCE_MS = 60_000;
@@ -48,9 +64,50 @@ async function reloadIfNew(folder: DeviceFolder, command: string | undefined): P
   return true;
 }
 
+/** The trust of the device, with its key in force. What fails in it keeps certificates from nothing. */
+async function followTrust(
+  ports: RunPorts,
+  folder: DeviceFolder,
+  { passphrase, reload, firmware = UNKNOWN_FIRMWARE }: RunOptions,
+): Promise<TrustOutcome | TrustFailure> {
+  const { engine, clientOf, now, lock } = ports;
+  const set = setInForce(folder);
+  const key = await openKey(engine, set.need('signKey'), passphrase);
+  try {
+    const signed = clientOf({ engine, key, certificate: certificateIn(set, 'signCertificate') });
+    // Without a command to tell it, the software is taken to read the files by itself.
+    const isInUse = (): boolean => reload === undefined || folder.isReloaded;
+    return await trustRound({ signed, now, lock, firmware, isInUse }, folder);
+  } catch (error) {
+    if (!(error instanceof KmcError)) throw error;
+    return { state: 'failed', code: error.code, reason: error.message };
+  } finally {
+    engine.destroyKey(key);
+  }
+}
+
 /**
- * One round: what a killed round left over, a renewal when it is due, CRLs. Files change and are noted in such an order that
- * a kill anywhere is made up for by the next round; the reload command then runs once more.
+ * True when the device may rely on a root that is ACTIVE and works under another one. The service may not issue under it
+ * yet: then it is asked again a day later.
+ */
+function isGenerationDue(folder: DeviceFolder, now: Date): boolean {
+  const state = readTrustFolder(trustPath(folder));
+  const root = state === undefined ? undefined : activeRoot(state);
+  if (root === undefined || root === rootOfPair(folder)) return false;
+  return !new ReportMemory(trustPath(folder)).isFresh(GENERATION, { root }, now, 'way');
+}
+
+/** Notes that the device asked for certificates of the root that is ACTIVE. */
+function noteGeneration(folder: DeviceFolder, now: Date): void {
+  const state = readTrustFolder(trustPath(folder));
+  const root = state === undefined ? undefined : activeRoot(state);
+  if (root !== undefined) new ReportMemory(trustPath(folder)).note(GENERATION, { root }, now);
+}
+
+/**
+ * One round: what a killed round left over, the trust bundle, a renewal when it is due or the root is another, CRLs. Files
+ * change and are noted in such an order that a kill anywhere is made up for by the next round; the reload command then
+ * runs once more.
  * @throws KmcError as `renew`; E_STATE when the reload command fails.
  */
 export async function runRound(ports: RunPorts, folder: DeviceFolder, options: RunOptions): Promise<RoundOutcome> {
@@ -63,14 +120,25 @@ export async function runRound(ports: RunPorts, folder: DeviceFolder, options: R
       'The certificate has ended: a renewal cannot be signed any more. Ask for a new token.',
     );
   }
-  const isDue = options.force === true || from <= now || folder.isPending;
-  if (isDue) await renew(ports, folder, options.passphrase);
+  let trust = await followTrust(ports, folder, options);
+  if (trust.state === 'new') folder.forgetReloaded();
+  const isDue = options.force === true || from <= now || folder.isPending || isGenerationDue(folder, now);
+  if (isDue) {
+    await renew(ports, folder, options.passphrase);
+    noteGeneration(folder, now);
+  }
   const crls = await refreshCrls(ports.client, folder, now);
   const after = await reloadIfNew(folder, options.reload);
   folder.removeOldSets();
-  return { renewed: isDue, reloaded: before || after, crls };
+  // What the new pair, or the anchors that were just read, allow to be said.
+  if (isDue && trust.state !== 'none' && trust.state !== 'failed') trust = await followTrust(ports, folder, options);
+  return { renewed: isDue, reloaded: before || after, crls, trust };
 }
 
+/** Before anybody said which it is. */
+const UNKNOWN_FIRMWARE = 'unknown';
+/** Under which the agent notes that it asked for certificates of a root. */
+const GENERATION = 'generation';
 const HOUR_MS = 3_600_000;
 /** Between rounds (A.5), and the longest and first waits after a failure. */
 const POLL_MS = 6 * HOUR_MS;

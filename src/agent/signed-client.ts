@@ -5,7 +5,8 @@ import type { CryptoEngine, KeyHandle } from '../crypto/engine.ts';
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { randomBytes } from '../crypto/random.ts';
 import { offeredNonce, signRequest, type SignedRequestParts } from '../domain/http-signature.ts';
-import { ERROR_CODES, KmcError, type ErrorCode } from '../errors.ts';
+import { isObject } from '../domain/signed-body.ts';
+import { ERROR_CODES, KmcError, type Blocker, type ErrorCode } from '../errors.ts';
 
 export interface RequestSigner {
   readonly engine: CryptoEngine;
@@ -61,6 +62,7 @@ interface Problem {
   readonly detail?: unknown;
   readonly errors?: unknown;
   readonly rule?: unknown;
+  readonly blockedBy?: unknown;
 }
 
 /** The problem document of an answer; empty when it holds none, and the status alone has to do. */
@@ -82,6 +84,32 @@ function pointersOf(errors: unknown): { pointer: string; detail: string }[] {
   });
 }
 
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function blockersOf(items: unknown): Blocker[] {
+  if (!Array.isArray(items)) return [];
+  return items.flatMap((item: unknown): Blocker[] => {
+    if (!isObject(item) || !isText(item['guard']) || !isText(item['text'])) return [];
+    const { guard, text, devices, numbers } = item as {
+      guard: string;
+      text: string;
+      devices: unknown;
+      numbers: unknown;
+    };
+    const texts = isObject(numbers) ? Object.entries(numbers).filter(([, value]) => isText(value)) : undefined;
+    return [
+      {
+        guard,
+        text,
+        ...(Array.isArray(devices) ? { devices: devices.filter(isText) } : {}),
+        ...(texts === undefined ? {} : { numbers: Object.fromEntries(texts) as Record<string, string> }),
+      },
+    ];
+  });
+}
+
 function asErrorCode(code: unknown): ErrorCode {
   return ERROR_CODES.find((known) => known === code) ?? 'E_INTERNAL';
 }
@@ -94,6 +122,7 @@ export function errorOfAnswer(answer: ClientAnswer): KmcError {
   return new KmcError(answer.status === 202 ? 'E_PENDING' : asErrorCode(problem.code), detail, {
     remote: true,
     pointers: pointersOf(problem.errors),
+    blockedBy: blockersOf(problem.blockedBy),
     ...(typeof problem.rule === 'string' ? { rule: problem.rule } : {}),
     ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
   });

@@ -12,7 +12,7 @@ import { readIfPresent, writeAtomically } from './atomic-file.ts';
 import type { KmcClient } from './signed-client.ts';
 
 const STATE_FILE = 'trust-state.json';
-const ANCHORS_FILE = 'anchors.pem';
+export const ANCHORS_FILE = 'anchors.pem';
 /** Versions that one walk fetches at most: at one in sixty days, a device of a century ago. */
 const LONGEST_WALK = 600;
 
@@ -29,18 +29,44 @@ export function writeTrustFolder(folder: string, state: TrustState): void {
   writeAtomically(join(folder, ANCHORS_FILE), anchors.join(''));
 }
 
+/** The certificates of the anchors that the device relies on, DER; undefined for one that was given no manifest. */
+export function acceptedAnchors(folder: string): Buffer[] | undefined {
+  const state = readTrustFolder(folder);
+  return state === undefined ? undefined : operationalCertificates(state).map(({ der }) => der);
+}
+
+/** Those of a version above `current`. */
+export function newerManifests(manifests: readonly Manifest[], current: number): Manifest[] {
+  return manifests.filter(({ body }) => versionOf(body) > current);
+}
+
 async function fetchVersion(client: KmcClient, bundle: string, version: string): Promise<Manifest> {
   const answer = await client.send('GET', `/api/v1/trust-bundles/${encodeURIComponent(bundle)}/${version}`);
   if (answer.status === 200) return readManifest(answer.body);
   throw new KmcError('E_NOT_FOUND', `The service has no version ${version} of the bundle ${bundle}.`, { remote: true });
 }
 
+/** The newest version for the device that signs: that of its wave, where a root upgrade has one; else the public one. */
+async function newestFor(client: KmcClient, bundle: string, isDevice: boolean): Promise<Manifest> {
+  if (isDevice) {
+    const own = await client.send('GET', `/api/v1/devices/self/trust-bundle/${encodeURIComponent(bundle)}`);
+    if (own.status === 200) return readManifest(own.body);
+  }
+  return await fetchVersion(client, bundle, 'latest');
+}
+
 /**
  * The manifests that follow version `current`, in their order, up to the newest one.
+ * @param isDevice the client signs as a device.
  * @throws KmcError E_NOT_FOUND (nothing published), E_SIZE (more than 600 at once), E_JSON, E_SCHEMA, E_TRUST.
  */
-export async function fetchManifests(client: KmcClient, bundle: string, current: number): Promise<Manifest[]> {
-  const latest = await fetchVersion(client, bundle, 'latest');
+export async function fetchManifests(
+  client: KmcClient,
+  bundle: string,
+  current: number,
+  isDevice = false,
+): Promise<Manifest[]> {
+  const latest = await newestFor(client, bundle, isDevice);
   const newest = versionOf(latest.body);
   if (newest - current > LONGEST_WALK) {
     throw new KmcError('E_SIZE', `The service is ${newest - current} versions ahead: bootstrap this device again.`);

@@ -45,6 +45,23 @@ async function auditResult(instance: Instance): Promise<InvariantResult> {
   }
 }
 
+/** Looks at every invariant of an opened instance, as `kmc check` does. */
+export async function checkAll(instance: Instance): Promise<readonly InvariantResult[]> {
+  return [...(await checkInstance(instance)), await auditResult(instance)];
+}
+
+/** The results as a table, with the violations below it. */
+export function invariantTable(results: readonly InvariantResult[]): string {
+  const rows = results.map(({ id, violations, checked, title, limit }) => [
+    id,
+    violations.length === 0 ? 'holds' : 'BROKEN',
+    String(checked),
+    limit === undefined ? title : `${title} (${limit})`,
+  ]);
+  const broken = results.flatMap(({ id, violations }) => violations.map((violation) => `${id}: ${violation}`));
+  return [table(['', '', 'CHECKED', 'INVARIANT'], rows), ...broken].join('\n');
+}
+
 export const commands: readonly Command[] = [
   {
     noun: 'check',
@@ -53,19 +70,12 @@ export const commands: readonly Command[] = [
     example: 'kmc check --home keystore/dev',
     async run(_input, context) {
       const instance = await context.openInstance();
-      const results = [...(await checkInstance(instance)), await auditResult(instance)];
+      const results = await checkAll(instance);
       const holds = results.every((result) => result.violations.length === 0);
-      const rows = results.map(({ id, violations, checked, title, limit }) => [
-        id,
-        violations.length === 0 ? 'holds' : 'BROKEN',
-        String(checked),
-        limit === undefined ? title : `${title} (${limit})`,
-      ]);
-      const broken = results.flatMap(({ id, violations }) => violations.map((violation) => `${id}: ${violation}`));
       return {
         exitCode: holds ? EXIT.ok : EXIT.verificationFailed,
         json: { ok: holds, invariants: results },
-        text: [table(['', '', 'CHECKED', 'INVARIANT'], rows), ...broken].join('\n'),
+        text: invariantTable(results),
       };
     },
   },

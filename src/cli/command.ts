@@ -61,6 +61,8 @@ export interface CommandContext {
   rehearsal(): Promise<RehearsalPlace & { remove(): Promise<void> }>;
   /** Address and trust of the service at `--url`, for a client that signs otherwise than with `--key`. */
   transport(): Pick<ClientOptions, 'baseUrl' | 'tlsAnchors'>;
+  /** Holds a folder for this process alone, as soon as it is free. @throws KmcError E_CONFLICT after five seconds. */
+  lockFolder(folder: string): Promise<{ release(): void }>;
   /** Calls back when the process is told to stop. @returns what takes that back. */
   onStop(stop: () => void): () => void;
   /** The service at `--url`; signed when `--key` and `--cert` are given. */

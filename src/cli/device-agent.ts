@@ -11,6 +11,11 @@ import { table, type Command, type CommandContext, type CommandInput, type Outco
 import { EXIT } from './exit-codes.ts';
 
 const WHERE = { type: 'string', value: 'DIR', help: 'folder of the device', required: true } as const;
+const FIRMWARE = {
+  type: 'string',
+  value: 'TEXT',
+  help: 'version of the firmware, as it is reported (default unknown)',
+} as const;
 const RELOAD = {
   type: 'string',
   value: 'COMMAND',
@@ -21,16 +26,30 @@ async function portsOf(context: CommandContext): Promise<RunPorts> {
   const { engine } = context;
   const transport = context.transport();
   const clientOf: RenewPorts['clientOf'] = (signer) => createClient({ ...transport, signer });
-  return { engine, client: createClient(transport), clientOf, now: () => new Date() };
+  return {
+    engine,
+    client: createClient(transport),
+    clientOf,
+    now: () => new Date(),
+    lock: (path) => context.lockFolder(path),
+  };
 }
 
 function folderOf(input: CommandInput): DeviceFolder {
   return new DeviceFolder(resolve(input.required('dir')));
 }
 
-function roundText({ renewed, reloaded, crls }: RoundOutcome): string {
+function trustText({ trust }: RoundOutcome): string[] {
+  if (trust.state === 'none') return [];
+  if (trust.state === 'failed') return [`trust failed: ${trust.reason}`];
+  const rule = trust.rule === undefined ? '' : `: ${trust.rule}`;
+  return [`trust ${trust.version} ${trust.state}${rule}`, ...trust.reports.map((level) => `reported ${level}`)];
+}
+
+function roundText(round: RoundOutcome): string {
+  const { renewed, reloaded, crls } = round;
   const lists = crls.map(({ file, state, reason }) => `${file} ${state}${reason === undefined ? '' : `: ${reason}`}`);
-  return [renewed ? 'renewed' : 'not due', ...(reloaded ? ['reloaded'] : []), ...lists].join('\n');
+  return [renewed ? 'renewed' : 'not due', ...(reloaded ? ['reloaded'] : []), ...trustText(round), ...lists].join('\n');
 }
 
 async function withOptions<T>(
@@ -41,7 +60,12 @@ async function withOptions<T>(
   const reload = input.text('reload');
   const passphrase = await context.passphrase('Passphrase of the key files of the device');
   try {
-    return await work({ passphrase, ...(reload === undefined ? {} : { reload }) });
+    const firmware = input.text('firmware');
+    return await work({
+      passphrase,
+      ...(reload === undefined ? {} : { reload }),
+      ...(firmware === undefined ? {} : { firmware }),
+    });
   } finally {
     wipe(passphrase);
   }
@@ -73,7 +97,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
 }
 
 function statusText(status: DeviceStatus): string {
-  const { subject, set, signSerial, encSerial, notAfter, renewFrom, isPending, isReloaded, crls } = status;
+  const { subject, set, signSerial, encSerial, notAfter, renewFrom, isPending, isReloaded, crls, trust } = status;
   const rows = [
     ['subject', subject],
     ['set', set],
@@ -83,6 +107,8 @@ function statusText(status: DeviceStatus): string {
     ['renewed from', renewFrom.toISOString()],
     ['renewal under way', isPending ? 'yes' : 'no'],
     ['reloaded', isReloaded ? 'yes' : 'no'],
+    ...(trust === undefined ? [] : [['trust bundle', trust.version]]),
+    ...(trust?.anchors ?? []).map(({ gen, state }) => [`anchor ${gen}`, state]),
     ...crls.map(({ file, number, nextUpdate }) => [
       file,
       `number ${number}, until ${nextUpdate?.toISOString() ?? '-'}`,
@@ -104,7 +130,12 @@ export const AGENT_COMMANDS: readonly Command[] = [
     verb: 'renew',
     summary: 'As a device: renews its certificates when it is time, refreshes its CRLs, and runs the reload command.',
     example: 'kmc device renew --dir gw-1/ --passphrase-file gw-1.pass --reload "nginx -s reload"',
-    options: { dir: WHERE, reload: RELOAD, force: { type: 'boolean', help: 'renews now, whatever the date' } },
+    options: {
+      dir: WHERE,
+      reload: RELOAD,
+      firmware: FIRMWARE,
+      force: { type: 'boolean', help: 'renews now, whatever the date' },
+    },
     run: renew,
   },
   {
@@ -112,7 +143,7 @@ export const AGENT_COMMANDS: readonly Command[] = [
     verb: 'run',
     summary: 'As a device: renews and refreshes until it is stopped; one line on standard error for each round.',
     example: 'kmc device run --dir gw-1/ --passphrase-file gw-1.pass --reload "nginx -s reload"',
-    options: { dir: WHERE, reload: RELOAD },
+    options: { dir: WHERE, reload: RELOAD, firmware: FIRMWARE },
     run,
   },
 ];

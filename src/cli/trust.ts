@@ -1,6 +1,6 @@
 /** `kmc trust`: trust bundles, for devices (apply, show) and for those who make them (draft, sign, check, publish). */
 import { dirname, resolve } from 'node:path';
-import { fetchManifests, readTrustFolder, writeTrustFolder } from '../agent/trust-folder.ts';
+import { fetchManifests, newerManifests, readTrustFolder, writeTrustFolder } from '../agent/trust-folder.ts';
 import { draftManifest } from '../config/trust-draft.ts';
 import { digestWords } from '../domain/digest-words.ts';
 import { isObject } from '../domain/signed-body.ts';
@@ -16,6 +16,7 @@ import {
   manifestDigest,
   manifestText,
   readManifest,
+  TRUST_BUNDLE,
   versionOf,
   type Manifest,
   type ManifestBody,
@@ -101,26 +102,39 @@ function beginning(input: CommandInput, manifest: Manifest, now: Date): TrustSta
 
 async function given(input: CommandInput, context: CommandContext, state?: TrustState): Promise<Manifest[]> {
   if (input.positionals.length > 0) return input.positionals.map(manifestIn);
-  const bundle = state?.manifest.body.bundle ?? input.text('bundle') ?? 'extranet';
+  const bundle = state?.manifest.body.bundle ?? input.text('bundle') ?? TRUST_BUNDLE;
   const current = state === undefined ? 0 : versionOf(state.manifest.body);
-  const found = await fetchManifests(await context.client(), bundle, current);
-  return found.filter(({ body }) => versionOf(body) > current);
+  return newerManifests(await fetchManifests(await context.client(), bundle, current), current);
 }
 
 async function apply(input: CommandInput, context: CommandContext): Promise<Outcome> {
   const folder = input.required('dir');
-  const now = new Date();
+  const known = readTrustFolder(folder);
+  const manifests = await given(input, context, known);
+  applied(input, folder, manifests, new Date());
+  // What is read is what is replaced: an agent may run on the same folder.
+  const lock = await context.lockFolder(folder);
+  try {
+    const state = applied(input, folder, manifests, new Date());
+    writeTrustFolder(folder, state);
+    return stateOutcome(state);
+  } finally {
+    lock.release();
+  }
+}
+
+/** What the folder trusts after these manifests. */
+function applied(input: CommandInput, folder: string, manifests: readonly Manifest[], now: Date): TrustState {
   const before = readTrustFolder(folder);
-  const manifests = await given(input, context, before);
-  const [first, ...rest] = manifests;
+  const current = before === undefined ? 0 : versionOf(before.manifest.body);
+  // Those that an agent has taken in since they were fetched are there already.
+  const [first, ...rest] = input.positionals.length > 0 ? manifests : newerManifests(manifests, current);
   let after = before;
-  if (before !== undefined && manifests.length > 0) after = applyManifests(before, manifests, now);
+  if (before !== undefined && first !== undefined) after = applyManifests(before, [first, ...rest], now);
   if (before === undefined && first !== undefined) after = applyManifests(beginning(input, first, now), rest, now);
   if (after === undefined) throw new KmcError('E_USAGE', 'Name a manifest file, or a service with --url.');
   requireInForce(after.manifest.body, now);
-  const aged = { ...after, anchors: ageAnchors(after, now) };
-  writeTrustFolder(folder, aged);
-  return stateOutcome(aged);
+  return { ...after, anchors: ageAnchors(after, now) };
 }
 
 async function show(input: CommandInput): Promise<Outcome> {

@@ -35,6 +35,8 @@ export interface Environment {
   readonly home: string;
   /** `postgres://…`, or the path of a SQLite file. May hold a password: never shown. */
   readonly database: string;
+  /** Folder of the backups that this process makes, absolute: on another medium than the database. */
+  readonly backups: string;
   readonly listen: ListenAddress;
   readonly tlsListen: ListenAddress;
   /** Where certification authorities speak GM/T 0014 over plain TCP; undefined: nowhere. */
@@ -82,6 +84,7 @@ const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   node: { variable: 'KMC_NODE', key: 'node' },
   home: { variable: 'KMC_HOME' },
   database: { variable: 'KMC_DB', key: 'database' },
+  backups: { variable: 'KMC_BACKUPS', key: 'backups' },
   listen: { variable: 'KMC_LISTEN', key: 'listen' },
   tlsListen: { variable: 'KMC_TLS_LISTEN', key: 'tls-listen' },
   caListen: { variable: 'KMC_CA_LISTEN', key: 'ca-listen' },
@@ -112,6 +115,7 @@ const ENVIRONMENT_SCHEMA = z.strictObject({
   node: id.default('node-1'),
   home: path.default('keystore/dev'),
   database: path.optional(),
+  backups: path.optional(),
   listen: listenAddress.prefault('127.0.0.1:8440'),
   tlsListen: listenAddress.prefault('127.0.0.1:8443'),
   caListen: listenAddress.optional(),
@@ -161,12 +165,13 @@ export function readEnvironment(
   }
   const parsed = ENVIRONMENT_SCHEMA.safeParse(given);
   if (!parsed.success) throw settingError(parsed.error);
-  const { origin, database, policies, caListen, server, keyFile, certificateFile, passphraseFile, ...rest } =
+  const { origin, database, backups, policies, caListen, server, keyFile, certificateFile, passphraseFile, ...rest } =
     parsed.data;
   return Object.freeze({
     ...rest,
     origin: origin ?? `localhost/${rest.instance}`,
     database: database ?? join(home, 'kmc.sqlite'),
+    backups: resolve(backups ?? join(home, 'backups')),
     policies: policies === undefined ? SHIPPED_POLICIES : resolve(policies),
     caListen,
     server,

@@ -3,9 +3,11 @@
  * come out, so that worker threads, a faster kernel or a hardware module can take the place of the software engine.
  */
 import type { KeyAlgorithmName, SignatureAlgorithmName } from './algorithms.ts';
+import type { DataLabel } from './data-ciphertext.ts';
 import type { EnvelopePacking } from './gm/envelope-packings.ts';
 import type { ContentAlgorithm } from './gm/signed-enveloped.ts';
 
+export type { DataLabel } from './data-ciphertext.ts';
 export type { EnvelopePacking } from './gm/envelope-packings.ts';
 export type { ContentAlgorithm } from './gm/signed-enveloped.ts';
 
@@ -97,6 +99,12 @@ export interface SealedKeyPair {
   readonly sealedKey: Buffer;
 }
 
+/** A key with what its ciphertext is bound to. */
+export interface LabelledKey {
+  readonly key: SecretHandle | KeyHandle;
+  readonly label: DataLabel;
+}
+
 /** Every operation refuses, with E_KEY, a handle that was destroyed, copied or made by another engine. */
 export interface CryptoEngine {
   /** `software` for the built-in engine; shown in transcripts and in the status page. */
@@ -153,12 +161,32 @@ export interface CryptoEngine {
    */
   releaseToken(secret: SecretHandle): Promise<Buffer>;
 
+  // data under managed keys (data-ciphertext.ts): a symmetric secret, or an SM2 key; E_USAGE for another kind of key
+  /** Encrypts data. @throws KmcError E_SIZE above 1 MiB, E_ID, E_SCHEMA (label). */
+  encryptData(key: SecretHandle | KeyHandle, label: DataLabel, content: Buffer): Promise<Buffer>;
+  /** The reverse; the caller wipes what it gets. @throws KmcError E_DECRYPT, with one text for every reason. */
+  decryptData(key: SecretHandle | KeyHandle, label: DataLabel, ciphertext: Buffer): Promise<Buffer>;
+  /** Decrypts and encrypts anew; the content stays in the engine. @throws KmcError as the two. */
+  rewrapData(from: LabelledKey, to: LabelledKey, ciphertext: Buffer): Promise<Buffer>;
+  /** A new SM4 key that an application gets to encrypt with by itself: 16 octets. */
+  generateDataKey(): Promise<SecretHandle>;
+  /** Encrypts a secret as `encryptData` does: `decryptData` gives its octets. */
+  wrapDataKey(key: SecretHandle | KeyHandle, label: DataLabel, dataKey: SecretHandle): Promise<Buffer>;
+  /** Decrypts into a secret that stays in the engine. @throws KmcError as `decryptData`. */
+  unwrapDataKey(key: SecretHandle | KeyHandle, label: DataLabel, ciphertext: Buffer): Promise<SecretHandle>;
+  /** Hands a key of `generateDataKey` out in the clear; the caller wipes it. @throws KmcError E_USAGE for any other. */
+  releaseDataKey(dataKey: SecretHandle): Promise<Buffer>;
+
   // sealing (blob suite 1)
   sealKey(kek: KeyEncryptionKey, context: BlobContext, key: KeyHandle): Promise<Buffer>;
   /** @throws KmcError E_SUITE (suite octet is not 1), E_SIZE; E_BLOB_AUTH for every other failure, with one text. */
   openKey(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<KeyHandle>;
   sealSecret(kek: KeyEncryptionKey, context: BlobContext, secret: SecretHandle): Promise<Buffer>;
   openSecret(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<SecretHandle>;
+  /** Seals data that is no key, at most 1 MiB: a part of a backup. It opens as data alone. @throws KmcError E_SIZE. */
+  sealData(kek: KeyEncryptionKey, context: BlobContext, data: Buffer): Promise<Buffer>;
+  /** @throws KmcError as `openKey`. */
+  openData(kek: KeyEncryptionKey, context: BlobContext, blob: Buffer): Promise<Buffer>;
 
   // bulk work, beside the event loop where an engine can do that
   /**

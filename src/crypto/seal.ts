@@ -4,9 +4,8 @@
  * blob opens only as what it was sealed as, and both sub-keys are committed to by the full tag.
  */
 import { KmcError } from '../errors.ts';
-import { concat, equalConstantTime, isAllZero, wipe } from './bytes.ts';
-import { hkdfSm3, hmacSm3 } from './gm/sm3.ts';
-import { sm4Ctr } from './gm/sm4.ts';
+import { concat, isAllZero } from './bytes.ts';
+import { decryptAfterMac, encryptThenMac, SALT_LENGTH, TAG_LENGTH } from './encrypt-then-mac.ts';
 import { randomBytes } from './random.ts';
 
 /** What a blob says of itself; all of it is authenticated. */
@@ -43,8 +42,6 @@ export const MAX_BLOB_CONTENT = 1_048_576;
 const MAGIC = Buffer.from('KMC1', 'latin1');
 const SUITE = 1;
 const KEK_BYTES = 32;
-const SALT_BYTES = 16;
-const TAG_BYTES = 32;
 const MAX_HEADER_BYTES = 128;
 /** Of a header without its two texts. */
 const FIXED_HEADER_BYTES = 32;
@@ -68,19 +65,14 @@ export function sealBlob(
   keyEncryptionKey: Buffer,
   header: BlobHeader,
   content: Buffer,
-  salt: Buffer = randomBytes(SALT_BYTES),
+  salt: Buffer = randomBytes(SALT_LENGTH),
 ): Buffer {
   checkKeyEncryptionKey(keyEncryptionKey);
   if (content.length > MAX_BLOB_CONTENT) throw new KmcError('E_SIZE', 'A sealed blob holds at most 1 MiB.');
-  if (salt.length !== SALT_BYTES) throw new KmcError('E_SCHEMA', 'The salt of a blob is 16 octets.');
+  if (salt.length !== SALT_LENGTH) throw new KmcError('E_SCHEMA', 'The salt of a blob is 16 octets.');
   const head = encodeHeader(header, content.length);
-  const keys = deriveBlobKeys(keyEncryptionKey, salt, head);
-  try {
-    const ciphertext = sm4Ctr(keys.subarray(0, 16), keys.subarray(16, 32), content);
-    return concat(head, salt, ciphertext, computeTag(keys, head, salt, ciphertext));
-  } finally {
-    wipe(keys);
-  }
+  const sealed = encryptThenMac({ key: keyEncryptionKey, salt, info: concat(INFO, head) }, head, content);
+  return concat(head, salt, sealed);
 }
 
 /**
@@ -90,7 +82,7 @@ export function sealBlob(
  */
 export function openBlob(keyEncryptionKey: Buffer, expected: ExpectedBlobHeader, blob: Buffer): OpenedBlob {
   checkKeyEncryptionKey(keyEncryptionKey);
-  if (blob.length > MAX_HEADER_BYTES + SALT_BYTES + MAX_BLOB_CONTENT + TAG_BYTES) {
+  if (blob.length > MAX_HEADER_BYTES + SALT_LENGTH + MAX_BLOB_CONTENT + TAG_LENGTH) {
     throw new KmcError('E_SIZE', 'The blob is longer than any sealed blob can be.');
   }
   if (blob.length <= MAGIC.length || !blob.subarray(0, MAGIC.length).equals(MAGIC)) throw blobNotOpened();
@@ -101,17 +93,11 @@ export function openBlob(keyEncryptionKey: Buffer, expected: ExpectedBlobHeader,
     );
   }
   const head = readExpectedHeader(expected, blob);
-  const salt = blob.subarray(head.length, head.length + SALT_BYTES);
-  const ciphertext = blob.subarray(head.length + SALT_BYTES, blob.length - TAG_BYTES);
-  const keys = deriveBlobKeys(keyEncryptionKey, salt, head);
-  try {
-    const tag = computeTag(keys, head, salt, ciphertext);
-    if (!equalConstantTime(tag, blob.subarray(blob.length - TAG_BYTES))) throw blobNotOpened();
-    const content = sm4Ctr(keys.subarray(0, 16), keys.subarray(16, 32), ciphertext);
-    return { algorithm: head.readUInt16BE(head.length - ALGORITHM_FROM_END), content };
-  } finally {
-    wipe(keys);
-  }
+  const salt = blob.subarray(head.length, head.length + SALT_LENGTH);
+  const under = { key: keyEncryptionKey, salt, info: concat(INFO, head) };
+  const content = decryptAfterMac(under, head, blob.subarray(head.length + SALT_LENGTH));
+  if (content === undefined) throw blobNotOpened();
+  return { algorithm: head.readUInt16BE(head.length - ALGORITHM_FROM_END), content };
 }
 
 /**
@@ -128,7 +114,7 @@ export function kekVersionOf(blob: Buffer): number {
 /** The header's octets up to and with ptLen, after a check that they are what the opener expects. */
 function readExpectedHeader(expected: ExpectedBlobHeader, blob: Buffer): Buffer {
   const length = encodeHeader({ ...expected, algorithm: 0, createdAt: 0 }, 0).length;
-  const contentLength = blob.length - length - SALT_BYTES - TAG_BYTES;
+  const contentLength = blob.length - length - SALT_LENGTH - TAG_LENGTH;
   if (contentLength < 0 || contentLength > MAX_BLOB_CONTENT) throw blobNotOpened();
   const algorithm = blob.readUInt16BE(length - ALGORITHM_FROM_END);
   const createdAt = blob.readBigUInt64BE(length - CREATED_AT_FROM_END);
@@ -174,18 +160,6 @@ function writeUnsigned(target: Buffer, at: number, value: number, octets: number
   const above = octets - short;
   if (above > 0) target.writeUIntBE(Math.floor(value / 2 ** 48), at, above);
   target.writeUIntBE(value % 2 ** (8 * short), at + above, short);
-}
-
-/** 16 octets SM4 key, 16 octets start of the counter, 32 octets MAC key. */
-function deriveBlobKeys(keyEncryptionKey: Buffer, salt: Buffer, head: Buffer): Buffer {
-  return hkdfSm3(keyEncryptionKey, salt, concat(INFO, head), 64);
-}
-
-function computeTag(keys: Buffer, head: Buffer, salt: Buffer, ciphertext: Buffer): Buffer {
-  const lengths = Buffer.alloc(16);
-  writeUnsigned(lengths, 0, head.length, 8);
-  writeUnsigned(lengths, 8, ciphertext.length, 8);
-  return hmacSm3(keys.subarray(32, 64), head, salt, ciphertext, lengths);
 }
 
 function checkKeyEncryptionKey(keyEncryptionKey: Buffer): void {

@@ -2,6 +2,7 @@ import type { CryptoEngine } from './engine.ts';
 import { runSelfTest } from './self-test.ts';
 import { envelopeOperations } from './software-engine/envelopes.ts';
 import { bulkOperations } from './software-engine/bulk.ts';
+import { dataOperations } from './software-engine/data.ts';
 import { createEngineState } from './software-engine/handles.ts';
 import { keyOperations } from './software-engine/keys.ts';
 import { sealingOperations } from './software-engine/sealing.ts';
@@ -25,6 +26,7 @@ export function createSoftwareEngine({ now = () => new Date() }: SoftwareEngineO
     ...keyOperations(state),
     ...envelopeOperations(state),
     ...secretOperations(state),
+    ...dataOperations(state),
     ...sealingOperations(state, now),
     ...shareOperations(state),
     ...bulkOperations(state, now),

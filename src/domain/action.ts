@@ -49,8 +49,11 @@ export interface ActionRule {
   readonly subjectHasNoVoice?: boolean;
   /** Least seconds between quorum and execution, where the act asks for more than its class. */
   readonly leastWaitSeconds?: number;
-  /** `signatures`: collected signature by signature from bundle-signers, so no request decides it. */
-  readonly decidedBy: 'request' | 'signatures';
+  /**
+   * `signatures`: collected signature by signature from bundle-signers; `ceremony`: by the custodians in the ceremony that
+   * makes it. No request decides these.
+   */
+  readonly decidedBy: 'request' | 'signatures' | 'ceremony';
 }
 
 type ActionOptions = Partial<Omit<ActionRule, 'class' | 'target' | 'title'>>;
@@ -76,6 +79,7 @@ const TAKES_AWAY: ActionOptions = { subjectHasNoVoice: true };
 /** A day in which anybody who sees the announced change can still withdraw an approval or reject it. */
 const POLICY_WAIT_SECONDS = 86_400;
 const BY_SIGNERS: ActionOptions = { decidedBy: 'signatures' };
+const IN_CEREMONY: ActionOptions = { decidedBy: 'ceremony' };
 
 /** Certificates that one bulk revocation of class L2 may hold; more is a mass revocation of class L3. */
 export const BULK_REVOCATION_LIMIT = 500;
@@ -130,7 +134,12 @@ export const ACTIONS = {
     REGIONAL,
   ),
   // applications and authorities
-  'application.register': act('L2', 'application', 'register an application'),
+  'application.register': act('L2', 'application', 'register an application, or certify a new key of one'),
+  'application.grant': act('L2', 'application', 'let an application use a managed key', SECURITY),
+  'application.withdraw-grant': act('L1', 'application', 'withdraw what an application may do with a managed key'),
+  'application.suspend': act('L1', 'application', 'suspend an application'),
+  'application.resume': act('L2', 'application', 'put a suspended application into service again'),
+  'application.end': act('L2', 'application', 'end an application for good, with its certificates'),
   'authority.register-external': act('L3', 'authority', 'register an external certification authority'),
   'supervised-authority.register': act(
     'L3',
@@ -151,7 +160,7 @@ export const ACTIONS = {
   'key.destroy': act('L2', 'key', 'open the destruction window of a key'),
   'kek.rotate': act('L2', 'kek', 'make the next version of a key-encryption key', SECURITY),
   'kek.destroy': act('L2', 'kek', 'destroy an earlier version of a key-encryption key', SECURITY),
-  'key.export': act('L3', 'key', 'export keys to another site'),
+  'key.export': act('L3', 'key', 'export a managed key, wrapped, to another site'),
   'recovery.user': act('L2', 'key', 'recover a key for its user', {
     marks: ['recovery'],
     requiredRoles: ['recovery-officer', 'security-administrator'],
@@ -182,8 +191,8 @@ export const ACTIONS = {
   'root.plan': act('L2', 'root-upgrade', 'freeze the plan (T1)', {
     requiredRoles: ['ca-owner', 'security-administrator'],
   }),
-  'root.key': act('L4', 'root-upgrade', 'make the new root key (T2)'),
-  'root.stage': act('L4', 'root-upgrade', 'sign links and cross certificates (T3)'),
+  'root.key': act('L4', 'root-upgrade', 'take over the new root (T2)', IN_CEREMONY),
+  'root.stage': act('L4', 'root-upgrade', 'take over links and the signed manifest (T3)', IN_CEREMONY),
   'root.pilot': act('L2', 'root-upgrade', 'serve the pilot ring (T4)', {
     marks: ['ops'],
     requiredRoles: ['security-administrator', 'system-administrator'],
@@ -196,8 +205,9 @@ export const ACTIONS = {
   }),
   'root.migrated': act('L2', 'root-upgrade', 'declare the fleet migrated (T8)'),
   'root.retire': act('L3', 'root-upgrade', 'date the end of the old root (T9)'),
+  'root.clear-retirement': act('L3', 'root-upgrade', 'clear the date of the end of the old root (T9 taken back)'),
   'root.remove': act('L3', 'root-upgrade', 'remove the old root (T10)'),
-  'root.close': act('L4', 'root-upgrade', 'destroy the old root key and close (T11)'),
+  'root.close': act('L4', 'root-upgrade', 'close after the old root key is destroyed (T11)', IN_CEREMONY),
   'root.abort': act('L2', 'root-upgrade', 'give the upgrade up (R1)'),
   'root.roll-back': act('L3', 'root-upgrade', 'switch the issuer back (R2)'),
   'root.ready-again': act('L2', 'root-upgrade', 'return to ready after a roll-back (R3)'),
@@ -240,9 +250,9 @@ export function proposersOf(rule: ActionRule): RoleName[] {
   return ROLE_NAMES.filter((name) => covers(ROLES[name].proposes, rule) && (rule.regional || !ROLES[name].regional));
 }
 
-/** The roles that may approve the act (D.3, fourth column). Nobody where signatures decide. */
+/** The roles that may approve the act by a request (D.3, fourth column). Nobody where signatures or a ceremony decide. */
 export function approversOf(rule: ActionRule): RoleName[] {
-  if (rule.decidedBy === 'signatures') return [];
+  if (rule.decidedBy !== 'request') return [];
   return ROLE_NAMES.filter(
     (name) =>
       covers(ROLES[name].approves, rule) &&

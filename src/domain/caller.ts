@@ -19,6 +19,13 @@ export interface DeviceCaller {
   readonly certificateSm3: string;
 }
 
+/** A registered application: it uses managed keys, by its grants. */
+export interface ApplicationCaller {
+  readonly type: 'application';
+  readonly id: string;
+  readonly certificateSm3: string;
+}
+
 /** A sealed account that opened the break-glass session which is under way (enrolment-and-root-upgrade D.5). */
 export interface SealedAccountCaller {
   readonly type: 'sealed-account';
@@ -40,7 +47,13 @@ export interface SystemCaller {
   readonly id: string;
 }
 
-export type Caller = PersonCaller | DeviceCaller | SealedAccountCaller | AnonymousCaller | SystemCaller;
+export type Caller =
+  | PersonCaller
+  | DeviceCaller
+  | ApplicationCaller
+  | SealedAccountCaller
+  | AnonymousCaller
+  | SystemCaller;
 
 /** The actor field of an audit event for this caller. The address of an anonymous caller is no identity: it stays out. */
 export function auditActor(caller: Caller, role?: RoleName): AuditActor {

@@ -25,6 +25,8 @@ export interface DeviceProfile {
   readonly tier: 'hub' | 'edge';
   /** How the encryption key comes to the device. */
   readonly envelope: EnvelopeFamily;
+  /** The profile with a pair to which a device of one certificate re-enrols in a root upgrade. */
+  readonly successor?: string;
 }
 
 export interface EnrolmentLimits {
@@ -97,10 +99,14 @@ export interface PolicySet {
   readonly issuance: IssuanceLimits;
   readonly revocation: RevocationLimits;
   readonly keys: KeyLimits;
+  /** For how long a backup counts, and holds key-encryption keys that are to be destroyed; a day at least. */
+  readonly backupKeepSeconds: number;
   readonly reminders: ReminderLeads;
   readonly supervision: SupervisionLimits;
   /** Days for which audit events stay online; at least 180. */
   readonly auditRetentionDays: number;
+  /** Auditors who cosign the checkpoint over an act of the highest class before its result is handed out. */
+  readonly auditCosignatures: number;
 }
 
 /** The policy set as canonical JSON (RFC 8785) of the signed profile: numbers as decimal text, absent members left out. */
@@ -162,4 +168,10 @@ export function deviceProfile(set: PolicySet, name: string): DeviceProfile {
   const profile = Object.hasOwn(set.deviceProfiles, name) ? set.deviceProfiles[name] : undefined;
   if (profile === undefined) throw new KmcError('E_POLICY', 'Policy holds no device profile of that name.');
   return profile;
+}
+
+/** The profile under which a device gets a pair: its own, or that to which it re-enrols. @throws KmcError E_POLICY. */
+export function pairedProfile(set: PolicySet, name: string): string {
+  const { enc, successor } = deviceProfile(set, name);
+  return enc === undefined && successor !== undefined ? successor : name;
 }

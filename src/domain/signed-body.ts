@@ -22,6 +22,7 @@ export const SIGNED_PREFIXES = {
   attestation: 'KMC-ATTEST-V1',
   breakGlass: 'KMC-BREAK-GLASS-V1',
   verdict: 'KMC-VERDICT-V1',
+  backup: 'KMC-BACKUP-V1',
   fleetEvidence: 'KMC-EVIDENCE-V1',
 } as const;
 export type SignedKind = keyof typeof SIGNED_PREFIXES;

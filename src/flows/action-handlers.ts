@@ -1,6 +1,10 @@
 /** The acts that this service does once they are approved: one handler for each, in one table. */
 import { ACTION_NAMES, type ActionName } from '../domain/action.ts';
 import type { ActionHandler, ActionHandlers } from './approvals/action-handler.ts';
+import { changeApplication } from './applications/change-application.ts';
+import { grantKey } from './applications/grant-key.ts';
+import { registerApplication } from './applications/register-application.ts';
+import { createBackup } from './backups/create-backup.ts';
 import { createIssuingKey } from './authorities/create-issuing-key.ts';
 import { revokeAuthority } from './authorities/revoke-authority.ts';
 import { registerExternalAuthority } from './ca-kmc/register-external-authority.ts';
@@ -13,6 +17,7 @@ import { registerMarkedDevice } from './devices/register-marked-device.ts';
 import { waiveDevice } from './fleet/waive-device.ts';
 import type { Instance } from './instance.ts';
 import { changeKey } from './keys/change-key.ts';
+import { exportManagedKey } from './managed-keys/export-managed-key.ts';
 import { destroyKekAct, rotateKekAct } from './keystore/kek-acts.ts';
 import { appointPerson } from './people/appoint-person.ts';
 import { enablePerson } from './people/enable-person.ts';
@@ -22,6 +27,9 @@ import { replaceCertificate } from './people/replace-certificate.ts';
 import { revokeRole } from './people/revoke-role.ts';
 import { suspendPerson } from './people/suspend-person.ts';
 import { changePolicyHandler } from './policy/change-policy.ts';
+import { resumeUpgrade } from './root-upgrade/resume-act.ts';
+import { transitionAct } from './root-upgrade/transition-act.ts';
+import { upgradePorts } from './root-upgrade/upgrade-ports.ts';
 import { amendRegistrationAuthority } from './registration-authorities/amend-registration-authority.ts';
 import { applyRegistrationAuthority } from './registration-authorities/apply-registration-authority.ts';
 import {
@@ -41,6 +49,14 @@ interface HandledAct {
 
 const PERSON = 'name, unit, organisation, region?, roles (list of {role, region?}), certificate (base64 of DER)';
 
+/** The acts that decide a transition of a root upgrade: `kmc root-upgrade advance` asks for them, with what they rest on. */
+function transition(op: ActionName): HandledAct {
+  return {
+    params: 'as kmc root-upgrade advance writes them',
+    handler: (instance) => transitionAct(upgradePorts(instance), op),
+  };
+}
+
 const TERMS = 'profiles (list of device profiles), devices, devicesPerDay (its quotas)';
 const ATTESTATION = 'region, evidence (sm3:... of the report)';
 
@@ -49,6 +65,24 @@ function moving(act: AuthorityMove, params = 'region'): HandledAct {
 }
 
 const HANDLED = {
+  'application.end': {
+    params: 'none: its certificates are revoked',
+    handler: () => changeApplication('application.end'),
+  },
+  'application.grant': {
+    params: 'key, operations (list of encrypt, decrypt, rewrap, data-key, sign, verify, mac)',
+    handler: () => grantKey('application.grant'),
+  },
+  'application.register': {
+    params: 'name, unit, organisation, csr (base64 of PKCS#10); csr alone for a further key of a known one',
+    handler: registerApplication,
+  },
+  'application.resume': { params: 'none', handler: () => changeApplication('application.resume') },
+  'application.suspend': { params: 'none', handler: () => changeApplication('application.suspend') },
+  'application.withdraw-grant': {
+    params: 'key, operations (list)',
+    handler: () => grantKey('application.withdraw-grant'),
+  },
   'authority.create-issuing': { params: 'commonName, organization', handler: createIssuingKey },
   'authority.register-external': {
     params: 'communicationCertificate, authorityCertificate? (base64 of DER; the second for one that is not known yet)',
@@ -58,6 +92,7 @@ const HANDLED = {
     params: 'reason (cACompromise, superseded, cessationOfOperation, affiliationChanged)',
     handler: () => revokeAuthority(),
   },
+  'backup.create': { params: 'none; the target is the id of the instance', handler: createBackup },
   'break-glass.seal-account': {
     params: 'bag, certificate (base64 of DER); the target is sealed-1, sealed-2 or sealed-3',
     handler: () => sealAccount(),
@@ -90,6 +125,10 @@ const HANDLED = {
     params: 'none: opens the window of policies/limits.yaml',
     handler: (instance) => changeKey(instance, 'key.destroy'),
   },
+  'key.export': {
+    params: 'recipientCertificate (base64 of DER); the target is a managed key',
+    handler: exportManagedKey,
+  },
   'key.mark-compromised': { params: 'incident', handler: (instance) => changeKey(instance, 'key.mark-compromised') },
   'key.reactivate': { params: 'none', handler: (instance) => changeKey(instance, 'key.reactivate') },
   'key.suspend': { params: 'none', handler: (instance) => changeKey(instance, 'key.suspend') },
@@ -113,6 +152,20 @@ const HANDLED = {
     handler: judicialRecovery,
   },
   'recovery.user': { params: 'recipient (base64 of a SubjectPublicKeyInfo)', handler: approvedUserRecovery },
+  'root.plan': transition('root.plan'),
+  'root.pilot': transition('root.pilot'),
+  'root.rollout': transition('root.rollout'),
+  'root.ready': transition('root.ready'),
+  'root.activate': transition('root.activate'),
+  'root.migrated': transition('root.migrated'),
+  'root.retire': transition('root.retire'),
+  'root.clear-retirement': transition('root.clear-retirement'),
+  'root.remove': transition('root.remove'),
+  'root.abort': transition('root.abort'),
+  'root.roll-back': transition('root.roll-back'),
+  'root.ready-again': transition('root.ready-again'),
+  'root.declare-emergency': transition('root.declare-emergency'),
+  'root.resume': { params: 'none', handler: () => resumeUpgrade() },
   'registration-authority.amend': { params: `region, ${TERMS}`, handler: amendRegistrationAuthority },
   'registration-authority.apply': { params: `region, nameEn, nameZh, ${TERMS}`, handler: applyRegistrationAuthority },
   'registration-authority.appoint-operators': moving(

@@ -4,7 +4,9 @@ import type { PolicySet } from '../domain/policy.ts';
 import type { AuditLogPorts } from './audit/log/advance-audit-log.ts';
 import type { LogSigner } from './audit/checkpoints/sign-checkpoint.ts';
 import type { ServiceKeystore } from './keystore/service-keystore.ts';
+import type { BackupFiles } from './ports/backup-files.ts';
 import type { Clock, Database } from './ports/database.ts';
+import type { DatabaseCopy } from './ports/database-copy.ts';
 
 /** Id of the key that signs the checkpoints of the audit log, in the service keystore, and the profile of its certificate. */
 export const AUDIT_LOG_KEY = 'audit-log';
@@ -30,6 +32,10 @@ export interface Instance {
   /** Name of this process among those that share the database. */
   readonly node: string;
   readonly database: Database;
+  /** The whole of it, for backups. */
+  readonly databaseCopy: DatabaseCopy;
+  /** The files of the backups that this process makes. */
+  readonly backupFiles: BackupFiles;
   readonly clock: Clock;
   readonly engine: CryptoEngine;
   readonly keystore: ServiceKeystore;

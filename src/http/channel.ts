@@ -12,15 +12,18 @@ export interface Channel {
    * tls-exporter in TLS 1.3 (RFC 9266). Undefined where TLS does not end here.
    */
   readonly binding: Buffer | undefined;
+  /** Nobody between can read it: TLS, or TLCP that ended at a registered proxy. */
+  readonly isPrivate: boolean;
 }
 
-const PLAIN_CHANNEL: Channel = { clientCertificate: undefined, binding: undefined };
+const PLAIN_CHANNEL: Channel = { clientCertificate: undefined, binding: undefined, isPrivate: false };
 
 const EXPORTER_LABEL = 'EXPORTER-Channel-Binding';
 const EXPORTER_OCTETS = 32;
 
 /** Looks at the socket when it is asked, which most requests never do. */
 class TlsChannel implements Channel {
+  readonly isPrivate = true;
   readonly #socket: TLSSocket;
 
   constructor(socket: TLSSocket) {
@@ -52,6 +55,7 @@ const CLIENT_CERT = /^:([A-Za-z0-9+/]{4,12000}={0,2}):$/;
 
 /** TLS, or TLCP, ended at a registered proxy: it says with which certificate (RFC 9440 2.2), and nothing can be bound to it. */
 class ProxiedChannel implements Channel {
+  readonly isPrivate = true;
   readonly binding = undefined;
   readonly #request: IncomingMessage;
 

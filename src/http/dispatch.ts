@@ -5,9 +5,10 @@ import type { Caller } from '../domain/caller.ts';
 import { namedKeyId } from '../domain/http-signature.ts';
 import { KmcError, type ErrorCode } from '../errors.ts';
 import { bodyOf, headerOf, sendProblem, sendReply, type Exchange } from './exchange.ts';
-import { checkAccess, identify, takesOfferedNonce } from './identify.ts';
+import { checkAccess, checkConfidential, identify, takesOfferedNonce } from './identify.ts';
 import { problemOf } from './problem.ts';
 import type { HttpPorts } from './ports.ts';
+import type { RateLimiter } from './rate-limit.ts';
 import { parsedBody, readBody } from './request-body.ts';
 import { pathOf, queryOf } from './request-guard.ts';
 import type { Reply, Route } from './route.ts';
@@ -93,6 +94,11 @@ async function offerNonce(ports: HttpPorts, route: Route, exchange: Exchange, er
   }
 }
 
+/** Applications use keys for many users of their own. */
+function limiterOf({ limits }: HttpPorts, { type }: Caller): RateLimiter {
+  return type === 'application' ? limits.application : limits.identity;
+}
+
 /** Tells every caller, in every answer, that the glass is broken. */
 async function announceBreakGlass(ports: HttpPorts, { response }: Exchange): Promise<void> {
   const session = await ports.breakGlass();
@@ -112,15 +118,16 @@ export async function dispatch(ports: HttpPorts, route: Route, exchange: Exchang
       throw new KmcError('E_SEALED', 'the keystore is sealed: its custodians have to unseal it first');
     }
     await readBody(exchange, route);
-    const { caller: identified, proof } = await identify(ports, exchange, route.access);
+    const { caller: identified, proof } = await identify(ports, exchange, route);
     const limited =
       identified.type === 'anonymous'
         ? undefined
-        : await ports.limits.identity.refusal(`${identified.type}:${identified.id}`);
+        : await limiterOf(ports, identified).refusal(`${identified.type}:${identified.id}`);
     // Of the refusals by the limit only the first of a period is an event, or the limit would bound nothing.
     if (limited === undefined || limited.isFirst) caller = identified;
     if (limited !== undefined) throw tooManyRequests(limited.retryAfter);
     checkAccess(route, identified);
+    checkConfidential(route, exchange);
     await ports.recordGlassAct(identified, route.operationId, pathOf(request), requestId);
     const context = {
       params: request.params,

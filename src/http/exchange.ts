@@ -1,5 +1,6 @@
 /** One request and its answer, from the first look at it to the problem document. */
 import type { Request, Response } from 'express';
+import { wipe } from '../crypto/bytes.ts';
 import { acceptSignature } from '../domain/http-signature.ts';
 import type { Channel } from './channel.ts';
 import { problemOf } from './problem.ts';
@@ -42,7 +43,8 @@ export function sendReply({ response }: Exchange, reply: Reply): void {
   for (const [name, value] of Object.entries({ ...DEFAULT_HEADERS, ...reply.headers })) response.setHeader(name, value);
   if (reply.bytes !== undefined) {
     response.setHeader('content-type', reply.bytes.type);
-    response.end(reply.bytes.body);
+    const { body, secret } = reply.bytes;
+    response.end(body, () => secret === true && wipe(body));
   } else if (reply.json !== undefined) {
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(reply.json));

@@ -5,13 +5,14 @@ import type { Caller } from '../domain/caller.ts';
 import { parseSignature } from '../domain/http-signature.ts';
 import { KmcError } from '../errors.ts';
 import type { AuthenticatedRequest, NonceSource, RequestProof } from '../flows/access/authenticate-request.ts';
+import { consoleSecret } from './console-cookie.ts';
 import { bodyOf, headerOf, type Exchange } from './exchange.ts';
 import type { HttpPorts } from './ports.ts';
 import { addressText } from './rate-limit.ts';
 import { pathOf, queryOf } from './request-guard.ts';
 import type { Access, Route } from './route.ts';
 
-const LOOPBACK = new Set(['127.0.0.1', '::1']);
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1']);
 
 /** Host as signed: lower case, without the default port of HTTPS. */
 function authorityOf(request: Request): string {
@@ -41,7 +42,11 @@ export interface Identified {
  * Establishes the caller; whoever uses a public route stays anonymous.
  * @throws KmcError E_UNAUTHENTICATED, E_TIME; E_FORBIDDEN when the certificate of the channel is not in force any more.
  */
-export async function identify(ports: HttpPorts, exchange: Exchange, access: Access): Promise<Identified> {
+export async function identify(
+  ports: HttpPorts,
+  exchange: Exchange,
+  { access, method, console: isOfConsole }: Pick<Route, 'access' | 'method' | 'console'>,
+): Promise<Identified> {
   const { request, source, channel } = exchange;
   if ('public' in access) return { caller: { type: 'anonymous', source } };
   if ('enrolling' in access && headerOf(request, 'signature-input') === undefined) {
@@ -49,7 +54,21 @@ export async function identify(ports: HttpPorts, exchange: Exchange, access: Acc
     const device = clientCertificate === undefined ? undefined : await ports.deviceOf(clientCertificate);
     return { caller: device ?? { type: 'anonymous', source } };
   }
+  const secret = consoleSecret(headerOf(request, 'cookie'));
+  const isSigned = headerOf(request, 'signature-input') !== undefined;
+  if (isOfConsole === true && method === 'get' && !isSigned && secret !== undefined) {
+    return { caller: await ports.sessionCaller(secret) };
+  }
   return await signerOf(ports, request, takesOfferedNonce(access) ? 'service' : 'caller');
+}
+
+/**
+ * Refuses to carry data that is to be protected over plain HTTP from another machine.
+ * @throws KmcError E_FORBIDDEN.
+ */
+export function checkConfidential({ confidential }: Pick<Route, 'confidential'>, { channel, source }: Exchange): void {
+  if (confidential !== true || channel.isPrivate || LOOPBACK.has(source)) return;
+  throw new KmcError('E_FORBIDDEN', 'this call carries data that is to be protected: use HTTPS, or the TLCP front');
 }
 
 /** True where signed requests are signed with a nonce of the service. */
@@ -87,7 +106,8 @@ async function signerOf(ports: HttpPorts, request: Request, nonceOf: NonceSource
 export function checkAccess({ access, operationId }: Pick<Route, 'access' | 'operationId'>, caller: Caller): void {
   if ('public' in access) return;
   if ('enrolling' in access) {
-    if (caller.type === 'person') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
+    if (caller.type === 'person' || caller.type === 'application')
+      throw new KmcError('E_FORBIDDEN', 'this call is for devices');
     return;
   }
   if (caller.type === 'sealed-account') {
@@ -98,6 +118,10 @@ export function checkAccess({ access, operationId }: Pick<Route, 'access' | 'ope
     throw new KmcError('E_FORBIDDEN', 'this call is for sealed accounts in their session');
   if ('devices' in access) {
     if (caller.type !== 'device') throw new KmcError('E_FORBIDDEN', 'this call is for devices');
+    return;
+  }
+  if ('applications' in access) {
+    if (caller.type !== 'application') throw new KmcError('E_FORBIDDEN', 'this call is for registered applications');
     return;
   }
   if (caller.type !== 'person') throw new KmcError('E_FORBIDDEN', 'this call is for registered persons');

@@ -34,12 +34,17 @@ function answerOf(answer: AnswerSpec): Json {
   return { description: answer.description, content: { [answer.type ?? 'application/json']: { schema } } };
 }
 
+function rolesOf(access: Route['access']): readonly string[] | string {
+  if ('persons' in access) return access.persons;
+  if ('devices' in access) return 'device';
+  return 'applications' in access ? 'application' : 'sealed-account';
+}
+
 function securityOf(route: Route): Json {
   if ('public' in route.access) return { security: [] };
   if ('enrolling' in route.access) return { security: [{ httpMessageSignature: [] }, { enrolmentToken: [] }] };
-  const roles =
-    'persons' in route.access ? route.access.persons : 'devices' in route.access ? 'device' : 'sealed-account';
-  return { security: [{ httpMessageSignature: [] }], 'x-kmc-roles': roles };
+  const session = route.console === true ? [{ consoleSession: [] }] : [];
+  return { security: [{ httpMessageSignature: [] }, ...session], 'x-kmc-roles': rolesOf(route.access) };
 }
 
 function requestBodyOf({ body, media }: Route): Json {
@@ -67,6 +72,7 @@ function operationOf(route: Route): Json {
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
     ...securityOf(route),
     ...(route.tlsOnly === true ? { 'x-kmc-https-only': true } : {}),
+    ...(route.confidential === true ? { 'x-kmc-confidential': true } : {}),
     ...(isBreakGlassOperation(route.operationId) ? { 'x-kmc-break-glass': true } : {}),
   };
 }
@@ -122,6 +128,12 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
         },
       },
       securitySchemes: {
+        consoleSession: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'kmc-console',
+          description: 'Session of a browser that a person approved with a signed request; for reading only',
+        },
         enrolmentToken: {
           type: 'http',
           scheme: 'basic',

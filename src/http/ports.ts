@@ -24,7 +24,7 @@ export interface OfferedMoment {
 export interface HttpPorts {
   /** Names (`host` or `host:port`, lower case) under which callers reach the service, besides the listeners' own addresses. */
   readonly authorities: readonly string[];
-  readonly limits: { readonly source: RateLimiter; readonly identity: RateLimiter };
+  readonly limits: { readonly source: RateLimiter; readonly identity: RateLimiter; readonly application: RateLimiter };
   /** True while the keystore is not open: the API then answers E_SEALED, except for what opens it. */
   isSealed(): boolean;
   /** Finds and verifies the signer, then burns the nonce. @throws KmcError E_UNAUTHENTICATED, E_TIME. */
@@ -33,6 +33,8 @@ export interface HttpPorts {
     parts: SignedRequestParts,
     nonceOf: NonceSource,
   ): Promise<AuthenticatedRequest>;
+  /** Who reads through the session of a browser. @throws KmcError E_UNAUTHENTICATED. */
+  sessionCaller(secret: string): Promise<Caller>;
   /** A nonce for one request under that keyid. */
   offerNonce(keyid: string): Promise<OfferedMoment>;
   /**

@@ -1,5 +1,5 @@
 /** RFC 9457 problem details: the one table from error code to HTTP status, and the answer that people and programs read. */
-import { KmcError, type ErrorCode } from '../errors.ts';
+import { KmcError, type Blocker, type ErrorCode } from '../errors.ts';
 
 /** A code without a status does not compile. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -66,6 +66,8 @@ export interface Problem {
   readonly requestId: string;
   /** The rule that was broken, where the code stands for a table of rules. */
   readonly rule?: string;
+  /** Everything that stands in the way, where guards were asked. */
+  readonly blockedBy?: readonly Blocker[];
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
@@ -87,6 +89,7 @@ export function problemOf(error: unknown, requestId: string): Problem & { readon
     detail: status === 500 ? INTERNAL_DETAIL : known.message,
     requestId,
     ...(known.rule === undefined || status === 500 ? {} : { rule: known.rule }),
+    ...(known.blockedBy.length > 0 && status !== 500 ? { blockedBy: known.blockedBy } : {}),
     ...(known.pointers.length > 0 && status !== 500 ? { errors: known.pointers } : {}),
     ...(known.retryAfter === undefined ? {} : { retryAfter: known.retryAfter }),
   };

@@ -11,6 +11,8 @@ export interface Published {
   readonly maxAge: number;
   /** Never changes: need not be asked for again while it is kept (RFC 8246). */
   readonly immutable?: boolean;
+  /** For this caller alone: no mirror keeps it. */
+  readonly private?: boolean;
   readonly lastModified?: Date;
   readonly expires?: Date;
 }
@@ -37,11 +39,12 @@ function isUnchanged({ header }: Conditions, etag: string, lastModified: Date | 
 /** The answer: 200 with the octets, or 304 when the caller has them. */
 export function publishedReply(context: Conditions, published: Published): Reply {
   const { type, body, digest, maxAge, immutable, lastModified, expires } = published;
+  const kept = published.private === true ? 'private' : 'public';
   const afterwards = immutable === true ? 'immutable' : 'must-revalidate';
   const etag = `"${digest.replace(':', '-')}"`;
   const headers = {
     etag,
-    'cache-control': `public, max-age=${Math.max(0, Math.floor(maxAge))}, ${afterwards}, no-transform`,
+    'cache-control': `${kept}, max-age=${Math.max(0, Math.floor(maxAge))}, ${afterwards}, no-transform`,
     ...(lastModified === undefined ? {} : { 'last-modified': lastModified.toUTCString() }),
     ...(expires === undefined ? {} : { expires: expires.toUTCString() }),
   };

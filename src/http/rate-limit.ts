@@ -11,12 +11,15 @@ export interface RateLimits {
   readonly source: RateLimit;
   /** Of one person or device, by whichever certificate. */
   readonly identity: RateLimit;
+  /** Of one application. */
+  readonly application: RateLimit;
 }
 
 /** Many devices may stand behind one address, so a source gets more than an identity. */
 export const DEFAULT_RATE_LIMITS: RateLimits = {
   source: { requests: 20_000, seconds: 10 },
   identity: { requests: 2_000, seconds: 10 },
+  application: { requests: 20_000, seconds: 10 },
 };
 
 /** A refused call. `isFirst` marks the first refusal of a period: the one that is worth an audit event. */

@@ -30,6 +30,7 @@ const SINGLE_FIELDS = [
   'signature-input',
   'idempotency-key',
   'authorization',
+  'cookie',
   'client-cert',
   'x-real-ip',
 ];

@@ -15,6 +15,8 @@ export type Access =
   | { readonly persons: readonly RoleName[] | 'any' }
   | { readonly devices: true; readonly nonce?: 'service' }
   | { readonly enrolling: true }
+  /** Registered applications. */
+  | { readonly applications: true }
   /** Sealed accounts in their session alone; which other operations these may call is for the table of break-glass. */
   | { readonly sealedAccounts: true };
 
@@ -39,7 +41,8 @@ export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
-  readonly bytes?: { readonly type: string; readonly body: Buffer };
+  /** `secret`: the body is wiped once it is sent. */
+  readonly bytes?: { readonly type: string; readonly body: Buffer; readonly secret?: boolean };
 }
 
 export interface AnswerSpec {
@@ -57,8 +60,12 @@ export interface Route {
   readonly tag: string;
   readonly summary: string;
   readonly access: Access;
+  /** A reading that the console may do with the session of a browser, in the place of a signed request. */
+  readonly console?: true;
   /** HTTPS only. */
   readonly tlsOnly?: boolean;
+  /** Question and answer hold data that is to be protected: over plain HTTP it serves callers on this machine alone. */
+  readonly confidential?: boolean;
   /** Answers while the keystore is sealed; every other route under /api/v1 then refuses with E_SEALED. */
   readonly whileSealed?: boolean;
   /** Honours Idempotency-Key (every POST under /api/v1 that changes state, unless the route has a rule of its own). */

@@ -38,3 +38,8 @@ export const SIGNED_OBJECT = z
 export function timeText(at: Date): string {
   return `${at.toISOString().slice(0, 19)}Z`;
 }
+
+/** A member with a time, where there is one. */
+export function timeMember<Name extends string>(name: Name, at: Date | undefined): Partial<Record<Name, string>> {
+  return at === undefined ? {} : ({ [name]: timeText(at) } as Partial<Record<Name, string>>);
+}

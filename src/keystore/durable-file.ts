@@ -16,21 +16,48 @@ const TEMPORARY = /^\..{1,128}\.[0-9a-f]{12}\.tmp$/;
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY;
 
+/** A file that is being written under a temporary name; it stands under its own once `commit` has returned. */
+export interface DurableWrite {
+  /** @throws KmcError E_STORAGE. */
+  write(bytes: Buffer): void;
+  /** Durable on return. @throws KmcError E_EXISTS when the name is taken; E_STORAGE, with `fatal` after a failed fsync. */
+  commit(): void;
+  /** Removes what was written; of no effect once it was committed or has failed. */
+  abandon(): void;
+}
+
+/**
+ * Begins a new file that is written piece by piece; an existing one is never replaced.
+ * @throws KmcError E_STORAGE.
+ */
+export function beginDurableFile(path: string): DurableWrite {
+  const temporary = openTemporary(path);
+  return {
+    write: (bytes) => temporary.write(bytes),
+    commit() {
+      temporary.finish();
+      try {
+        linkSync(temporary.path, path);
+      } catch (error) {
+        unlinkQuietly(temporary.path);
+        if (hasErrno(error, 'EEXIST')) throw new KmcError('E_EXISTS', `The file ${basename(path)} exists already.`);
+        throw storageError(error);
+      }
+      guarded(() => unlinkSync(temporary.path));
+      syncDirectory(dirname(path));
+    },
+    abandon: () => temporary.drop(),
+  };
+}
+
 /**
  * Writes a new file; an existing one is never replaced. Durable on return.
  * @throws KmcError E_EXISTS when the name is taken; E_STORAGE, with `fatal` after a failed fsync.
  */
 export function createDurableFile(path: string, bytes: Buffer): void {
-  const temporary = writeTemporary(path, bytes);
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    unlinkQuietly(temporary);
-    if (hasErrno(error, 'EEXIST')) throw new KmcError('E_EXISTS', `The file ${basename(path)} exists already.`);
-    throw storageError(error);
-  }
-  guarded(() => unlinkSync(temporary));
-  syncDirectory(dirname(path));
+  const file = beginDurableFile(path);
+  file.write(bytes);
+  file.commit();
 }
 
 /**
@@ -38,8 +65,10 @@ export function createDurableFile(path: string, bytes: Buffer): void {
  * @throws KmcError E_STORAGE, with `fatal` after a failed fsync.
  */
 export function replaceDurableFile(path: string, bytes: Buffer): void {
-  const temporary = writeTemporary(path, bytes);
-  guarded(() => renameSync(temporary, path));
+  const temporary = openTemporary(path);
+  temporary.write(bytes);
+  temporary.finish();
+  guarded(() => renameSync(temporary.path, path));
   syncDirectory(dirname(path));
 }
 
@@ -119,11 +148,15 @@ export function readPrivateFile(path: string, name: string, maxBytes: number): B
 
 /**
  * Deletes what an interrupted write left behind in a directory. Nothing of it is ever read.
+ * @param unchangedSince only what nobody has written to since then; everything unless told.
  * @throws KmcError E_STORAGE.
  */
-export function deleteStrayTemporaries(directory: string): void {
+export function deleteStrayTemporaries(directory: string, unchangedSince = new Date(8.64e15)): void {
   const strays = guarded(() => readdirSync(directory)).filter((name) => TEMPORARY.test(name));
-  for (const name of strays) removeDurableFile(join(directory, name));
+  for (const path of strays.map((name) => join(directory, name))) {
+    const status = lstatSync(path, { throwIfNoEntry: false });
+    if (status !== undefined && status.mtime < unchangedSince) removeDurableFile(path);
+  }
 }
 
 /** True for a name that an interrupted or running write uses. */
@@ -160,24 +193,48 @@ function readChecked(descriptor: number, name: string, maxBytes: number): Buffer
   return bytes;
 }
 
-/** Writes and syncs a file under a temporary name in the directory of `path`; the name is returned. */
-function writeTemporary(path: string, bytes: Buffer): string {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
-  const descriptor = guarded(() => openSync(temporary, 'wx', FILE_MODE));
-  try {
-    let done = 0;
-    while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
-  } catch (error) {
+interface Temporary {
+  readonly path: string;
+  write(bytes: Buffer): void;
+  /** Synced and closed. */
+  finish(): void;
+  drop(): void;
+}
+
+/** A file under a temporary name in the directory of `path`. */
+function openTemporary(path: string): Temporary {
+  const name = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const descriptor = guarded(() => openSync(name, 'wx', FILE_MODE));
+  let isOpen = true;
+  const close = (): void => {
+    isOpen = false;
     closeSync(descriptor);
-    unlinkQuietly(temporary);
-    throw storageError(error);
-  }
-  try {
-    syncOrDie(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  return temporary;
+  };
+  const drop = (): void => {
+    if (!isOpen) return;
+    close();
+    unlinkQuietly(name);
+  };
+  return {
+    path: name,
+    drop,
+    write(bytes) {
+      try {
+        let done = 0;
+        while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
+      } catch (error) {
+        drop();
+        throw storageError(error);
+      }
+    },
+    finish() {
+      try {
+        syncOrDie(descriptor);
+      } finally {
+        close();
+      }
+    },
+  };
 }
 
 /** After a failed fsync the kernel may have dropped the pages, and a second call would report success: no retry. */

@@ -1,5 +1,5 @@
 /**
- * One process at a time on a keystore directory. Node has no flock, so each process puts down a claim of its own and
+ * One process at a time on a directory: a keystore, or what a device trusts. Node has no flock, so each process puts down a claim of its own and
  * then looks for others: of two that meet, the later one at least sees the earlier. Claims of dead processes are
  * cleared away. Between nodes the lease in the database decides.
  */
@@ -23,7 +23,7 @@ const PAUSE_MS = 20;
 const CLAIM = /^([0-9]{1,10})-([0-9]{0,20})-([0-9a-f-]{0,36})\.claim$/;
 
 /**
- * Takes the lock of a keystore directory.
+ * Takes the lock of a directory.
  * @throws KmcError E_CONFLICT while another process, or another part of this one, holds it (of two that try at once,
  * both may be refused); E_STORAGE.
  */
@@ -65,7 +65,7 @@ function putClaim(path: string): void {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
     if (hasErrno(error, 'EEXIST')) throw inUse();
-    throw new KmcError('E_STORAGE', 'The lock of the keystore could not be taken; check space and permissions.', {
+    throw new KmcError('E_STORAGE', 'The lock of a folder could not be taken; check space and permissions.', {
       cause: error,
     });
   }
@@ -102,12 +102,12 @@ function removeClaim(path: string): void {
     unlinkSync(path);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return;
-    throw new KmcError('E_STORAGE', 'The lock of the keystore could not be given back.', { cause: error });
+    throw new KmcError('E_STORAGE', 'The lock of a folder could not be given back.', { cause: error });
   }
 }
 
 function inUse(): KmcError {
-  return new KmcError('E_CONFLICT', 'Another process uses this keystore. Stop it first, or wait until it has ended.');
+  return new KmcError('E_CONFLICT', 'Another process uses this folder. Stop it first, or wait until it has ended.');
 }
 
 function hasErrno(error: unknown, code: string): boolean {

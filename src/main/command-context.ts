@@ -1,7 +1,9 @@
 /** What a command may ask for, made when it asks. */
+import { mkdirSync } from 'node:fs';
 import { createClient } from '../agent/signed-client.ts';
 import { askSecret } from '../cli/ask-secret.ts';
 import type { CommandContext, CommandInput, Io, PersonalKey } from '../cli/command.ts';
+import { awaitLock } from '../keystore/lock-file.ts';
 import { readNamedFile } from '../cli/named-file.ts';
 import { readEnvironment, type Environment, type SettingFlags } from '../config/environment.ts';
 import { decodePem } from '../crypto/asn1/pem.ts';
@@ -77,6 +79,12 @@ async function openPersonalKey(
   }
 }
 
+/** Holds a folder, which is made if it is not there. */
+function lockFolder(folder: string): ReturnType<CommandContext['lockFolder']> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return awaitLock(folder);
+}
+
 /** The context of one command. `close` ends what it opened. */
 export function createContext(input: CommandInput, json: boolean, io: Io): ClosableContext {
   const environment: Environment = readEnvironment(flagsOf(input));
@@ -102,6 +110,7 @@ export function createContext(input: CommandInput, json: boolean, io: Io): Closa
         ...(anchor === undefined ? {} : { tlsAnchors: readNamedFile(anchor, 'transport anchor').toString('utf8') }),
       };
     },
+    lockFolder,
     onStop(stop) {
       for (const signal of STOPPING) process.once(signal, stop);
       return () => {

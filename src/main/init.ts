@@ -12,7 +12,8 @@ import { DevelopmentStage } from './development/stage.ts';
 import { checkHome, holdsInstance, STAGE_FOLDER } from './home-folder.ts';
 import { openInstance, type OpenedInstance } from './open-instance.ts';
 
-function writeSettings({ home, instance, environment, origin }: Environment): void {
+/** Writes the settings of a new home: which instance it is. */
+export function writeSettings({ home, instance, environment, origin }: Environment): void {
   mkdirSync(dirname(home), { recursive: true });
   makePrivateDirectory(home);
   const settings = `instance: ${instance}\nenvironment: ${environment}\norigin: ${origin}\n`;

@@ -13,6 +13,7 @@ import { trackReceipts } from '../flows/audit/receipts/track-receipts.ts';
 import { AUDIT_LOG_KEY, type Instance, type InstanceAudit } from '../flows/instance.ts';
 import { ServiceKeystore } from '../flows/keystore/service-keystore.ts';
 import type { Clock, Database } from '../flows/ports/database.ts';
+import { createBackupFolder } from '../keystore/backup-folder.ts';
 import { createAuditSignerState } from '../keystore/audit-signer-state.ts';
 import { makePrivateDirectory } from '../keystore/durable-file.ts';
 import { openFileKeystore } from '../keystore/file-keystore.ts';
@@ -92,15 +93,29 @@ function auditOf(parts: AuditParts): InstanceAudit {
   };
 }
 
+export interface Opening {
+  /** The engine that made the keys which the instance is to work with; one of its own unless given. */
+  readonly engine?: CryptoEngine;
+  /** By the restore that fills it: nobody else may open it before that is done. */
+  readonly isRestoring?: boolean;
+}
+
+/** What a restore was cut in has not yet given up what may have been given out twice. @throws KmcError E_STATE. */
+async function requireFinishedRestore(store: Database): Promise<void> {
+  const open = await store.read((reader) => reader.backups.openRestoration());
+  if (open === undefined) return;
+  throw new KmcError('E_STATE', 'A restore into this database was interrupted. Run kmc backup restore again.');
+}
+
 /**
  * Opens the instance of an environment; its folder is made when it is not there. The keystore is sealed afterwards.
  * @throws KmcError E_CONFIG, E_LINT (policy), E_STORAGE, E_INTEGRITY, E_CONFLICT while another process has it open,
- * E_SELF_TEST.
+ * E_SELF_TEST; E_STATE for one whose restore was interrupted.
  */
-export async function openInstance(environment: Environment): Promise<OpenedInstance> {
+export async function openInstance(environment: Environment, opening: Opening = {}): Promise<OpenedInstance> {
   checkHome(environment);
   const { set: policies } = loadPolicies(environment.policies, environment.environment);
-  const engine = openEngine(environment);
+  const engine = opening.engine ?? openEngine(environment);
   await engine.selfTest();
   makePrivateDirectory(environment.home);
   let keystore: ServiceKeystore | undefined;
@@ -116,6 +131,7 @@ export async function openInstance(environment: Environment): Promise<OpenedInst
     audit: { origin: environment.origin, rowMac, verified: { newest: (at) => seen.sight?.newest(at) } },
   });
   try {
+    if (opening.isRestoring !== true) await requireFinishedRestore(store);
     const database = trackReceipts(store, outstanding, SYSTEM_CLOCK);
     const files = openFileKeystore(join(environment.home, 'service'), 'service');
     const opened = new ServiceKeystore({ engine, database, files });
@@ -126,6 +142,8 @@ export async function openInstance(environment: Environment): Promise<OpenedInst
       environmentName: environmentName(environment),
       node: environment.node,
       database,
+      databaseCopy: store.copy,
+      backupFiles: createBackupFolder(environment.backups),
       clock: SYSTEM_CLOCK,
       engine,
       keystore: opened,

@@ -4,9 +4,11 @@ import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
 import { watchAlarms } from '../flows/alarms/watch-alarms.ts';
+import { KeyUseTally } from '../domain/key-use-tally.ts';
 import { keepAuditLog } from '../flows/audit/log/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
 import { GlassSight } from '../flows/break-glass/glass-state.ts';
+import { writeUseCounts } from '../flows/data/write-use-counts.ts';
 import { keepHouse } from '../flows/housekeeping/keep-house.ts';
 import { fetchDueAuthorities } from '../flows/supervised-authorities/fetch-due-authorities.ts';
 import { keepPools } from '../flows/pools/keep-pools.ts';
@@ -19,8 +21,10 @@ import { httpPorts, type ServedInstance } from '../http/served-instance.ts';
 import { createApplication, listen, type Application, type Listener } from '../http/server.ts';
 import { checkPolicy } from '../flows/policy/check-policy.ts';
 import type { OpenedInstance } from './open-instance.ts';
+import { consoleFiles } from './console-files.ts';
 import { listenForProxy } from './private-socket.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { OPENSSL_VERIFIER } from './openssl-verifier.ts';
 import { TlsSide } from './tls-side.ts';
 
 export interface RunningService {
@@ -100,13 +104,22 @@ function servedInstance(instance: OpenedInstance, state: LogState): ServedInstan
   return {
     ...instance,
     version: PRODUCT_VERSION,
+    console: consoleFiles(),
     handlers: actionHandlers(instance),
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
+    uses: new KeyUseTally(),
     metrics: new Metrics(),
     repositories: createRepositoryClient({ loopback: instance.environment === 'development' }),
     glass: new GlassSight(instance),
     isAuditBlocked: () => state.blocked,
   };
+}
+
+/** Before the end: what is not written now is told of as lost, a quarter of an hour later. */
+async function accountForUses(served: ServedInstance, log: ServiceLog): Promise<void> {
+  if (served.keystore.state !== 'UNSEALED') return;
+  await writeUseCounts(served, true).catch((error: unknown) => log.fault('write-use-counts', error));
 }
 
 /** Asks the supervised authorities whose time has come, and looks at what is worth an alarm. */
@@ -208,6 +221,7 @@ export async function serve(
       stop.abort();
       await Promise.allSettled([...background, ended]);
       await Promise.all([plain.close(), tls.close(), cas?.close(), ...fronts.map((front) => front.close())]);
+      await accountForUses(served, log);
     },
   };
 }

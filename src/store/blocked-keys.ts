@@ -26,6 +26,7 @@ const USES = byCount(
    union all select spki_sm3, 'authority', null, null from authorities where spki_sm3 ${ASKED}
    union all select spki_sm3, 'ca-key', null, null from sealed_ca_key where spki_sm3 ${ASKED}
    union all select spki_sm3, 'escrowed', null, null from escrowed_keys where spki_sm3 ${ASKED}
+   union all select spki_sm3, 'managed', null, null from managed_key_versions where spki_sm3 ${ASKED}
    union all select kid, 'person', null, null from accounts where kid ${ASKED}`,
 );
 

@@ -18,12 +18,12 @@ export class ClosableEngine implements Engine {
     return this.#run(() => this.#engine.read(work));
   }
 
-  snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#run(() => this.#engine.snapshot(work));
+  snapshot<T>(work: (sql: Sql) => Promise<T>, limitMs?: number): Promise<T> {
+    return this.#run(() => this.#engine.snapshot(work, limitMs));
   }
 
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#run(() => this.#engine.transaction(work));
+  transaction<T>(work: (sql: Sql) => Promise<T>, limitMs?: number): Promise<T> {
+    return this.#run(() => this.#engine.transaction(work, limitMs));
   }
 
   close(): Promise<void> {

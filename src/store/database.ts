@@ -2,11 +2,17 @@
 import { EXCLUDED_PAIRS } from '../domain/roles.ts';
 import { KmcError } from '../errors.ts';
 import type { AuditLog } from '../flows/ports/audit.ts';
+import type { RestorationRow } from '../flows/ports/backups.ts';
+import type { DatabaseCopy } from '../flows/ports/database-copy.ts';
 import type { Database, Reader, Transaction } from '../flows/ports/database.ts';
 import type { AuditSettings } from './audit-events.ts';
 import { StoredAuditLog } from './audit-log.ts';
+import { StoredBackups } from './backups.ts';
 import { ClosableEngine } from './closable-engine.ts';
+import { copiedTables, fillTables, type FilledTable } from './database-copy.ts';
 import type { Engine } from './engine.ts';
+import { migrationsNamed } from './migrate.ts';
+import { MIGRATIONS, type Migration } from './migrations/index.ts';
 import { openPostgres } from './postgres.ts';
 import { roleExclusionsStand, writeRoleExclusions, type ExcludedPair } from './role-exclusions.ts';
 import { openSqlite } from './sqlite.ts';
@@ -25,6 +31,8 @@ export interface DatabaseOptions {
 
 export interface KmcDatabase extends Database {
   readonly engine: 'sqlite' | 'postgresql';
+  /** For backups. */
+  readonly copy: DatabaseCopy;
   /** For the sequencer and the signer. */
   readonly auditLog: AuditLog;
   /** Rejects with E_STORAGE when the database does not answer: for the readiness check. */
@@ -56,14 +64,51 @@ export async function openDatabase(options: DatabaseOptions): Promise<KmcDatabas
   }
 }
 
+/** Of a copy out of a database, or into one: hours, since it grows with the estate. */
+const COPY_LIMIT_MS = 6 * 3_600_000;
+
+/** What is written with the rows of a backup, so that nobody serves them before the restore is done. */
+export type BegunRestoration = Omit<RestorationRow, 'finishedAt'>;
+
+/**
+ * Fills an empty database with the rows of a backup, all or nothing; then it stands as the backup shows it, under the
+ * schema of that time, and `openDatabase` brings it up to date.
+ * @param schema the migrations that the backup names.
+ * @returns how many rows.
+ * @throws KmcError E_EXISTS for a database that holds anything but what an interrupted restore left; E_CONFIG for the
+ * backup of a newer version; E_INTEGRITY; E_STORAGE; what `tables` throws.
+ */
+export async function fillDatabase(
+  options: Pick<DatabaseOptions, 'url'>,
+  schema: readonly string[],
+  tables: AsyncIterable<FilledTable>,
+  restoration: BegunRestoration,
+): Promise<number> {
+  const engine = await openEngine(options, migrationsNamed(schema));
+  try {
+    return await engine.transaction(async (sql) => {
+      const rows = await fillTables(sql, tables);
+      await new StoredBackups(sql).beginRestoration(restoration);
+      return rows;
+    }, COPY_LIMIT_MS);
+  } finally {
+    await engine.close();
+  }
+}
+
 class StoredDatabase implements KmcDatabase {
   readonly engine: KmcDatabase['engine'];
+  readonly copy: DatabaseCopy;
   readonly auditLog: AuditLog;
   readonly #engine: Engine;
   readonly #audit: AuditSettings | undefined;
 
   constructor(engine: Engine, audit: AuditSettings | undefined) {
     this.engine = engine.name;
+    this.copy = {
+      schema: MIGRATIONS.map(({ name }) => name),
+      copy: (work) => engine.snapshot((sql) => work(readerOn(sql), copiedTables(sql)), COPY_LIMIT_MS),
+    };
     this.auditLog = new StoredAuditLog(engine);
     this.#engine = engine;
     this.#audit = audit;
@@ -90,8 +135,8 @@ class StoredDatabase implements KmcDatabase {
   }
 }
 
-async function openEngine({ url, connections }: DatabaseOptions): Promise<Engine> {
-  if (/^postgres(?:ql)?:\/\//.test(url)) return openPostgres(url, connections ?? DEFAULT_CONNECTIONS);
+async function openEngine({ url, connections }: DatabaseOptions, migrations?: readonly Migration[]): Promise<Engine> {
+  if (/^postgres(?:ql)?:\/\//.test(url)) return openPostgres(url, connections ?? DEFAULT_CONNECTIONS, migrations);
   const file = url.replace(/^sqlite:(?:\/\/)?/, '');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file)) {
     throw new KmcError('E_CONFIG', 'The database is of another kind. Use sqlite:<file> or postgres://<address>.');
@@ -99,5 +144,5 @@ async function openEngine({ url, connections }: DatabaseOptions): Promise<Engine
   if (file === '' || file === ':memory:') {
     throw new KmcError('E_CONFIG', 'The database address names no file. Use sqlite:<file> or postgres://<address>.');
   }
-  return openSqlite(file);
+  return openSqlite(file, migrations);
 }

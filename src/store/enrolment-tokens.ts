@@ -55,6 +55,10 @@ export class StoredEnrolmentTokens implements EnrolmentTokenWriter {
     return TOKENS.find(this.#sql, 'where id = ?', id);
   }
 
+  issued(limit: number): Promise<EnrolmentTokenRow[]> {
+    return TOKENS.all(this.#sql, "where state = 'issued' order by id limit ?", limit);
+  }
+
   async countSealedUnder(kekVersion: number): Promise<number> {
     const [record = {}] = await this.#sql.all(
       'select count(*) as count from enrolment_tokens where kek_version = ? and sealed_token is not null',

@@ -30,6 +30,7 @@ const ENROLMENTS = new Table<EnrolmentRow>('enrolments', {
   encSerial: optional(text),
   envelopedKey: optional(blob),
   answerUntil: optional(time),
+  bundleVersion: optional(integer),
   reason: optional(text),
   createdAt: time,
   changedAt: time,
@@ -95,6 +96,7 @@ export class StoredEnrolments implements EnrolmentWriter {
            request_id = coalesce(?, request_id), authority_id = coalesce(?, authority_id),
            sign_serial = coalesce(?, sign_serial), enc_serial = coalesce(?, enc_serial),
            enveloped_key = coalesce(?, enveloped_key), answer_until = coalesce(?, answer_until),
+           bundle_version = coalesce(?, bundle_version),
            reason = coalesce(?, reason)
          where id = ? and state = ? and version = ? and closed = 0`,
         to,
@@ -106,6 +108,7 @@ export class StoredEnrolments implements EnrolmentWriter {
         issued?.encSerial ?? null,
         issued?.envelopedKey ?? null,
         issued?.answerUntil.toISOString() ?? null,
+        issued?.bundleVersion ?? null,
         reason ?? null,
         id,
         from.state,

@@ -9,6 +9,7 @@ import type {
   KeyTransition,
 } from '../flows/ports/escrowed-keys.ts';
 import { storeOf, type KeyState, type KeyStore } from '../domain/key-state.ts';
+import { KeyStatements, type Resealed } from './key-transition.ts';
 import { listPage, type FilterColumns } from './list.ts';
 import { byCount, type Binding, type Sql } from './sql.ts';
 import {
@@ -58,6 +59,8 @@ const KEYS = new Table<FlatKey>('escrowed_keys', {
   destroyAfter: optional(time),
   lastAuditEvent: text,
 });
+
+const STATEMENTS = new KeyStatements('escrowed_keys');
 
 const COUNT: Columns<EscrowedKeyCount> = {
   algorithm: word<KeyAlgorithmName>(),
@@ -208,49 +211,26 @@ export class StoredEscrowedKeys implements EscrowedKeyWriter {
     );
   }
 
-  transition({ id, from, to, at, destroyAfter, reason, auditEvent }: KeyTransition): Promise<boolean> {
-    const store = storeOf(to);
-    return won(
-      this.#sql.run(
-        `update escrowed_keys set state = ?, store = ?, version = version + 1, changed_at = ?, destroy_after = ?,
-           state_reason = ?,
-           compromised_at = case when ? = 'compromised' then coalesce(compromised_at, ?) else compromised_at end,
-           sealed_key = case when ? = 'tombstone' then null else sealed_key end, last_audit_event = ?
-         where id = ? and state = ? and version = ?`,
-        to,
-        store,
-        time.encode(at),
-        optional(time).encode(destroyAfter),
-        reason ?? null,
-        to,
-        time.encode(at),
-        store,
-        auditEvent,
-        id,
-        from.state,
-        from.version,
-      ),
+  transition(transition: KeyTransition): Promise<boolean> {
+    return STATEMENTS.transition(this.#sql, transition);
+  }
+
+  withholdSpare(algorithm: KeyAlgorithmName, reason: string, at: Date, auditEvent: string): Promise<number> {
+    return this.#sql.run(
+      `update escrowed_keys set state = 'compromised', store = ?, version = version + 1, changed_at = ?,
+         state_reason = ?, compromised_at = ?, last_audit_event = ?
+       where state = 'spare' and algorithm = ?`,
+      storeOf('compromised'),
+      time.encode(at),
+      reason,
+      time.encode(at),
+      auditEvent,
+      algorithm,
     );
   }
 
-  reseal(
-    id: string,
-    from: number,
-    to: { readonly sealedKey: Buffer; readonly kekVersion: number },
-    auditEvent: string,
-  ): Promise<boolean> {
-    return won(
-      this.#sql.run(
-        `update escrowed_keys set sealed_key = ?, kek_version = ?, object_version = object_version + 1,
-           last_audit_event = ?
-         where id = ? and object_version = ? and sealed_key is not null`,
-        to.sealedKey,
-        to.kekVersion,
-        auditEvent,
-        id,
-        from,
-      ),
-    );
+  reseal(id: string, from: number, to: Resealed, auditEvent: string): Promise<boolean> {
+    return STATEMENTS.reseal(this.#sql, id, from, to, auditEvent);
   }
 
   async #one(condition: string, ...bindings: Binding[]): Promise<EscrowedKeyRow | undefined> {

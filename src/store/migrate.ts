@@ -5,6 +5,8 @@ import { MIGRATIONS, type Migration } from './migrations/index.ts';
 import { APPLICATION_ID } from './sqlite-connection.ts';
 
 const TABLE = 'schema_migrations';
+/** The tables that knex keeps for itself. */
+export const MIGRATION_TABLES: readonly string[] = [TABLE, `${TABLE}_lock`];
 /** Any constant serves, as long as no other program locks it in this database. */
 const ADVISORY_LOCK = APPLICATION_ID;
 
@@ -22,26 +24,46 @@ const LOCKS = {
 } as const;
 
 /** knex keeps the names: they stay as they are for ever, and are the same under tsx and in dist. */
-const SOURCE: Knex.MigrationSource<Migration> = {
-  getMigrations: () => Promise.resolve([...MIGRATIONS]),
-  getMigrationName: (migration) => migration.name,
-  getMigration: (migration) => Promise.resolve({ up: migration.up, down: refuseDown }),
-};
+function sourceOf(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {
+  return {
+    getMigrations: () => Promise.resolve([...migrations]),
+    getMigrationName: (migration) => migration.name,
+    getMigration: (migration) => Promise.resolve({ up: migration.up, down: refuseDown }),
+  };
+}
+
+/**
+ * The first migrations, as a backup names them: its rows fit the tables that exactly these make.
+ * @throws KmcError E_CONFIG when they are not the first of this program's.
+ */
+export function migrationsNamed(names: readonly string[]): readonly Migration[] {
+  const first = MIGRATIONS.slice(0, names.length);
+  if (first.length === names.length && first.every(({ name }, place) => name === names[place])) return first;
+  throw new KmcError(
+    'E_CONFIG',
+    'The backup was written by a newer version of this program. Restore it with that version.',
+  );
+}
 
 /**
  * Runs the migrations that are missing, all in one transaction.
+ * @param migrations all of them, or the first ones.
  * @throws KmcError E_CONFIG when the database was written by a newer version; the driver's error otherwise.
  */
-export async function migrate(knex: Knex, engine: keyof typeof LOCKS): Promise<void> {
+export async function migrate(
+  knex: Knex,
+  engine: keyof typeof LOCKS,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<void> {
   const applied = await appliedMigrations(knex);
-  const unknown = applied.filter((name) => !MIGRATIONS.some((migration) => migration.name === name));
+  const unknown = applied.filter((name) => !migrations.some((migration) => migration.name === name));
   if (unknown.length > 0) {
     throw new KmcError('E_CONFIG', 'The database was written by a newer version of this program. Start that version.');
   }
-  if (applied.length === MIGRATIONS.length) return;
+  if (applied.length === migrations.length) return;
   await knex.transaction(async (trx) => {
     for (const statement of LOCKS[engine]) await trx.raw(statement);
-    await trx.migrate.latest({ tableName: TABLE, migrationSource: SOURCE });
+    await trx.migrate.latest({ tableName: TABLE, migrationSource: sourceOf(migrations) });
   });
 }
 

@@ -5,6 +5,7 @@ import { KmcError } from '../errors.ts';
 import { RETRY_LIMIT_MS, type Engine } from './engine.ts';
 import { postgresFault, unknownCommit } from './fault.ts';
 import { migrate } from './migrate.ts';
+import type { Migration } from './migrations/index.ts';
 import { pauseWithJitter } from './pause.ts';
 import { SILENT_LOG, type RawPool } from './pool.ts';
 import { PostgresConnection, TYPE_READERS } from './postgres-connection.ts';
@@ -40,14 +41,18 @@ type Attempt<T> =
 const BROKEN = new WeakSet<Client>();
 
 /**
- * Connects and brings the schema up to date.
+ * Connects and brings the schema up to date, or to the migrations that are given.
  * @throws KmcError E_CONFIG when the server is too old, would lose commits or holds a newer schema; E_STORAGE.
  */
-export async function openPostgres(url: string, connections: number): Promise<Engine> {
+export async function openPostgres(
+  url: string,
+  connections: number,
+  migrations?: readonly Migration[],
+): Promise<Engine> {
   const knex = connect(url, connections);
   try {
     await checkServer(knex);
-    await migrate(knex, 'postgresql');
+    await migrate(knex, 'postgresql', migrations);
     return new PostgresEngine(knex);
   } catch (error) {
     await knex.destroy();
@@ -82,21 +87,23 @@ class PostgresEngine implements Engine {
     });
   }
 
-  snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  snapshot<T>(work: (sql: Sql) => Promise<T>, limitMs?: number): Promise<T> {
     return this.#withConnection(async (connection, client) => {
       await this.#command(connection, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       try {
-        return await runWork(new Session(connection), work);
+        return await runWork(new Session(connection), work, limitMs);
       } finally {
         await rollBack(connection, client);
       }
     });
   }
 
-  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (sql: Sql) => Promise<T>, limitMs?: number): Promise<T> {
     const deadline = performance.now() + RETRY_LIMIT_MS;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-      const outcome = await this.#withConnection((connection, client) => this.#attempt(connection, client, work));
+      const outcome = await this.#withConnection((connection, client) =>
+        this.#attempt(connection, client, work, limitMs),
+      );
       if (outcome.stored) return outcome.value;
       if (!outcome.collided || performance.now() + pause > deadline) throw outcome.error;
       await pauseWithJitter(pause);
@@ -111,12 +118,13 @@ class PostgresEngine implements Engine {
     connection: PostgresConnection,
     client: Client,
     work: (sql: Sql) => Promise<T>,
+    limitMs: number | undefined,
   ): Promise<Attempt<T>> {
     await this.#command(connection, 'BEGIN');
     const session = new Session(connection);
     let value: T;
     try {
-      value = await runWork(session, work);
+      value = await runWork(session, work, limitMs);
     } catch (error) {
       // A connection in doubt is dropped: the server rolls back by itself, and may not answer.
       if (session.fault?.kind === 'storage') BROKEN.add(client);

@@ -122,12 +122,16 @@ const WORK_LIMIT_MS = 30_000;
 
 /**
  * Runs the work of one session to its end. Rejects when the work threw, when any of its statements failed (even if the
- * work went on), and with E_STORAGE when it takes longer than 30 s, since others wait for it.
+ * work went on), and with E_STORAGE when it takes longer than 30 s, or than it is given, since others wait for it.
  */
-export async function runWork<T>(session: Session, work: (sql: Sql) => Promise<T>): Promise<T> {
+export async function runWork<T>(
+  session: Session,
+  work: (sql: Sql) => Promise<T>,
+  limitMs: number = WORK_LIMIT_MS,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(tooSlow()), WORK_LIMIT_MS);
+    timer = setTimeout(() => reject(tooSlow()), limitMs);
   });
   try {
     const result = await Promise.race([work(session), limit]);
@@ -143,6 +147,6 @@ export async function runWork<T>(session: Session, work: (sql: Sql) => Promise<T
 function tooSlow(): KmcError {
   return new KmcError(
     'E_STORAGE',
-    'A unit of work took longer than 30 s and was given up. Nothing of it was stored; try again.',
+    'A unit of work took too long and was given up. Nothing of it was stored; try again.',
   );
 }

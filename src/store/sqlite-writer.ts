@@ -37,10 +37,11 @@ export class SqliteWriter {
     this.#connection = connection;
   }
 
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  /** @param limitMs for how long at most; the others wait. */
+  transaction<T>(work: (sql: Sql) => Promise<T>, limitMs?: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const run = async (session: Session): Promise<() => void> => {
-        const value = await runWork(session, work);
+        const value = await runWork(session, work, limitMs);
         return () => resolve(value);
       };
       this.#waiting.push({ run, reject });

@@ -6,6 +6,7 @@ import { KmcError } from '../errors.ts';
 import type { Engine } from './engine.ts';
 import { sqliteFault } from './fault.ts';
 import { migrate } from './migrate.ts';
+import type { Migration } from './migrations/index.ts';
 import { SILENT_LOG, type RawPool } from './pool.ts';
 import { runWork, Session, type Dialect, type Sql } from './sql.ts';
 import { APPLICATION_ID, pragmaValue, prepareDatabase, SqliteConnection } from './sqlite-connection.ts';
@@ -14,16 +15,16 @@ import { SqliteWriter } from './sqlite-writer.ts';
 const READERS = 3;
 
 /**
- * Opens or makes the file, checks it, and brings its schema up to date.
+ * Opens or makes the file, checks it, and brings its schema up to date, or to the migrations that are given.
  * @throws KmcError E_INTEGRITY for a damaged file, E_CONFIG for one of another program or a newer version, E_STORAGE.
  */
-export async function openSqlite(file: string): Promise<Engine> {
+export async function openSqlite(file: string, migrations?: readonly Migration[]): Promise<Engine> {
   createPrivately(file);
   const writers = connect(file, false, 1);
   const readers = connect(file, true, READERS);
   try {
     await checkFile(writers);
-    await migrate(writers, 'sqlite');
+    await migrate(writers, 'sqlite', migrations);
     return await SqliteEngine.start(writers, readers);
   } catch (error) {
     await Promise.all([writers.destroy(), readers.destroy()]);
@@ -54,20 +55,20 @@ class SqliteEngine implements Engine {
     this.#writer = new SqliteWriter(this.#writerConnection);
   }
 
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#writer.transaction(work);
+  transaction<T>(work: (sql: Sql) => Promise<T>, limitMs?: number): Promise<T> {
+    return this.#writer.transaction(work, limitMs);
   }
 
   read<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#withReader((connection) => runWork(new Session(connection), work));
   }
 
-  snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  snapshot<T>(work: (sql: Sql) => Promise<T>, limitMs?: number): Promise<T> {
     return this.#withReader(async (connection) => {
       const session = new Session(connection);
       await session.run('BEGIN');
       try {
-        return await runWork(session, work);
+        return await runWork(session, work, limitMs);
       } finally {
         await connection.run('ROLLBACK', []).catch(() => 0); // then there is nothing to end
       }

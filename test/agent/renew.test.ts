@@ -25,6 +25,8 @@ import { liveService } from '../http/live-service.ts';
 import { forEachDatabase } from '../store/databases.ts';
 
 const PASSPHRASE = Buffer.from('a passphrase of the device');
+/** One process works on each folder of these tests. */
+const takeNoLock: RunPorts['lock'] = () => Promise.resolve({ release: () => undefined });
 const CHILD = join(import.meta.dirname, 'renew-until-killed.ts');
 
 forEachDatabase('the renewal by the agent of a device', (fixture) => {
@@ -55,7 +57,7 @@ forEachDatabase('the renewal by the agent of a device', (fixture) => {
   function ports(engine: CryptoEngine = createSoftwareEngine()): RunPorts {
     const baseUrl = service().url;
     const clientOf = (signer: RequestSigner): KmcClient => createClient({ baseUrl, signer });
-    return { engine, client: createClient({ baseUrl }), clientOf, now: () => test().clock.now() };
+    return { engine, client: createClient({ baseUrl }), clientOf, now: () => test().clock.now(), lock: takeNoLock };
   }
 
   /** The files of the plain names belong together: both keys to their certificates. */

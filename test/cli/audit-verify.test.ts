@@ -75,6 +75,8 @@ describe('kmc audit verify', function suite() {
     writeExport(directory, { canons, checkpoint, logKey: key, ...given });
   }
 
+  const LOG = [{ type: 'log', id: ORIGIN }] as const;
+
   function shortLog(events = 12): EventWriter {
     const short = new EventWriter();
     for (let event = 0; event < events; event += 1) short.add();
@@ -400,6 +402,36 @@ describe('kmc audit verify', function suite() {
       log.add({}, { log: 'other.example.org/log' });
       await signed(log.canons);
       await expectExit(16);
+    });
+
+    it('a log that goes on from one of another name without saying so, or from another than it says (16)', async () => {
+      const older = { log: 'older.example.org/log' };
+      const opened = { previousOrigin: older.log, origin: ORIGIN };
+      for (const detail of [undefined, { ...opened, previousOrigin: 'third.example.org/log' }]) {
+        const log = new EventWriter();
+        log.add({}, older);
+        if (detail !== undefined) log.add({ action: 'log.open', subjects: LOG, detail });
+        log.add({});
+        await signed(log.canons);
+        await expectExit(16);
+      }
+      const unnamed = new EventWriter();
+      unnamed.add({}, older);
+      await signed(unnamed.canons);
+      await expectExit(16);
+    });
+
+    it('no fault in a log that was restored: its first events are those of the log that its own first event names', async () => {
+      const log = new EventWriter();
+      log.add({}, { log: 'older.example.org/log' });
+      log.add({
+        action: 'log.open',
+        subjects: LOG,
+        detail: { previousOrigin: 'older.example.org/log', origin: ORIGIN },
+      });
+      log.add({});
+      await signed(log.canons);
+      await expectExit(0);
     });
 
     const malformed: [string, (line: string) => string | Buffer][] = [

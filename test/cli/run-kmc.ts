@@ -2,11 +2,15 @@
 import { commands as admin } from '../../src/cli/admin.ts';
 import { commands as approval } from '../../src/cli/approval.ts';
 import { commands as audit } from '../../src/cli/audit.ts';
+import { commands as backup } from '../../src/main/backup-commands.ts';
 import { commands as breakGlass } from '../../src/cli/break-glass.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
+import { commands as application } from '../../src/cli/application.ts';
+import { commands as crypto } from '../../src/cli/crypto.ts';
 import { commands as check } from '../../src/cli/check.ts';
 import { commands as estate } from '../../src/cli/estate.ts';
+import { commands as console } from '../../src/cli/console.ts';
 import { commands as key } from '../../src/cli/key.ts';
 import { commands as policy } from '../../src/cli/policy.ts';
 import { commands as pool } from '../../src/cli/pool.ts';
@@ -26,13 +30,17 @@ const COMMANDS = {
   admin,
   approval,
   audit,
+  backup,
   'break-glass': breakGlass,
   ca,
   cert,
   check,
   estate,
+  console,
   key,
   policy,
+  application,
+  crypto,
   pool,
   ra,
   request,

@@ -17,6 +17,7 @@ const TYPES = [
   'kmc-init',
   'ca-root',
   'ca-issuing',
+  'signer-certificates',
   'cross-sign',
   'legacy-import',
   'reshare',

@@ -105,6 +105,7 @@ describe('the policy files', () => {
     ['profiles.yaml', '  canary:\n    kind', '  canaries:\n    kind', 'profiles/required'],
     ['profiles.yaml', 'enc: gateway-enc, marked: true', 'enc: gateway-encryption, marked: true', 'profiles/device'],
     ['profiles.yaml', '  hub-gateway: {', '  simpleenroll: {', 'profiles/label'],
+    ['profiles.yaml', 'successor: gateway', 'successor: legacy-gateway', 'profiles/successor'],
     [
       'profiles.yaml',
       'gateway: {sign: gateway-sign, enc: gateway-enc',

@@ -5,6 +5,7 @@
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import { describeEnvelopes } from './engine-contract/envelopes.ts';
 import { describeBulk } from './engine-contract/bulk.ts';
+import { describeData } from './engine-contract/data.ts';
 import { describeHandles } from './engine-contract/handles.ts';
 import { describeKeyFiles } from './engine-contract/key-files.ts';
 import { describeKeys } from './engine-contract/keys.ts';
@@ -29,6 +30,7 @@ export function describeEngineContract(name: string, open: OpenEngine): void {
     describeEnvelopes(open);
     describeKeyFiles(open);
     describeSecrets(open);
+    describeData(open);
     describeSealing(open);
     describeShares(open);
     describeBulk(open);

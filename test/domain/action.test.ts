@@ -43,7 +43,7 @@ const REGIONAL: Readonly<Record<string, { readonly proposes: boolean; readonly a
 
 function expectedRoles(name: ActionName, column: 'proposes' | 'approves'): RoleName[] {
   const rule = actionRule(name);
-  if (column === 'approves' && rule.decidedBy === 'signatures') return [];
+  if (column === 'approves' && rule.decidedBy !== 'request') return [];
   const roles = new Set<RoleName>([
     ...MATRIX[rule.class][column],
     ...rule.marks.flatMap((mark) => MARKED[mark] ?? []),
@@ -81,6 +81,7 @@ const CLASS_OF: Readonly<Record<ApprovalClass, readonly ActionName[]>> = {
   L3: [
     'root.activate',
     'root.retire',
+    'root.clear-retirement',
     'root.remove',
     'root.roll-back',
     'authority.create-issuing',

@@ -24,12 +24,14 @@ function personWith(role: RoleName): Caller {
 /** Sealed accounts in their session may call these and no others. */
 const BREAK_GLASS = ['revokeCertificate', 'suspendPerson', 'pauseIssuance', 'endBreakGlass'];
 const SEALED: Caller = { type: 'sealed-account', id: 'sealed-1', session: 'bg-1', certificateSm3: 'sm3:00' };
+const APPLICATION: Caller = { type: 'application', id: 'app-1', certificateSm3: 'sm3:00' };
 const DEVICE: Caller = { type: 'device', id: 'gw-1', region: '110000', certificateSm3: 'sm3:00' };
 
 function isFor({ access, operationId }: Pick<Route, 'access' | 'operationId'>, caller: Caller): boolean {
   if ('public' in access) return true;
   if (caller.type === 'sealed-account') return BREAK_GLASS.includes(operationId);
   if ('devices' in access || 'enrolling' in access) return caller.type === 'device';
+  if ('applications' in access) return caller.type === 'application';
   if ('sealedAccounts' in access || caller.type !== 'person') return false;
   return access.persons === 'any' || caller.roles.some(({ role }) => access.persons.includes(role));
 }
@@ -54,7 +56,7 @@ describe('the access of routes', () => {
     it(`${route.operationId} is refused unsigned, and to everybody it is not for`, async () => {
       const unsigned = await call(route, false);
       expect([unsigned.status, unsigned.json['code']]).to.deep.equal([401, 'E_UNAUTHENTICATED']);
-      for (const caller of [...ROLE_NAMES.map(personWith), DEVICE, SEALED]) {
+      for (const caller of [...ROLE_NAMES.map(personWith), DEVICE, APPLICATION, SEALED]) {
         service.caller = caller;
         const { status, json } = await call(route, true);
         const who = caller.type === 'person' ? caller.roles[0]?.role : caller.type;
@@ -82,14 +84,16 @@ describe('the access of routes', () => {
     expect(open.map(({ operationId }) => operationId).sort()).to.deep.equal([...BREAK_GLASS].sort());
   });
 
-  it('keeps auditors from everything that changes state, but for their review of break-glass', () => {
+  it('keeps auditors from everything that changes state, but for their review of break-glass and their witness', () => {
     const open = PROTECTED.filter(
       ({ method, access }) => method === 'post' && 'persons' in access && access.persons !== 'any',
     );
     for (const route of open) {
       const { operationId } = route;
-      expect(isFor(route, personWith('auditor')), operationId).to.equal(operationId === 'reviewBreakGlass');
-      expect(isFor(route, personWith('audit-administrator')), operationId).to.equal(false);
+      const isTheirs = ['reviewBreakGlass', 'cosignAuditCheckpoint'].includes(operationId);
+      expect(isFor(route, personWith('auditor')), operationId).to.equal(isTheirs);
+      const isWitness = operationId === 'cosignAuditCheckpoint';
+      expect(isFor(route, personWith('audit-administrator')), operationId).to.equal(isWitness);
     }
   });
 
@@ -121,7 +125,9 @@ describe('the access of routes', () => {
     // Rules of their own: the same token or certificate and key, and the same signed message, get the same answer for 72
     // hours; a nonce and a challenge are new each time, and a verdict changes nothing.
     const ownRules = ['enrolDevice', 'renewDevice', 'reportDevice', 'postCaKmc', 'recoverUserKey', 'offerNonce'];
-    ownRules.push('challengePeer', 'verifyChain');
+    ownRules.push('challengePeer', 'verifyChain', 'approveConsoleSession');
+    // Uses of managed keys are made anew each time: a stored answer would hold what was decrypted.
+    ownRules.push('encryptData', 'decryptData', 'rewrapData', 'makeDataKey', 'signData', 'verifyData', 'macData');
     expect(without.map(({ operationId }) => operationId)).to.have.members(ownRules);
   });
 });

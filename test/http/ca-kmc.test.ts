@@ -72,7 +72,7 @@ forEachDatabase('GM/T 0014 on the wire', (fixture) => {
       refusals = [];
       const source = new RateLimiter({ requests, seconds: 60 });
       const ports = {
-        limits: { source, identity: source },
+        limits: { source, identity: source, application: source },
         logFault: () => undefined,
         recordRefusal: (refusal: Refusal) => Promise.resolve(void refusals.push(refusal)),
       };

@@ -7,6 +7,7 @@ import type { CryptoEngine, KeyHandle } from '../../src/crypto/engine.ts';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
 import { createClient, type KmcClient } from '../../src/agent/signed-client.ts';
 import { RefusalTally } from '../../src/domain/audit/refusals.ts';
+import { KeyUseTally } from '../../src/domain/key-use-tally.ts';
 import { sha256 } from '../../src/crypto/digests.ts';
 import { contentDigest, signatureBase, type SignedRequestParts } from '../../src/domain/http-signature.ts';
 import type { ActionHandlers } from '../../src/flows/approvals/action-handler.ts';
@@ -29,6 +30,8 @@ import { issueServiceTls } from '../../src/flows/certificates/issue-service-tls.
 import { encodePem } from '../../src/crypto/asn1/pem.ts';
 import { encodeName } from '../../src/x509/name.ts';
 import type { RegisteredProxy } from '../../src/config/environment.ts';
+import { consoleFiles } from '../../src/main/console-files.ts';
+import { OPENSSL_VERIFIER } from '../../src/main/openssl-verifier.ts';
 import { listenForProxy } from '../../src/main/private-socket.ts';
 import { createAuditSignerState } from '../../src/keystore/audit-signer-state.ts';
 import type { CastMember } from '../fixtures/estate.ts';
@@ -160,8 +163,11 @@ function servedInstanceOf(instance: Instance, handlers: ActionHandlers = {}): Se
   return {
     ...instance,
     version: '0.1.0',
+    console: consoleFiles(),
     handlers,
+    links: OPENSSL_VERIFIER,
     tally: new RefusalTally(),
+    uses: new KeyUseTally(),
     metrics: new Metrics(),
     repositories: createRepositoryClient({ loopback: true, timeout: 2_000 }),
     glass: new GlassSight(instance),

@@ -33,10 +33,12 @@ const OPERATION = z.strictObject({
     z.union([
       z.strictObject({ httpMessageSignature: z.array(z.never()) }),
       z.strictObject({ enrolmentToken: z.array(z.never()) }),
+      z.strictObject({ consoleSession: z.array(z.never()) }),
     ]),
   ),
   'x-kmc-roles': z.union([z.string(), z.array(z.string())]).optional(),
   'x-kmc-https-only': z.literal(true).optional(),
+  'x-kmc-confidential': z.literal(true).optional(),
   'x-kmc-break-glass': z.literal(true).optional(),
 });
 /** What of OpenAPI 3.1 the document uses, strictly. */

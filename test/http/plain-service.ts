@@ -1,6 +1,7 @@
 /** Routes on a real listener with the flows faked: for what the frame does by itself. */
 import { connect } from 'node:net';
 import { RefusalTally } from '../../src/domain/audit/refusals.ts';
+import { KeyUseTally } from '../../src/domain/key-use-tally.ts';
 import type { Caller } from '../../src/domain/caller.ts';
 import type { ServedInstance } from '../../src/http/served-instance.ts';
 import { Metrics } from '../../src/http/metrics.ts';
@@ -24,7 +25,11 @@ export interface PlainService {
 const NOTHING = Buffer.alloc(0);
 
 function limitersOf(limits: RateLimits): HttpPorts['limits'] {
-  return { source: new RateLimiter(limits.source), identity: new RateLimiter(limits.identity) };
+  return {
+    source: new RateLimiter(limits.source),
+    identity: new RateLimiter(limits.identity),
+    application: new RateLimiter(limits.application),
+  };
 }
 
 /** Starts a service. `authenticate` answers `caller`, whatever the signature. */
@@ -43,6 +48,7 @@ export async function startPlainService(
       state.caller
         ? Promise.resolve({ caller: state.caller, proof: { base: NOTHING, signature: NOTHING, body: NOTHING } })
         : Promise.reject(new Error('nobody calls')),
+    sessionCaller: () => Promise.reject(new Error('no browser calls')),
     offerNonce: () => Promise.resolve({ nonce: 'A'.repeat(32), at: new Date() }),
     deviceOf: () => Promise.resolve(undefined),
     answerOnce: (_scope, work) => work(),
@@ -79,8 +85,11 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
     policies: POLICIES,
     policyDigest: POLICY_DIGEST,
     version: '0.1.0',
+    console: new Map(),
     handlers: {},
+    links: { name: 'none', accepts: () => Promise.resolve(true) },
     tally: new RefusalTally(),
+    uses: new KeyUseTally(),
     metrics: new Metrics(),
     repositories: { get: () => untouchable('a repository') },
     glass: { state: () => Promise.resolve({ unreviewed: [], issuancePaused: false }), forget: () => undefined },
@@ -95,6 +104,14 @@ export function hollowInstance(given: Filling = {}): ServedInstance {
       read: async () => untouchable('the database'),
       snapshot: async () => untouchable('the database'),
       transaction: async () => untouchable('the database'),
+    },
+    databaseCopy: { schema: [], copy: async () => untouchable('the database') },
+    backupFiles: {
+      create: () => untouchable('the backups'),
+      exists: () => untouchable('the backups'),
+      size: () => untouchable('the backups'),
+      piece: () => untouchable('the backups'),
+      read: () => untouchable('the backups'),
     },
     get engine() {
       return given.engine ?? untouchable('the engine');

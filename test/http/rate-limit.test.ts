@@ -31,7 +31,11 @@ describe('rate limits', () => {
   });
 });
 
-const LIMITS: RateLimits = { source: { requests: 60, seconds: 60 }, identity: { requests: 10, seconds: 60 } };
+const LIMITS: RateLimits = {
+  source: { requests: 60, seconds: 60 },
+  identity: { requests: 10, seconds: 60 },
+  application: { requests: 20, seconds: 60 },
+};
 
 forEachDatabase('a flood of requests', (fixture) => {
   const test = testInstance(fixture);

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { sm3 } from '../../src/crypto/gm/sm3.ts';
 import { parseAuditRecord } from '../../src/domain/audit/record.ts';
@@ -183,5 +185,21 @@ forEachDatabase('audit events', (fixture) => {
       tx.blockedKeys.insert({ spkiSm3: 'sm3:x', reason: 'test', blockedAt: START, auditEvent: newId('ev') }),
     );
     await refusal('E_AUDIT', change);
+  });
+});
+
+describe('the writers of the audit log', () => {
+  it('are one: no other file of the product inserts an event or moves a chain', () => {
+    const src = join(import.meta.dirname, '../../src');
+    const writers = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !file.startsWith('store/migrations/'))
+      .filter((file) =>
+        /(?:insert into|update|delete from)\s+audit_(?:event|event_subject|subject_head|pending)\b/i.test(
+          readFileSync(join(src, file), 'utf8'),
+        ),
+      );
+    expect(writers.sort()).to.deep.equal(['store/audit-events.ts', 'store/audit-log.ts']);
+    // The sequencer ends the waiting of events; it writes none.
+    expect(readFileSync(join(src, 'store/audit-log.ts'), 'utf8')).not.to.match(/insert into\s+audit_event\b/i);
   });
 });

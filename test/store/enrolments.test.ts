@@ -127,6 +127,7 @@ forEachDatabase('enrolments', (fixture) => {
       signSerial: '01',
       encSerial: '02',
       envelopedKey: Buffer.from('envelope'),
+      bundleVersion: 7,
       answerUntil: later(72 * 3600),
     };
     await fixture.database.transaction((tx) =>

@@ -146,6 +146,7 @@ export function enrolment(id: string, deviceId: string, given: Partial<Enrolment
     encSerial: undefined,
     envelopedKey: undefined,
     answerUntil: undefined,
+    bundleVersion: undefined,
     reason: undefined,
     createdAt: AT,
     changedAt: AT,

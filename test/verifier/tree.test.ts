@@ -74,7 +74,7 @@ describe('the tree of the stand-alone verifier', () => {
         const flipped = Buffer.from(proof[at]!);
         flipped[fault % 32] = flipped[fault % 32]! ^ 1;
         expect(isIncluded({ ...claim, proof: proof.with(at, flipped) })).to.equal(false);
-        expect(subtreesOf(size)).to.equal([...size.toString(2)].filter((bit) => bit === '1').length);
+        expect(subtreesOf(size)).to.equal(size.toString(2).split('1').length - 1);
       }),
       { numRuns: 40 },
     );

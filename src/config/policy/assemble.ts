@@ -32,7 +32,7 @@ const DAY = 86_400;
 /** The policy set of files that the linter found free of errors. */
 export function policySetOf(files: PolicyFiles): PolicySet {
   const { targets, quotas, regions, 'registration-authorities': registrationAuthorities } = files['regions.yaml'];
-  const { enrolment, issuance, revocation, keys, reminders, supervision, audit } = files['limits.yaml'];
+  const { enrolment, issuance, revocation, keys, backups, reminders, supervision, audit } = files['limits.yaml'];
   return {
     version: files['quorums.yaml'].version,
     quorums: files['quorums.yaml'].classes,
@@ -72,6 +72,7 @@ export function policySetOf(files: PolicyFiles): PolicySet {
       destroyWindowSeconds: keys['destroy-window'],
       pools: keys.pools,
     },
+    backupKeepSeconds: backups.keep,
     reminders,
     supervision: {
       fetchIntervalSeconds: supervision['fetch-interval'],
@@ -85,5 +86,6 @@ export function policySetOf(files: PolicyFiles): PolicySet {
       },
     },
     auditRetentionDays: Math.floor(audit.retention / DAY),
+    auditCosignatures: audit.cosignatures,
   };
 }

@@ -126,6 +126,9 @@ export const LIMIT_RULES: readonly PolicyRule[] = [
       ),
     ]),
   ),
+  rule('limits/backups', 'limits.yaml', ({ 'limits.yaml': { backups } }) =>
+    unless(backups.keep >= DAY, ['backups', 'keep'], 'must be 1d or more: an expired backup protects nobody'),
+  ),
   rule('limits/sample', 'limits.yaml', ({ 'limits.yaml': { issuance } }) =>
     unless(issuance['sample-one-in'] <= 10_000, ['issuance', 'sample-one-in'], 'must be 10000 or less'),
   ),

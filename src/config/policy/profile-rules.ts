@@ -42,6 +42,15 @@ export const PROFILE_SET_RULES: readonly PolicyRule[] = [
       }),
     ),
   ),
+  rule('profiles/successor', 'profiles.yaml', ({ 'profiles.yaml': { devices } }) =>
+    Object.entries(devices).flatMap(([name, { successor }]) =>
+      unless(
+        successor === undefined || devices[successor]?.enc !== undefined,
+        ['devices', name, 'successor'],
+        'there is no device profile of that name with a pair',
+      ),
+    ),
+  ),
   rule('profiles/pair', 'profiles.yaml', ({ 'profiles.yaml': { certificates, devices } }) =>
     Object.entries(devices).flatMap(([name, { sign, enc }]) => {
       const signing = certificates[sign];

@@ -111,13 +111,15 @@ const deviceKind = z
     marked: z.boolean(),
     tier: z.enum(['hub', 'edge']),
     envelope: z.enum(ENVELOPE_FAMILIES).default('gmt-0009'),
+    successor: id.optional(),
   })
-  .transform(({ sign, enc, marked, tier, envelope }): DeviceProfile => ({
+  .transform(({ sign, enc, marked, tier, envelope, successor }): DeviceProfile => ({
     sign,
     ...(enc === undefined ? {} : { enc }),
     marked,
     tier,
     envelope,
+    ...(successor === undefined ? {} : { successor }),
   }));
 
 const period = z
@@ -229,6 +231,7 @@ const POLICY_SCHEMAS = {
       'destroy-window': duration,
       pools: z.record(z.enum(POOL_NAMES), pool),
     }),
+    backups: z.strictObject({ keep: duration }),
     reminders: z.record(z.enum(EXPIRING_KINDS), duration),
     supervision: z.strictObject({
       'fetch-interval': duration,
@@ -239,7 +242,7 @@ const POLICY_SCHEMAS = {
       'issuance-deviations': count,
       'issuance-least': count,
     }),
-    audit: z.strictObject({ retention: duration }),
+    audit: z.strictObject({ retention: duration, cosignatures: z.int().min(0).max(16) }),
   }),
 } as const;
 

@@ -29,6 +29,20 @@ export function opensslSm3(...parts: readonly Uint8Array[]): Buffer {
   return hash.digest();
 }
 
+/** SM3 over octets that do not fit in memory together. */
+export class Sm3Stream {
+  readonly #hash = createHash('sm3');
+
+  update(part: Uint8Array): void {
+    this.#hash.update(part);
+  }
+
+  /** 32 octets; the stream is of no use afterwards. */
+  digest(): Buffer {
+    return this.#hash.digest();
+  }
+}
+
 /** HMAC-SM3 over the parts one after the other: 32 octets. */
 export function hmacSm3(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
   const hmac = createHmac('sm3', key);

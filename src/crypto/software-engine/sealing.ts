@@ -8,10 +8,15 @@ import type { PrivateKey } from '../private-key.ts';
 import { blobNotOpened, openBlob, sealBlob, type ExpectedBlobHeader, type OpenedBlob } from '../seal.ts';
 import { issueKey, issueSecret, type EngineState } from './handles.ts';
 
-type SealingOperations = Pick<CryptoEngine, 'sealKey' | 'openKey' | 'sealSecret' | 'openSecret'>;
+type SealingOperations = Pick<
+  CryptoEngine,
+  'sealKey' | 'openKey' | 'sealSecret' | 'openSecret' | 'sealData' | 'openData'
+>;
 
 // A secret's number is no key's, or a sealed key could be opened as a secret and leave the engine as one.
 const SECRET_NUMBER = 0x0100;
+// Data leaves the engine: neither a key nor a secret may ever open as data.
+const DATA_NUMBER = 0x0200;
 const KEY_NUMBERS = Object.values(KEY_ALGORITHMS).map(({ blobNumber }) => blobNumber);
 
 /** The operations of the port on blobs. `now` gives the time that a header states. */
@@ -40,6 +45,12 @@ export function sealingOperations(state: EngineState, now: () => Date): SealingO
     },
     async openSecret(kek, context, blob) {
       return issueSecret(state, open(kek, context, [SECRET_NUMBER], blob).content);
+    },
+    async sealData(kek, context, data) {
+      return seal(kek, context, DATA_NUMBER, data);
+    },
+    async openData(kek, context, blob) {
+      return open(kek, context, [DATA_NUMBER], blob).content;
     },
   };
 }

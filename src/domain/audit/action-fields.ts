@@ -3,7 +3,8 @@ import type { DetailKindName } from './detail.ts';
 
 export type DetailFields = Readonly<Record<string, DetailKindName>>;
 
-const REASON: DetailFields = { reason: 'name', note: 'text' };
+/** Why, in a word and in a sentence: most events may say it. */
+export const REASON: DetailFields = { reason: 'name', note: 'text' };
 export const REQUEST_FIELDS: DetailFields = {
   action: 'name',
   approvals: 'count',
@@ -250,6 +251,7 @@ export const AUDIT_FIELDS: DetailFields = {
   epoch: 'count',
   event: 'id',
   events: 'count',
+  filter: 'text',
   first: 'count',
   format: 'name',
   kid: 'digest',
@@ -263,6 +265,7 @@ export const AUDIT_FIELDS: DetailFields = {
   ...REASON,
 };
 export const CLOCK_FIELDS: DetailFields = { seconds: 'integer', ...REASON };
+export const CONSOLE_FIELDS: DetailFields = { expires: 'time' };
 export const REFUSED_FIELDS: DetailFields = {
   count: 'count',
   from: 'commitment',

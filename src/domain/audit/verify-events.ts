@@ -10,12 +10,20 @@ interface Head {
   readonly leaf: string;
 }
 
-/** Every event stands once, belongs to this log, and continues the chain of each of its subjects. */
+/** An event that gives the log another name: its instance was restored from a backup. */
+const RENAMES = 'log.open';
+
+/**
+ * Every event stands once, belongs to this log, and continues the chain of each of its subjects. The first events may be
+ * those of a log of another name, up to the event that says that this one goes on from them.
+ */
 export class ChainCheck {
   readonly #origin: string;
   readonly #findings: FindingList;
   readonly #ids = new Set<string>();
   readonly #heads = new Map<string, Head>();
+  /** The log that the events before belong to. */
+  #log: string | undefined;
 
   constructor(origin: string, findings: FindingList) {
     this.#origin = origin;
@@ -31,11 +39,23 @@ export class ChainCheck {
    * element, and never only with what another event says of it.
    */
   check(index: number, record: AuditRecord, leaf: string): void {
-    if (record.log !== this.#origin)
-      this.#findings.add(AUDIT_EXIT.malformed, 'the event belongs to another log', index);
+    this.#checkLog(index, record);
     if (this.#ids.has(record.id)) this.#findings.add(AUDIT_EXIT.malformed, `the id ${record.id} stands twice`, index);
     this.#ids.add(record.id);
     this.follow(index, record.subj, leaf);
+  }
+
+  /** After the last event: the log that they led to is this one. */
+  end(): void {
+    if (this.#log !== undefined && this.#log !== this.#origin)
+      this.#findings.add(AUDIT_EXIT.malformed, 'the events belong to another log');
+  }
+
+  #checkLog(index: number, { act, det, log }: AuditRecord): void {
+    const isRenamed = act === RENAMES && det['previousOrigin'] === this.#log && det['origin'] === log;
+    if (this.#log !== undefined && this.#log !== log && !isRenamed)
+      this.#findings.add(AUDIT_EXIT.malformed, 'the event belongs to another log', index);
+    else this.#log = log;
   }
 
   /** Goes on along the chains alone: for an event that is refused otherwise, lest all after it seem broken too. */

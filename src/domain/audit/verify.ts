@@ -107,6 +107,7 @@ export class AuditVerification {
   /** Ends the run. */
   async finish(): Promise<AuditReport> {
     this.#tiles?.finish();
+    this.#chains.end();
     const { reference } = this.#held;
     const agrees = reference !== undefined && (await this.#compareContent(reference));
     if (agrees) this.#compareEarlierNotes(reference);

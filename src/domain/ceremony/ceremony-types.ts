@@ -56,11 +56,12 @@ export const CEREMONY_TYPES = {
     ],
   },
   'ca-issuing': {
-    title: 'the certificate of an issuing CA, signed by a root',
+    title: 'certificates that a root signs: of issuing CAs, of bundle-signers',
     ...OFFLINE,
     steps: [
       ...once('selftest', 'open-keystore'),
-      { kind: 'sign-request', times: 'some' },
+      { kind: 'sign-request', times: 'any' },
+      { kind: 'certify-signer', times: 'any' },
       { kind: 'sign-crl', times: 'optional' },
       ...once('close-keystore'),
     ],

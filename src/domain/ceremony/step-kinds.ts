@@ -139,6 +139,13 @@ export const STEP_KINDS = {
       `sign the certificate of the issuing CA ${stepText(step, 'authority')} by ${stepText(step, 'issuer')}`,
     audits: ['authority.import'],
   },
+  'certify-signer': {
+    members: { issuer: id, 'issuer-certificate': certificate, request: input, profile, out: output },
+    needs: 'ceremony',
+    text: (step) =>
+      `certify the key of the bundle-signer of ${stepText(step, 'request')} by ${stepText(step, 'issuer')}`,
+    audits: ['certificate.import'],
+  },
   'cross-sign': {
     members: {
       issuer: id,

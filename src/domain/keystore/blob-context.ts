@@ -2,6 +2,7 @@
  * What each sealed blob of a keystore is bound to (security-and-faults 2.1, 2.2), in one place: a blob opens only under
  * exactly the context it was sealed under, so no blob can pass for another.
  */
+import { managedKeyKind, type ManagedKeyKindName } from '../managed-key.ts';
 import type { BlobContext, KekPurpose, KeyEncryptionKey, SecretHandle } from '../../crypto/engine.ts';
 
 /** The unseal key of a share set as the wrap of a master key of this version. */
@@ -44,9 +45,19 @@ export function escrowedKeyContext(keyId: string, objectVersion: number): BlobCo
   return { keyId, usage: 'encrypt', objectVersion };
 }
 
+/** A version of a managed key under a db-field key; `objectVersion` rises with each sealing. */
+export function managedKeyContext(versionId: string, kind: ManagedKeyKindName, objectVersion: number): BlobContext {
+  return { keyId: versionId, usage: managedKeyKind(kind).usage, objectVersion };
+}
+
 /** An enrolment token under a db-field key; it is sealed once. */
 export function enrolmentTokenContext(tokenId: string): BlobContext {
   return { keyId: tokenId, usage: 'token', objectVersion: 1 };
+}
+
+/** One part of a backup under a backup key: `place` counts from 1, and only the last part is the end. */
+export function backupPartContext(backupId: string, place: number, isLast: boolean): BlobContext {
+  return { keyId: backupId, usage: isLast ? 'backup-end' : 'backup-part', objectVersion: place };
 }
 
 /** The name that check values and blobs call a key-encryption key by, e.g. `ca-keys-2`. */

@@ -21,6 +21,8 @@ import {
 } from '../signed-body.ts';
 import { trustRefusal } from './trust-rules.ts';
 
+/** The bundle of this network, unless told: the one that devices poll. */
+export const TRUST_BUNDLE = 'extranet';
 export const MANIFEST_SCHEMA = 'kmc.trust-bundle/1';
 export const ANCHOR_STATES = ['ACTIVE', 'TRUSTED', 'RETIRING', 'DISTRUSTED'] as const;
 /** What an anchor may vouch for; `api` alone is the transport CA's: it never vouches for a peer. */

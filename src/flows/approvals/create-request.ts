@@ -103,6 +103,9 @@ function handlerOf(handlers: ActionHandlers, op: ActionName, rule: ActionRule): 
       'Bundle-signers decide this act by signing what is published. Collect their signatures.',
     );
   }
+  if (rule.decidedBy === 'ceremony') {
+    throw new KmcError('E_USAGE', 'Custodians decide this act in its ceremony. Hold it, and import its closed bundle.');
+  }
   const handler = handlers[op];
   if (handler === undefined) throw new KmcError('E_USAGE', 'This service does not do that act.');
   return handler;

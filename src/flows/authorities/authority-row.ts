@@ -44,7 +44,7 @@ export function authorityRow(facts: AuthorityFacts, certificate: Certificate, cr
 
 /** The event of an authority that comes into the service. */
 export function authorityEvent(
-  action: 'authority.create' | 'authority.import' | 'authority.retire',
+  action: 'authority.create' | 'authority.import' | 'authority.restrict' | 'authority.retire',
   ids: { readonly event: string; readonly authority: string; readonly node: string },
   certificate: Certificate,
   caller: Caller,

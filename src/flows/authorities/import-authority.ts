@@ -1,9 +1,11 @@
 import type { Caller } from '../../domain/caller.ts';
+import { BEFORE_ACTIVE } from '../../domain/root-upgrade/states.ts';
 import { newId, requireId } from '../../domain/id.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import type { AuthorityRow } from '../ports/authorities.ts';
-import type { Clock, Database } from '../ports/database.ts';
+import type { Clock, Database, Reader } from '../ports/database.ts';
+import { planOf } from '../root-upgrade/plan-of.ts';
 import { spkiSm3 } from '../../crypto/spki.ts';
 import { requireAuthorityCertificate, requireIssuer } from './authority-certificate.ts';
 import { authorityEvent, authorityRow, insertAuthority, type AuthorityFacts } from './authority-row.ts';
@@ -25,6 +27,14 @@ export interface ImportedAuthority {
   readonly issuerId?: string;
   /** Id of the ceremony whose bundle it came in. */
   readonly ceremony: string;
+}
+
+/** The issuing CA of a root upgrade waits until its generation issues (A.5, T7). */
+async function stateOf(reader: Reader, { id, kind }: ImportedAuthority): Promise<AuthorityRow['state']> {
+  if (kind !== 'issuing') return 'active';
+  const upgrades = await reader.rootUpgrades.underWay();
+  const waits = upgrades.some(({ state, plan }) => BEFORE_ACTIVE.includes(state) && planOf({ plan }).to.issuing === id);
+  return waits ? 'staged' : 'active';
 }
 
 /**
@@ -51,7 +61,7 @@ export async function importAuthority(
     const facts: AuthorityFacts = {
       id: input.id,
       kind: input.kind,
-      state: 'active',
+      state: await stateOf(tx, input),
       generation: input.generation,
       ...(key === undefined ? {} : { keyId: key.keyId }),
       ...(input.issuerId === undefined ? {} : { issuerId: input.issuerId }),

@@ -32,7 +32,7 @@ const SIGNS_IN = {
   // Of a generation that is not in service yet: devices prove by them that they would accept it (A.5).
   canaries: ['staged', 'active', 'restricted'],
   // A revoked authority goes on with its CRLs until its last certificate ends (enrolment-and-root-upgrade C.2).
-  lists: ['active', 'restricted', 'crl-only', 'retired', 'revoked'],
+  lists: ['staged', 'active', 'restricted', 'crl-only', 'retired', 'revoked'],
 } as const satisfies Readonly<Record<string, readonly AuthorityState[]>>;
 export type SignedByAuthority = keyof typeof SIGNS_IN;
 

@@ -67,7 +67,7 @@ function readParameters(params: SignedObject, at: Date): Registration {
 }
 
 /** Keys that speak for somebody else already. */
-const TAKEN: readonly KeyUse['kind'][] = ['blocked', 'device', 'ca-key', 'escrowed', 'person'];
+const TAKEN: readonly KeyUse['kind'][] = ['blocked', 'device', 'ca-key', 'escrowed', 'managed', 'person'];
 
 /** @throws KmcError E_NOT_FOUND, E_CONFLICT, E_USAGE, E_STATE, E_KEY_BLOCKED. */
 async function requireRegistrable(

@@ -36,6 +36,7 @@ export const STEP_ACTS: Readonly<Record<StepKind, StepAct>> = {
   'make-root-key': makeRootKey,
   'self-sign': selfSign,
   'sign-request': signRequest,
+  'certify-signer': signRequest,
   'cross-sign': crossSign,
   'sign-crl': signCrl,
   'restrict-key': restrictKey,

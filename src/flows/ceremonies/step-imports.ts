@@ -48,12 +48,20 @@ export const STEP_IMPORTS: Readonly<Partial<Record<StepKind, StepImport>>> = {
       ceremony: importing.ceremony,
     });
   },
+  async 'certify-signer'(importing, step) {
+    await certificate(importing, step);
+    return [];
+  },
   async 'cross-sign'(importing, step) {
     await certificate(importing, step);
     return [];
   },
   async 'destroy-root-key'(importing, step) {
-    await retired(importing, stepText(step, 'key'));
+    await moved(importing, stepText(step, 'key'), 'retired');
+    return [];
+  },
+  async 'restrict-key'(importing, step) {
+    await moved(importing, stepText(step, 'key'), 'crl-only');
     return [];
   },
   async 'sign-crl'(importing, step) {
@@ -75,18 +83,26 @@ async function authority({ ports, caller }: BundleImport, input: ImportedAuthori
   return [input.id];
 }
 
-/** An authority whose key is gone signs nothing any more; what it signed is judged as before. */
-async function retired({ ports, caller, at }: BundleImport, authorityId: string): Promise<void> {
+/**
+ * An authority whose key signs CRLs only, or is gone and signs nothing any more; what it signed is judged as before. One
+ * that is further on its way stays there.
+ */
+async function moved(
+  { ports, caller, at }: BundleImport,
+  authorityId: string,
+  to: 'crl-only' | 'retired',
+): Promise<void> {
   const event = newId('ev', at);
   await ports.database.transaction(async (tx) => {
     const row = await tx.authorities.find(authorityId);
-    if (row === undefined || row.state === 'retired' || row.state === 'revoked') return;
+    if (row === undefined || row.state === to || row.state === 'retired' || row.state === 'revoked') return;
     const { state, version } = row;
-    if (!(await tx.authorities.move(authorityId, { state, version }, 'retired'))) {
+    if (!(await tx.authorities.move(authorityId, { state, version }, to))) {
       throw new KmcError('E_CONFLICT', 'The authority was changed meanwhile. Import the bundle again.');
     }
     const ids = { event, authority: authorityId, node: ports.node };
-    await tx.audit.append(authorityEvent('authority.retire', ids, parseCertificate(row.certificate), caller), at);
+    const action = to === 'retired' ? 'authority.retire' : 'authority.restrict';
+    await tx.audit.append(authorityEvent(action, ids, parseCertificate(row.certificate), caller), at);
   });
 }
 

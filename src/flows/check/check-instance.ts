@@ -10,6 +10,7 @@ import { DELTA, isShard } from '../../domain/crl-scope.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
 import { openBlob } from '../keys/open-blob.ts';
+import { destroyMaterial, openMaterial } from '../managed-keys/key-material.ts';
 import { inspectKeystore } from '../keystore/inspect-keystore.ts';
 import { eachRevoked } from '../certificates/each-revoked.ts';
 import type { AuthorityRow } from '../ports/authorities.ts';
@@ -32,6 +33,21 @@ async function blobFault(ports: CheckPorts, key: EscrowedKeyRow): Promise<string
   if (typeof opened === 'string') return `key ${key.id} does not open: ${opened}`;
   ports.engine.destroyKey(opened);
   return undefined;
+}
+
+/** The part of I9 over managed keys: every version that is not destroyed opens as the key that its row says. */
+async function checkManaged(ports: CheckPorts, reader: Reader, blobs: Findings): Promise<void> {
+  for await (const key of pagesOf((page) => reader.managedKeys.list(page))) {
+    for (const version of key.versions.filter(({ store }) => store !== 'tombstone')) {
+      blobs.checked += 1;
+      try {
+        destroyMaterial(ports.engine, await openMaterial(ports, key.kind, version));
+      } catch (error) {
+        if (!(error instanceof KmcError) || error.code !== 'E_INTEGRITY') throw error;
+        blobs.add(`managed key ${version.id} does not open`);
+      }
+    }
+  }
 }
 
 /** I1: every encryption certificate has one escrowed key that opens and matches. I9 is the part that opens. */
@@ -57,11 +73,12 @@ async function checkEscrow(ports: CheckPorts, reader: Reader): Promise<Invariant
       const fault = await blobFault(ports, key);
       if (fault !== undefined) blobs.add(fault);
     }
+    await checkManaged(ports, reader, blobs);
   }
   const limit = open ? undefined : 'not opened: this command holds no shares';
   return [
     pairs.result('I1', 'every encryption certificate has one escrowed key over the same public key'),
-    blobs.result('I9', 'every escrowed key opens under its stated key-encryption key', limit),
+    blobs.result('I9', 'every escrowed and managed key opens under its stated key-encryption key', limit),
   ];
 }
 

@@ -1,7 +1,7 @@
-import { newId } from '../../domain/id.ts';
 import { oneOf, requireMembers, textLike, type SignedObject } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { ABSENT, type ApprovedAct, type DatabaseHandler } from '../approvals/action-handler.ts';
+import { eventIds } from '../audit/events/event-ids.ts';
 import { isRevocable, recordRevocation } from '../certificates/record-revocation.ts';
 import type { RevocationReason } from '../ports/certificates.ts';
 import type { Reader, Transaction } from '../ports/database.ts';
@@ -19,19 +19,6 @@ const REASONS = [
 interface DecommissionParameters {
   readonly region: string;
   readonly reason: (typeof REASONS)[number];
-}
-
-/** Ids of events in their order; begun anew, it gives the same ones, since the transaction may run again. */
-function eventIds(at: Date): () => () => string {
-  const made: string[] = [];
-  return () => {
-    let used = 0;
-    return () => {
-      const id = (made[used] ??= newId('ev', at));
-      used += 1;
-      return id;
-    };
-  };
 }
 
 /** Rows that one read takes at most; what is left is read again. */

@@ -1,4 +1,5 @@
 import type { KeyAlgorithmName } from '../../crypto/algorithms.ts';
+import { TRUST_BUNDLE } from '../../domain/trust/manifest.ts';
 import { KmcError } from '../../errors.ts';
 import {
   maySign,
@@ -7,6 +8,7 @@ import {
   type IssuingAuthority,
   type SigningAuthorityRow,
 } from '../authorities/issuing-authority.ts';
+import { rootKeyOf } from '../authorities/authority-line.ts';
 import { requireIssuingPeriod } from '../authorities/require-issuing-period.ts';
 import type { Instance } from '../instance.ts';
 import type { ServiceKeystore } from '../keystore/service-keystore.ts';
@@ -19,6 +21,10 @@ export type DeviceAuthorityPorts = Pick<Instance, 'clock' | 'database' | 'engine
 export interface DeviceAuthority {
   readonly row: SigningAuthorityRow;
   readonly chain: readonly Buffer[];
+  /** `sm3:<hex>` of the key of its root. */
+  readonly rootSm3: string;
+  /** Version of the trust bundle that is the newest; 0 while none was published. */
+  readonly bundleVersion: number;
   /** It speaks GM/T 0014: keys may have been applied for before their devices enrol. */
   readonly appliesForKeys: boolean;
 }
@@ -79,6 +85,8 @@ async function newestAuthority(reader: Reader, hierarchy: KeyAlgorithmName): Pro
   return {
     row,
     chain: await authorityChain(reader, newest.id),
+    rootSm3: await rootKeyOf(reader, newest.id),
+    bundleVersion: (await reader.trustBundles.latest(TRUST_BUNDLE))?.version ?? 0,
     // Registering it raises the version of the authority, so that this does not stay unseen.
     appliesForKeys: (await reader.communicationCertificates.activeOf(newest.id)) !== undefined,
   };

@@ -23,11 +23,12 @@ export const PAIR: EnrolmentWay<EnrolmentAnswer> = {
     pairProfile(ports.policies, device.profile);
     return await findDeviceAuthority(ports);
   },
-  async issue(ports, plan, chain) {
+  async issue(ports, plan, { chain, bundleVersion }) {
     const pair = await issuePair(ports, { ...plan, profile: pairProfile(ports.policies, plan.device.profile) });
     const { sign, enc, envelopedKey } = pair;
-    const parts = { signCertificate: sign.certificate, encCertificate: enc.certificate, envelopedKey, chain };
-    return { certificates: pair, answer: enrolmentAnswer(parts) };
+    const halves = { signCertificate: sign.certificate, encCertificate: enc.certificate, envelopedKey };
+    const answer = enrolmentAnswer({ ...halves, chain, bundleVersion: String(bundleVersion) });
+    return { certificates: pair, answer };
   },
   again: (stored) => (isPairAnswer(stored) ? stored : undefined),
 };

@@ -12,7 +12,7 @@ export const SIGNING: EnrolmentWay<SigningAnswer> = {
     const { sign } = deviceProfile(ports.policies, device.profile);
     return await findDeviceAuthority(ports, hierarchyOf(certificateProfile(ports.policies, sign)));
   },
-  async issue(ports, plan, chain) {
+  async issue(ports, plan, { chain }) {
     const { sign: profile } = deviceProfile(ports.policies, plan.device.profile);
     const certificates = await issueSigningCertificate(ports, { ...plan, profile });
     return { certificates, answer: { signCertificate: certificates.sign.certificate, chain } };

@@ -47,8 +47,7 @@ export interface Made<Answer> {
 export interface EnrolmentWay<Answer extends SigningAnswer> {
   /** The authority that issues to the device. @throws KmcError E_POLICY when its profile has no such certificates. */
   authorityFor(ports: AdmissionPorts, device: DeviceRow): Promise<DeviceAuthority>;
-  /** @param chain the authority and those above it, DER. */
-  issue(ports: AdmissionPorts, plan: IssuePlan, chain: readonly Buffer[]): Promise<Made<Answer>>;
+  issue(ports: AdmissionPorts, plan: IssuePlan, found: DeviceAuthority): Promise<Made<Answer>>;
   /** An answer that was stored; undefined when it is one of another kind. */
   again(stored: SigningAnswer | EnrolmentAnswer): Answer | undefined;
 }
@@ -82,9 +81,14 @@ export function newEnrolment(
 }
 
 /** The enrolment with what was issued for it. */
-export function issuedEnrolment(row: EnrolmentRow, made: IssuedCertificates, answerUntil: Date): IssuedRow {
+export function issuedEnrolment(
+  row: EnrolmentRow,
+  made: IssuedCertificates,
+  { bundleVersion }: Pick<DeviceAuthority, 'bundleVersion'>,
+  answerUntil: Date,
+): IssuedRow {
   const { sign } = made;
-  const issued = { authorityId: sign.authorityId, signSerial: sign.serialNumber, answerUntil };
+  const issued = { authorityId: sign.authorityId, signSerial: sign.serialNumber, answerUntil, bundleVersion };
   const pair = 'enc' in made ? { encSerial: made.enc.serialNumber, envelopedKey: made.envelopedKey } : {};
   return { ...row, state: 'ISSUED', ...issued, ...pair };
 }
@@ -117,8 +121,8 @@ async function issue<Answer extends SigningAnswer>(
     const authority = await openDeviceAuthority(ports, found);
     const { appliesForKeys } = found;
     const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
-    const made = await way.issue(ports, plan, found.chain).catch((error: unknown) => explainLint(ports, scene, error));
-    const issued = issuedEnrolment(row, made.certificates, answerEnd(ports, at));
+    const made = await way.issue(ports, plan, found).catch((error: unknown) => explainLint(ports, scene, error));
+    const issued = issuedEnrolment(row, made.certificates, found, answerEnd(ports, at));
     const recording = { scene, row: issued, made: made.certificates, authority: found };
     const counts = waiting
       ? await recordWaitingPair(ports, row, recording)

@@ -21,7 +21,7 @@ export interface EnrolmentAnswer extends SigningAnswer {
   readonly envelope: EnvelopeFamily;
   /** CSRResponse (GM/T 0092): certificates and envelope in one; its envelope is always SM2EnvelopedKey (GM/T 0009). */
   readonly csrResponse: Buffer;
-  /** Version of the trust bundle in force; `0` while none was published. */
+  /** Version of the trust bundle that was the newest when this was issued; `0` while none was published. */
   readonly bundleVersion: string;
 }
 
@@ -31,7 +31,10 @@ export function isPairAnswer(answer: SigningAnswer | EnrolmentAnswer): answer is
 }
 
 /** The parts that make an answer; the same parts always make the same octets. */
-export type AnswerParts = Pick<EnrolmentAnswer, 'signCertificate' | 'encCertificate' | 'envelopedKey' | 'chain'>;
+export type AnswerParts = Pick<
+  EnrolmentAnswer,
+  'signCertificate' | 'encCertificate' | 'envelopedKey' | 'chain' | 'bundleVersion'
+>;
 
 /** Puts the answer together. */
 export function enrolmentAnswer(parts: AnswerParts): EnrolmentAnswer {
@@ -43,7 +46,7 @@ export function enrolmentAnswer(parts: AnswerParts): EnrolmentAnswer {
     signCertificates: [signCertificate],
     encryption: { envelopedKey: packed, certificates: [encCertificate] },
   });
-  return { ...parts, envelope, csrResponse, bundleVersion: '0' };
+  return { ...parts, envelope, csrResponse };
 }
 
 /** The certificates (DER) of an authority and those above it, up to its root. @throws KmcError E_INTEGRITY. */
@@ -66,6 +69,7 @@ export async function storedAnswer(reader: Reader, row: EnrolmentRow): Promise<S
     encCertificate: await certificateOf(reader, row, encSerial),
     envelopedKey,
     chain,
+    bundleVersion: String(row.bundleVersion ?? 0),
   });
 }
 

@@ -23,13 +23,15 @@ export const NOT_ISSUED = {
   encSerial: undefined,
   envelopedKey: undefined,
   answerUntil: undefined,
+  bundleVersion: undefined,
 } as const;
 
 /** What an enrolment made. */
 export type IssuedCertificates = IssuedPair | IssuedSigningCertificate;
 
 /** A row with what was issued for it. */
-export type IssuedRow = EnrolmentRow & Pick<IssuedEnrolment, 'authorityId' | 'signSerial' | 'answerUntil'>;
+export type IssuedRow = EnrolmentRow &
+  Pick<IssuedEnrolment, 'authorityId' | 'signSerial' | 'answerUntil' | 'bundleVersion'>;
 
 /** To whom something was issued; a token where one was used. */
 export type IssuedTo = Pick<EnrolmentScene, 'device' | 'source' | 'spkiSm3' | 'at'> & {
@@ -217,7 +219,7 @@ export async function recordWaitingPair(
   waiting: EnrolmentRow,
   recording: TokenRecording,
 ): Promise<boolean> {
-  const { authorityId, signSerial, encSerial, envelopedKey, answerUntil } = recording.row;
+  const { authorityId, signSerial, encSerial, envelopedKey, answerUntil, bundleVersion } = recording.row;
   return await ports.database.transaction(async (tx) => {
     const moved = await tx.enrolments.move({
       id: waiting.id,
@@ -228,6 +230,7 @@ export async function recordWaitingPair(
         authorityId,
         signSerial,
         answerUntil,
+        bundleVersion,
         ...(encSerial === undefined ? {} : { encSerial }),
         ...(envelopedKey === undefined ? {} : { envelopedKey }),
       },

@@ -21,7 +21,7 @@ async function endOfKey(ports: AdmissionPorts, reader: Reader, scene: RenewalSce
 function signingUntil(keyEnd: Date): EnrolmentWay<SigningAnswer> {
   return {
     ...SIGNING,
-    async issue(ports, plan, chain) {
+    async issue(ports, plan, { chain }) {
       const { sign: profile } = deviceProfile(ports.policies, plan.device.profile);
       const certificates = await issueSigningCertificate(ports, { ...plan, profile, keyEnd });
       return { certificates, answer: { signCertificate: certificates.sign.certificate, chain } };

@@ -4,14 +4,16 @@ import type { Caller, DeviceCaller } from '../../domain/caller.ts';
 import { requireRegisteredNames, type EnrolmentOperation } from '../../domain/enrolment.ts';
 import { requireGift, type EstGift } from '../../domain/est.ts';
 import { newId } from '../../domain/id.ts';
+import { pairedProfile } from '../../domain/policy.ts';
 import { spkiSm3 } from '../../crypto/spki.ts';
 import { KmcError } from '../../errors.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import type { CertificationRequest } from '../../x509/csr.ts';
+import { rootKeyOf } from '../authorities/authority-line.ts';
 import { requireCertifiable } from '../certificates/require-certifiable.ts';
 import { retryTaken } from '../keys/retry-taken.ts';
 import type { CertificateRow } from '../ports/certificates.ts';
-import type { Database, Reader } from '../ports/database.ts';
+import type { Database, Reader, Transaction } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
 import type { EnrolmentRow } from '../ports/enrolments.ts';
 import type { AdmissionPorts } from './admit-request.ts';
@@ -44,6 +46,8 @@ export interface RenewalScene {
   readonly device: DeviceRow;
   /** The certificate that the device asks under. */
   readonly current: CertificateRow;
+  /** `sm3:<hex>` of the key of the root over it. */
+  readonly currentRoot: string;
   readonly request: CertificationRequest;
   /** `sm3:<hex>` of the key in the request. */
   readonly spkiSm3: string;
@@ -59,7 +63,7 @@ function requireDevice(caller: Caller): DeviceCaller {
 async function sceneOf(
   reader: Reader,
   caller: DeviceCaller,
-  asked: Omit<RenewalScene, 'device' | 'current'>,
+  asked: Omit<RenewalScene, 'device' | 'current' | 'currentRoot'>,
 ): Promise<RenewalScene> {
   const device = await reader.devices.find(caller.id);
   const current = await reader.certificates.findByDigest(caller.certificateSm3);
@@ -69,7 +73,7 @@ async function sceneOf(
   if (device.status !== 'in-service') {
     throw new KmcError('E_STATE', `The device is ${device.status}: its certificates are not renewed.`);
   }
-  return { ...asked, device, current };
+  return { ...asked, device, current, currentRoot: await rootKeyOf(reader, current.authorityId) };
 }
 
 /** Subject and alternative names stay as they are in the present certificate (RFC 7030 4.2.2). The refusal is recorded. */
@@ -89,8 +93,38 @@ async function storedRenewal(reader: Reader, row: EnrolmentRow, at: Date): Promi
   return earlier?.answerUntil !== undefined && at < earlier.answerUntil ? earlier : undefined;
 }
 
+/** A device of one certificate gets its pair under the profile that succeeds its own. */
+function underProfile<Answer extends SigningAnswer>(
+  { policies }: Pick<AdmissionPorts, 'policies'>,
+  scene: RenewalScene,
+  { gift }: RenewalKind<Answer>,
+): RenewalScene {
+  const { device } = scene;
+  return gift === 'pair'
+    ? { ...scene, device: { ...device, profile: pairedProfile(policies, device.profile) } }
+    : scene;
+}
+
+/**
+ * The first certificates under another root than that of the present ones are given once (A.5): by the primary key, whoever
+ * asks at the same time. @throws KmcError E_CONFLICT.
+ */
+async function claimGeneration(tx: Transaction, { row, scene, authority }: RenewalRecording): Promise<void> {
+  const { rootSm3 } = authority;
+  if (rootSm3 === scene.currentRoot) return;
+  const { id: enrolmentId, deviceId } = row;
+  if (await tx.reissues.claim({ rootSm3, deviceId, enrolmentId, issuedAt: scene.at })) return;
+  throw new KmcError(
+    'E_CONFLICT',
+    'The device has certificates of this generation. Renew under these; if they are lost, have them revoked first.',
+  );
+}
+
+/** A recording whose scene is that of a renewal. */
+type RenewalRecording = Recording & { readonly scene: RenewalScene };
+
 /** @returns false when the same renewal was recorded by another request in the meantime. */
-async function record(ports: AdmissionPorts, recording: Recording): Promise<boolean> {
+async function record(ports: AdmissionPorts, recording: RenewalRecording): Promise<boolean> {
   const {
     row,
     scene: { at },
@@ -100,6 +134,7 @@ async function record(ports: AdmissionPorts, recording: Recording): Promise<bool
     if (earlier?.answerUntil !== undefined && at < earlier.answerUntil) return false;
     if (earlier !== undefined) await tx.enrolments.close(earlier.id, at);
     if (!(await tx.enrolments.insert(row))) return false;
+    await claimGeneration(tx, recording);
     await writeIssued(ports, tx, [recording]);
     return true;
   });
@@ -123,7 +158,7 @@ export async function renewWithCertificate<Answer extends SigningAnswer>(
   const at = ports.clock.now();
   const source = { node: ports.node, ...(input.requestId === undefined ? {} : { request: input.requestId }) };
   const asked = { request, spkiSm3: spkiSm3(request.spki), at, source };
-  const scene = await database.read((reader) => sceneOf(reader, requireDevice(caller), asked));
+  const scene = underProfile(ports, await database.read((reader) => sceneOf(reader, requireDevice(caller), asked)), by);
   requireGift(ports.policies, input.label, scene.device, by.gift);
   await requireSameNames(database, scene);
   // Before a stored answer is looked for: nobody gets the certificates of a revoked key again.
@@ -147,8 +182,8 @@ export async function renewWithCertificate<Answer extends SigningAnswer>(
     const authority = await openDeviceAuthority(ports, found);
     const { appliesForKeys } = found;
     const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
-    const { certificates: made, answer } = await way.issue(ports, plan, found.chain);
-    const issued = issuedEnrolment(row, made, answerEnd(ports, at));
+    const { certificates: made, answer } = await way.issue(ports, plan, found);
+    const issued = issuedEnrolment(row, made, found, answerEnd(ports, at));
     return (await record(ports, { scene, row: issued, made, authority: found })) ? answer : undefined;
   });
   if (renewed !== undefined) return renewed;

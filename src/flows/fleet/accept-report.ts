@@ -31,11 +31,17 @@ interface Scene {
   readonly source: AuditSource;
 }
 
-/** @throws KmcError E_STALE when the device has reported a higher version. */
-async function requireForward(reader: Reader, { caller, report }: Scene): Promise<void> {
-  const known = await reader.deviceReports.device(caller.id);
-  if (known === undefined || Number(report.bundleVersion) >= known.bundleVersion) return;
-  throw new KmcError('E_STALE', `The device reported version ${known.bundleVersion} before: versions only rise.`);
+/**
+ * The highest version that the device has in its store after this report: fetching alone puts nothing there.
+ * @throws KmcError E_STALE for a version below it.
+ */
+async function installedVersion(reader: Reader, { caller, report }: Scene): Promise<number> {
+  const installed = (await reader.deviceReports.device(caller.id))?.bundleVersion ?? 0;
+  const reported = Number(report.bundleVersion);
+  if (reported < installed) {
+    throw new KmcError('E_STALE', `The device has installed version ${installed}: versions only rise.`);
+  }
+  return report.level === 'FETCHED' ? installed : reported;
 }
 
 /** The challenge that the report answers. @throws KmcError E_STATE when it is over, another's, or of other leaves. */
@@ -102,7 +108,7 @@ async function keepFirmware(tx: Transaction, { caller, report, at }: Scene): Pro
 
 async function store(tx: Transaction, scene: Scene, row: DeviceReportRow): Promise<void> {
   const { caller, report } = scene;
-  await requireForward(tx, scene);
+  const bundleVersion = await installedVersion(tx, scene);
   const challenge = await requireCanary(tx, scene);
   const subjectRoot = challenge?.rootSm3 ?? (await requirePair(tx, scene));
   const manifest = await versionOfReport(tx, report);
@@ -112,7 +118,7 @@ async function store(tx: Transaction, scene: Scene, row: DeviceReportRow): Promi
     throw new KmcError('E_STATE', 'The canary was answered at the same time.');
   }
   await tx.deviceReports.insertReport(row);
-  const { bundle, bundleVersion, reportedAt: seenAt, id: reportId } = row;
+  const { bundle, reportedAt: seenAt, id: reportId } = row;
   if (!(await tx.deviceReports.putDevice({ deviceId: caller.id, bundle, bundleVersion, seenAt, reportId }))) {
     throw new KmcError('E_CONFLICT', 'The device made another report at the same time. Send this one again.');
   }

@@ -6,8 +6,11 @@ import { supersedeRequests } from '../approvals/supersede-requests.ts';
 import { keepIndex } from '../audit/histories/keep-index.ts';
 import { writeRefusalCounts } from '../audit/refusals/write-refusal-counts.ts';
 import type { RefusalTally } from '../../domain/audit/refusals.ts';
+import type { KeyUseTally } from '../../domain/key-use-tally.ts';
 import { endBreakGlass } from '../break-glass/end-break-glass.ts';
 import { publishDueCrls } from '../certificates/publish-due-crls.ts';
+import { closeLostUses } from '../data/close-lost-uses.ts';
+import { writeUseCounts } from '../data/write-use-counts.ts';
 import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import { remind } from '../expiry/remind.ts';
 import type { Instance } from '../instance.ts';
@@ -16,6 +19,7 @@ import { rotateDueKeks } from '../keystore/rotate-due-keks.ts';
 import { destroyDueKeys } from '../keys/destroy-due-keys.ts';
 import { expireKeys } from '../keys/expire-keys.ts';
 import { scanEscrowedKeys } from '../keys/scan-escrowed-keys.ts';
+import type { KeyUseBlock } from '../ports/key-uses.ts';
 import { KmcError } from '../../errors.ts';
 import { advanceFigures } from '../supervision/advance-figures.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
@@ -37,6 +41,7 @@ const RECONCILE_AFTER = 300;
 
 export interface HousekeepingPorts extends Instance {
   readonly tally: RefusalTally;
+  readonly uses: KeyUseTally<KeyUseBlock>;
   readonly handlers: ActionHandlers;
 }
 
@@ -47,6 +52,8 @@ const ALWAYS: Readonly<Record<string, Job>> = {
   'write-refusal-counts': (ports) => writeRefusalCounts(ports),
   'purge-nonces': (ports, _caller, now) => ports.database.transaction((tx) => tx.nonces.purge(now, PURGE_LIMIT)),
   'purge-answers': (ports, _caller, now) => ports.database.transaction((tx) => tx.idempotency.purge(now, PURGE_LIMIT)),
+  'purge-console-sessions': (ports, _caller, now) =>
+    ports.database.transaction((tx) => tx.consoleSessions.purge(now, PURGE_LIMIT)),
   'purge-challenges': (ports, _caller, now) =>
     ports.database.transaction((tx) => tx.peerChallenges.purge(now, PURGE_LIMIT)),
   'purge-canaries': (ports, _caller, now) =>
@@ -59,6 +66,8 @@ const ALWAYS: Readonly<Record<string, Job>> = {
 
 /** What needs keys. */
 const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
+  'write-use-counts': (ports) => writeUseCounts(ports),
+  'close-lost-uses': (ports, caller) => closeLostUses(ports, caller),
   'expire-requests': (ports, caller) => expireRequests(ports, { source: { node: ports.node } }, caller),
   'end-break-glass': (ports, caller) => endBreakGlass(ports, caller),
   'supersede-requests': (ports, caller) => supersedeRequests(ports, { source: { node: ports.node } }, caller),

@@ -1,14 +1,14 @@
 import { auditText } from '../../domain/audit/detail.ts';
 import { newId } from '../../domain/id.ts';
-import { nextKeyState, type KeyAct } from '../../domain/key-state.ts';
+import type { KeyAct } from '../../domain/key-state.ts';
 import { isObject, plainText, type SignedObject } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
-import type { DatabaseHandler } from '../approvals/action-handler.ts';
+import { ABSENT, type DatabaseHandler } from '../approvals/action-handler.ts';
 import type { Instance } from '../instance.ts';
-import { keyIdOf, keyTarget, presentKey } from './key-target.ts';
-import { transitionKey } from './transition-key.ts';
+import { keyIdOf } from './key-target.ts';
+import { lifeTargetState, moveLifeTarget, requireTakes } from './life-target.ts';
 
-/** The acts on escrowed keys that two people decide, and what each of them does to the key. */
+/** The acts on keys that two people decide, and what each of them does to the key. */
 const CHANGES = {
   'key.suspend': 'suspend',
   'key.reactivate': 'resume',
@@ -33,17 +33,17 @@ function incidentOf(name: KeyChangeName, params: SignedObject): string | undefin
 
 /**
  * The acts `key.suspend`, `key.reactivate`, `key.mark-compromised` (parameter `incident`) and `key.destroy`, which opens
- * the window after which the key is destroyed and until which anybody who may do so cancels it. Target `key/<id>`; state
- * and version of the key are part of what is approved.
+ * the window after which the key is destroyed and until which anybody who may do so cancels it. Target `key/<id>`, an
+ * escrowed key, a managed key or one of its versions; its state and version are part of what is approved.
  */
 export function changeKey({ policies }: Pick<Instance, 'policies'>, name: KeyChangeName): DatabaseHandler {
   const act = CHANGES[name];
   return {
     kind: 'database',
-    target: keyTarget,
+    target: async (reader, targetId) => (await lifeTargetState(reader, targetId)) ?? ABSENT,
     async check(reader, targetId, params) {
       incidentOf(name, params);
-      nextKeyState(act, await presentKey(reader, targetId));
+      await requireTakes(reader, targetId, act);
     },
     async prepare(approved) {
       const { request, approvals, actor, source, at } = approved;
@@ -58,7 +58,7 @@ export function changeKey({ policies }: Pick<Instance, 'policies'>, name: KeyCha
       return async (tx) => {
         const detail = { request: request.id, note };
         const change = { act, auditEvent, at, actor, source, approvals, detail, ...window };
-        const key = await transitionKey(tx, await presentKey(tx, id), change);
+        const key = await moveLifeTarget(tx, id, change);
         return {
           key: key.id,
           state: key.state,

@@ -3,9 +3,7 @@ import { auditActor, type Caller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
 import type { KeyAct } from '../../domain/key-state.ts';
 import type { Instance } from '../instance.ts';
-import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
-import { presentKey } from './key-target.ts';
-import { transitionKey } from './transition-key.ts';
+import { moveLifeTarget, type MovedKey } from './life-target.ts';
 
 /**
  * What one person may do to a key, since nothing is lost by it: archive it to the history store (历史库) once it was
@@ -29,11 +27,11 @@ export async function commandKey(
   { database, clock, node }: Pick<Instance, 'database' | 'clock' | 'node'>,
   caller: Caller,
   { keyId, act, reason, requestId }: KeyCommand,
-): Promise<EscrowedKeyRow> {
+): Promise<MovedKey> {
   const at = clock.now();
   const auditEvent = newId('ev', at);
   const source = { node, ...(requestId === undefined ? {} : { request: requestId }) };
   const detail = { note: auditText(reason) };
   const change = { act, auditEvent, at, actor: auditActor(caller), source, detail };
-  return await database.transaction(async (tx) => transitionKey(tx, await presentKey(tx, keyId), change));
+  return await database.transaction((tx) => moveLifeTarget(tx, keyId, change));
 }

@@ -9,6 +9,7 @@ import { ABSENT, type ApprovedAct, type DatabaseHandler, type TargetState } from
 import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';
 import type { SealedKekRow } from '../ports/keystore-rows.ts';
+import { blobsUnder } from './blobs-under.ts';
 import { makeNextKek, storeNextKek } from './rotate-kek.ts';
 
 /** What was MACed with it stays in the log: its old versions verify for as long as that. */
@@ -48,26 +49,24 @@ export function rotateKekAct(ports: Pick<Instance, 'keystore' | 'clock'>): Datab
   };
 }
 
-/** How many blobs stand under that version. */
-async function blobsUnder(reader: Reader, { purpose, version }: SealedKekRow): Promise<number> {
-  if (purpose === 'escrow-store') return await reader.escrowedKeys.countSealedUnder(version);
-  if (purpose === 'db-field') return await reader.enrolmentTokens.countSealedUnder(version);
-  if (purpose !== 'ca-keys') return 0;
-  const keys = await reader.keystoreRows.caKeys();
-  return keys.filter(({ blob, kekVersion }) => blob !== undefined && kekVersion === version).length;
-}
-
 async function versionNamed(reader: Reader, name: string): Promise<SealedKekRow | undefined> {
   const rows = await reader.keystoreRows.keks();
   return rows.find(({ purpose, version }) => kekName(purpose, version) === name);
 }
 
 /** @throws KmcError E_NOT_FOUND, E_STATE. */
-async function requireDestroyable(reader: Reader, name: string): Promise<SealedKekRow> {
+async function requireDestroyable(reader: Reader, name: string, at: Date): Promise<SealedKekRow> {
   const row = await versionNamed(reader, name);
   if (row === undefined) throw new KmcError('E_NOT_FOUND', 'There is no such version, e.g. escrow-store-1.');
   if (row.state !== 'previous' || KEPT.includes(row.purpose)) {
     throw new KmcError('E_STATE', 'Only an earlier version is destroyed, and none that the audit log or backups need.');
+  }
+  const backups = await reader.backups.countHolding(name, at);
+  if (backups > 0) {
+    throw new KmcError(
+      'E_STATE',
+      `${backups} backups that have not expired hold ${name}: its destruction would be none.`,
+    );
   }
   const blobs = await blobsUnder(reader, row);
   if (blobs === 0) return row;
@@ -78,7 +77,7 @@ async function requireDestroyable(reader: Reader, name: string): Promise<SealedK
  * The act `kek.destroy` (crypto-shredding): a version under which no blob stands any more, so that every old copy of what
  * was destroyed stays ciphertext for good. Target `kek/<purpose>-<version>`; no parameters.
  */
-export function destroyKekAct(ports: Pick<Instance, 'keystore'>): DatabaseHandler {
+export function destroyKekAct(ports: Pick<Instance, 'keystore' | 'clock'>): DatabaseHandler {
   return {
     kind: 'database',
     async target(reader, targetId): Promise<TargetState> {
@@ -86,7 +85,7 @@ export function destroyKekAct(ports: Pick<Instance, 'keystore'>): DatabaseHandle
       return row === undefined ? ABSENT : { state: row.state, version: String(row.objectVersion) };
     },
     async check(reader, targetId) {
-      await requireDestroyable(reader, targetId);
+      await requireDestroyable(reader, targetId, ports.clock.now());
     },
     async prepare(act) {
       const { epoch } = ports.keystore;
@@ -94,7 +93,7 @@ export function destroyKekAct(ports: Pick<Instance, 'keystore'>): DatabaseHandle
       const id = newId('ev', at);
       return async (tx) => {
         const name = targetOf(act);
-        const { purpose, version } = await requireDestroyable(tx, name);
+        const { purpose, version } = await requireDestroyable(tx, name, at);
         if (!(await tx.keystoreRows.destroyKek(purpose, version, epoch))) {
           throw new KmcError('E_CONFLICT', 'Another node changed the keystore at the same time. Ask again.');
         }

@@ -1,12 +1,16 @@
 import type { KeyEncryptionKey } from '../../crypto/engine.ts';
 import type { SystemCaller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
-import { caKeyContext, escrowedKeyContext } from '../../domain/keystore/blob-context.ts';
+import { caKeyContext, escrowedKeyContext, managedKeyContext } from '../../domain/keystore/blob-context.ts';
 import { keystoreEvent } from '../../domain/keystore/keystore-event.ts';
+import { KmcError } from '../../errors.ts';
 import type { Instance } from '../instance.ts';
 import { openBlob } from '../keys/open-blob.ts';
 import { recordKeyFault } from '../keys/record-key-fault.ts';
-import type { EscrowedKeyRow } from '../ports/escrowed-keys.ts';
+import { destroyMaterial, openMaterial, sealMaterial } from '../managed-keys/key-material.ts';
+import type { Transaction } from '../ports/database.ts';
+import type { EscrowedKeyRow, EscrowedKeyWriter } from '../ports/escrowed-keys.ts';
+import type { ManagedKeyVersionRow } from '../ports/managed-keys.ts';
 import type { SealedCaKeyRow } from '../ports/keystore-rows.ts';
 
 type RewrapPorts = Pick<Instance, 'database' | 'clock' | 'node' | 'engine' | 'keystore'>;
@@ -23,7 +27,8 @@ const BATCH = 200;
  * @throws KmcError E_SEALED, E_STORAGE, E_AUDIT.
  */
 export async function rewrapKeys(ports: RewrapPorts, caller: SystemCaller, batch = BATCH): Promise<number> {
-  return (await rewrapEscrow(ports, caller, batch)) + (await rewrapCaKeys(ports, caller));
+  const resealed = (await rewrapEscrow(ports, caller, batch)) + (await rewrapCaKeys(ports, caller));
+  return resealed + (await rewrapManaged(ports, caller, batch));
 }
 
 async function rewrapEscrow(ports: RewrapPorts, caller: SystemCaller, batch: number): Promise<number> {
@@ -43,6 +48,22 @@ async function rewrapEscrow(ports: RewrapPorts, caller: SystemCaller, batch: num
       ports.engine.destroyKey(opened);
     }
   }
+  return await storeResealed(ports, caller, kek, resealed, (tx) => tx.escrowedKeys);
+}
+
+interface Resealed {
+  readonly row: { readonly id: string; readonly objectVersion: number };
+  readonly sealedKey: Buffer;
+}
+
+/** Replaces the blobs of one table in one transaction, with one event. */
+async function storeResealed(
+  ports: RewrapPorts,
+  caller: SystemCaller,
+  kek: KeyEncryptionKey,
+  resealed: readonly Resealed[],
+  tableOf: (tx: Transaction) => Pick<EscrowedKeyWriter, 'reseal'>,
+): Promise<number> {
   if (resealed.length === 0) return 0;
   const at = ports.clock.now();
   const id = newId('ev', at);
@@ -50,7 +71,7 @@ async function rewrapEscrow(ports: RewrapPorts, caller: SystemCaller, batch: num
     let count = 0;
     for (const { row, sealedKey } of resealed) {
       const to = { sealedKey, kekVersion: kek.version };
-      if (await tx.escrowedKeys.reseal(row.id, row.objectVersion, to, id)) count += 1;
+      if (await tableOf(tx).reseal(row.id, row.objectVersion, to, id)) count += 1;
     }
     if (count > 0) await tx.audit.append(rewrapEvent(ports, caller, id, kek, count), at);
     return count;
@@ -88,6 +109,36 @@ async function resealCaKey(
     return await engine.sealKey(kek, caKeyContext({ ...row, objectVersion: objectVersion + 1 }), opened);
   } finally {
     engine.destroyKey(opened);
+  }
+}
+
+/** A managed key that does not open keeps none of the others, and is told with every round. */
+async function rewrapManaged(ports: RewrapPorts, caller: SystemCaller, batch: number): Promise<number> {
+  const kek = ports.keystore.currentKek('db-field');
+  const rows = await ports.database.read((reader) => reader.managedKeys.sealedBefore(kek.version, batch));
+  const resealed: Resealed[] = [];
+  const broken: KmcError[] = [];
+  for (const row of rows) {
+    try {
+      resealed.push({ row, sealedKey: await resealManaged(ports, kek, row) });
+    } catch (error) {
+      if (!(error instanceof KmcError) || error.code !== 'E_INTEGRITY') throw error;
+      broken.push(error);
+    }
+  }
+  const count = await storeResealed(ports, caller, kek, resealed, (tx) => tx.managedKeys);
+  if (count === 0 && broken[0] !== undefined) throw broken[0];
+  return count;
+}
+
+async function resealManaged(ports: RewrapPorts, kek: KeyEncryptionKey, row: ManagedKeyVersionRow): Promise<Buffer> {
+  const key = await ports.database.read((reader) => reader.managedKeys.find(row.keyId));
+  if (key === undefined) throw new KmcError('E_INTEGRITY', `The version ${row.id} belongs to no key.`);
+  const opened = await openMaterial(ports, key.kind, row);
+  try {
+    return await sealMaterial(ports, kek, managedKeyContext(row.id, key.kind, row.objectVersion + 1), opened);
+  } finally {
+    destroyMaterial(ports.engine, opened);
   }
 }
 

@@ -216,6 +216,12 @@ export class ServiceKeystore {
     this.#epoch = epoch;
   }
 
+  /** Notes a change that left every key as it was. @throws KmcError E_SEALED. */
+  noteEpoch(epoch: number): void {
+    this.#openRing();
+    this.#epoch = epoch;
+  }
+
   /**
    * Runs `work`, and closes everything for good when it finds that stored state contradicts itself.
    * @throws what `work` throws.

@@ -12,7 +12,7 @@ export interface BlockedKeyRow {
 /** A place where a public key stands already: blocked, certified, or the key of somebody. */
 export interface KeyUse {
   readonly spkiSm3: string;
-  readonly kind: 'blocked' | 'certificate' | 'device' | 'authority' | 'ca-key' | 'escrowed' | 'person';
+  readonly kind: 'blocked' | 'certificate' | 'device' | 'authority' | 'ca-key' | 'escrowed' | 'managed' | 'person';
   /** Of a certificate or device: the device. */
   readonly deviceId: string | undefined;
   /** Of a certificate: its status. */

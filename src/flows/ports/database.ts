@@ -3,15 +3,19 @@
  * the transaction hands it. Each noun has one member here and its contract in a file of its own beside this one.
  */
 import type { AlarmReader, AlarmWriter } from './alarms.ts';
+import type { ApplicationReader, ApplicationWriter } from './applications.ts';
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
+import type { CosignatureReader, CosignatureWriter } from './audit-cosignatures.ts';
 import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
+import type { BackupReader, BackupWriter } from './backups.ts';
 import type { BlockedKeyReader, BlockedKeyWriter } from './blocked-keys.ts';
 import type { BreakGlassReader, BreakGlassWriter } from './break-glass.ts';
 import type { CaKmcExchangeReader, CaKmcExchangeWriter } from './ca-kmc-exchanges.ts';
 import type { CertificateReader, CertificateWriter } from './certificates.ts';
 import type { CommunicationCertificateReader, CommunicationCertificateWriter } from './communication-certificates.ts';
+import type { ConsoleSessionReader, ConsoleSessionWriter } from './console-sessions.ts';
 import type { CrlReader, CrlWriter } from './crls.ts';
 import type { DeviceReportReader, DeviceReportWriter } from './device-reports.ts';
 import type { DeviceReader, DeviceWriter } from './devices.ts';
@@ -26,15 +30,19 @@ import type { InstanceReader, InstanceWriter } from './instance.ts';
 import type { KeyBatchReader, KeyBatchWriter } from './key-batches.ts';
 import type { KeyFaultReader, KeyFaultWriter } from './key-faults.ts';
 import type { KeyTombstoneReader, KeyTombstoneWriter } from './key-tombstones.ts';
+import type { KeyUseReader, KeyUseWriter } from './key-uses.ts';
+import type { ManagedKeyReader, ManagedKeyWriter } from './managed-keys.ts';
 import type { KeystoreRowReader, KeystoreRowWriter } from './keystore-rows.ts';
 import type { NonceWriter } from './nonces.ts';
 import type { OcspAnswerReader, OcspAnswerWriter } from './ocsp-answers.ts';
 import type { PeerChallengeReader, PeerChallengeWriter } from './peer-challenges.ts';
 import type { PeopleReader, PeopleWriter } from './people.ts';
 import type { RecoveryReader, RecoveryWriter } from './recoveries.ts';
+import type { ReissueReader, ReissueWriter } from './reissues.ts';
 import type { RegistrationAuthorityReader, RegistrationAuthorityWriter } from './registration-authorities.ts';
 import type { RequestReader, RequestWriter } from './requests.ts';
 import type { SupervisedAuthorityReader, SupervisedAuthorityWriter } from './supervised-authorities.ts';
+import type { RootUpgradeReader, RootUpgradeWriter } from './root-upgrades.ts';
 import type { SupervisionReader, SupervisionWriter } from './supervision.ts';
 import type { TrustBundleReader, TrustBundleWriter } from './trust-bundles.ts';
 import type { WorkCursorReader, WorkCursorWriter } from './work-cursors.ts';
@@ -46,6 +54,7 @@ export interface Reader {
   readonly keystoreRows: KeystoreRowReader;
   readonly requests: RequestReader;
   readonly alarms: AlarmReader;
+  readonly applications: ApplicationReader;
   readonly approvals: ApprovalReader;
   readonly executions: ExecutionReader;
   readonly expirations: ExpirationReader;
@@ -58,24 +67,32 @@ export interface Reader {
   readonly certificates: CertificateReader;
   readonly communicationCertificates: CommunicationCertificateReader;
   readonly caKmcExchanges: CaKmcExchangeReader;
+  readonly consoleSessions: ConsoleSessionReader;
   readonly crls: CrlReader;
   readonly ocspAnswers: OcspAnswerReader;
   readonly peerChallenges: PeerChallengeReader;
+  readonly backups: BackupReader;
   readonly blockedKeys: BlockedKeyReader;
   readonly breakGlass: BreakGlassReader;
   readonly escrowedKeys: EscrowedKeyReader;
   readonly supervisedAuthorities: SupervisedAuthorityReader;
+  readonly rootUpgrades: RootUpgradeReader;
   readonly supervision: SupervisionReader;
   readonly trustBundles: TrustBundleReader;
   readonly fleet: FleetReader;
+  readonly reissues: ReissueReader;
   readonly keyBatches: KeyBatchReader;
   readonly keyFaults: KeyFaultReader;
   readonly keyTombstones: KeyTombstoneReader;
+  readonly managedKeys: ManagedKeyReader;
+  readonly managedKeyTombstones: KeyTombstoneReader;
+  readonly keyUses: KeyUseReader;
   readonly recoveries: RecoveryReader;
   readonly registrationAuthorities: RegistrationAuthorityReader;
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
   readonly auditIndex: AuditIndexReader;
+  readonly cosignatures: CosignatureReader;
 }
 
 /** The writers of all nouns. A Transaction serves wherever a Reader does, and reads what it has written. */
@@ -85,6 +102,7 @@ export interface Transaction extends Reader {
   readonly keystoreRows: KeystoreRowWriter;
   readonly requests: RequestWriter;
   readonly alarms: AlarmWriter;
+  readonly applications: ApplicationWriter;
   readonly approvals: ApprovalWriter;
   readonly executions: ExecutionWriter;
   readonly expirations: ExpirationWriter;
@@ -98,24 +116,32 @@ export interface Transaction extends Reader {
   readonly certificates: CertificateWriter;
   readonly communicationCertificates: CommunicationCertificateWriter;
   readonly caKmcExchanges: CaKmcExchangeWriter;
+  readonly consoleSessions: ConsoleSessionWriter;
   readonly crls: CrlWriter;
   readonly ocspAnswers: OcspAnswerWriter;
   readonly peerChallenges: PeerChallengeWriter;
+  readonly backups: BackupWriter;
   readonly blockedKeys: BlockedKeyWriter;
   readonly breakGlass: BreakGlassWriter;
   readonly escrowedKeys: EscrowedKeyWriter;
   readonly supervisedAuthorities: SupervisedAuthorityWriter;
+  readonly rootUpgrades: RootUpgradeWriter;
   readonly supervision: SupervisionWriter;
   readonly trustBundles: TrustBundleWriter;
   readonly fleet: FleetWriter;
+  readonly reissues: ReissueWriter;
   readonly keyBatches: KeyBatchWriter;
   readonly keyFaults: KeyFaultWriter;
   readonly keyTombstones: KeyTombstoneWriter;
+  readonly managedKeys: ManagedKeyWriter;
+  readonly managedKeyTombstones: KeyTombstoneWriter;
+  readonly keyUses: KeyUseWriter;
   readonly recoveries: RecoveryWriter;
   readonly registrationAuthorities: RegistrationAuthorityWriter;
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
   readonly auditIndex: AuditIndexWriter;
+  readonly cosignatures: CosignatureWriter;
 }
 
 /**

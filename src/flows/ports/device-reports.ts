@@ -24,7 +24,7 @@ export interface DeviceReportRow {
 export interface FleetDeviceRow {
   readonly deviceId: string;
   readonly bundle: string;
-  /** The highest version that it reported. */
+  /** The highest version that it reported to be in its store; 0 before it did. */
   readonly bundleVersion: number;
   readonly seenAt: Date;
   readonly reportId: string;

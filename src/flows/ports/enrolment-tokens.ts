@@ -58,6 +58,8 @@ export interface EnrolmentTokenReader {
   liveOf(deviceId: string): Promise<EnrolmentTokenRow[]>;
   /** The same, each with the device, in one look. */
   liveWithDevice(deviceId: string): Promise<LiveToken[]>;
+  /** Tokens that wait for their device. */
+  issued(limit: number): Promise<EnrolmentTokenRow[]>;
   /** How many sealed tokens there are under that version of the `db-field` key. */
   countSealedUnder(kekVersion: number): Promise<number>;
 }

@@ -31,6 +31,8 @@ export interface EnrolmentRow extends EnrolmentKey {
   readonly envelopedKey: Buffer | undefined;
   /** Until then the same key gets the same answer again. */
   readonly answerUntil: Date | undefined;
+  /** Version of the trust bundle that stands in that answer. */
+  readonly bundleVersion: number | undefined;
   /** For people: why it was rejected. */
   readonly reason: string | undefined;
   readonly createdAt: Date;
@@ -46,6 +48,7 @@ export interface IssuedEnrolment {
   readonly encSerial?: string;
   readonly envelopedKey?: Buffer;
   readonly answerUntil: Date;
+  readonly bundleVersion: number;
 }
 
 export interface EnrolmentMove {

@@ -111,6 +111,8 @@ export interface EscrowedKeyWriter extends EscrowedKeyReader {
   bindDevice(id: string, version: number, deviceId: string, auditEvent: string): Promise<boolean>;
   /** Compare-and-set on state and version; the store follows the state, and a destroyed key loses its blob. */
   transition(transition: KeyTransition): Promise<boolean>;
+  /** Every spare key of the algorithm to `compromised`, for that reason. @returns how many. */
+  withholdSpare(algorithm: KeyAlgorithmName, reason: string, at: Date, auditEvent: string): Promise<number>;
   /** Puts a blob sealed under another key in the place of object version `from`. */
   reseal(
     id: string,

@@ -1,25 +1,18 @@
-import type { AuditEventInput } from '../../domain/audit/event.ts';
+import { canonicalizeSigned } from '../../crypto/jcs.ts';
 import { auditActor, type Caller } from '../../domain/caller.ts';
 import { newId } from '../../domain/id.ts';
-import { accountInForce, holdsRoleIn, type Person } from '../../domain/person.ts';
-import { applyManifests, retiredAfter, upToDateDevice } from '../../domain/trust/apply-manifest.ts';
-import { acceptFirstVersion } from '../../domain/trust/first-manifest.ts';
-import {
-  manifestDigest,
-  manifestText,
-  readManifest,
-  versionOf,
-  type Manifest,
-  type SignerKey,
-} from '../../domain/trust/manifest.ts';
-import { anchorCertificate, isTransportOnly, requireConsistent } from '../../domain/trust/manifest-consistency.ts';
+import { holdsRoleIn } from '../../domain/person.ts';
+import { readManifest, type Manifest, type ManifestBody } from '../../domain/trust/manifest.ts';
 import { trustRefusal } from '../../domain/trust/trust-rules.ts';
 import { KmcError } from '../../errors.ts';
 import { audited } from '../audit/events/audited.ts';
 import type { Instance } from '../instance.ts';
-import type { Database, Reader } from '../ports/database.ts';
+import type { Reader } from '../ports/database.ts';
 import type { TrustBundleRow } from '../ports/trust-bundles.ts';
 import { MANIFEST_PUBLISHERS } from './manifest-publishers.ts';
+import { readPublished } from './read-published.ts';
+import { manifestRow, recordManifest } from './record-manifest.ts';
+import { requirePublishable } from './require-publishable.ts';
 
 export interface PublishManifestInput {
   readonly bundle: string;
@@ -28,132 +21,23 @@ export interface PublishManifestInput {
   readonly requestId?: string;
 }
 
-type Author = Pick<AuditEventInput, 'actor' | 'source'>;
-
-interface Published {
-  readonly latest: Manifest | undefined;
-  readonly retiredSets: readonly string[];
+/** What a version says of whom devices trust; times aside. */
+function trustOf({ anchors, links, intermediates, distrustedSpki, nextCommit, signers }: ManifestBody): string {
+  const sets = signers.map((set) => ({ ...set, keys: set.keys.map(({ cert: _first, ...key }) => key) }));
+  const commit = nextCommit === undefined ? {} : { nextCommit };
+  return canonicalizeSigned({ anchors, links, intermediates, distrustedSpki, signers: sets, ...commit });
 }
 
-/** Versions in one read. */
-const PAGE = 100;
-
-async function readPublished(reader: Reader, bundle: string): Promise<Published> {
-  let latest: Manifest | undefined;
-  let retiredSets: readonly string[] = [];
-  for (;;) {
-    const rows = await reader.trustBundles.from(bundle, latest === undefined ? 1 : versionOf(latest.body) + 1, PAGE);
-    if (rows.length === 0) return { latest, retiredSets };
-    for (const row of rows) {
-      const next = readManifest(row.manifest);
-      if (latest !== undefined) retiredSets = retiredAfter(retiredSets, latest.body, next.body);
-      latest = next;
-    }
-  }
-}
-
-/** The key is one that its holder signs with: a bundle-signer in force, and for SM2 the key of the holder's account. */
-function isOfHolder(key: SignerKey, holder: Person | undefined, at: Date): boolean {
-  if (holder?.status !== 'active' || !holdsRoleIn(holder, 'bundle-signer')) return false;
-  if (key.alg !== 'SM2-SM3') return true;
-  const account = holder.accounts.find(({ kid }) => kid === key.kid);
-  return account !== undefined && accountInForce(holder, account.certificateSm3, at) !== undefined;
-}
-
-/** Keys that the version before did not list are bundle-signers' here. @throws KmcError E_FORBIDDEN naming the holder. */
-async function requireKnownSigners(reader: Reader, { latest }: Published, next: Manifest, at: Date): Promise<void> {
-  const known = new Set(latest?.body.signers.flatMap(({ keys }) => keys.map(({ kid }) => kid)));
-  for (const key of next.body.signers.flatMap(({ keys }) => keys)) {
-    if (known.has(key.kid)) continue;
-    if (isOfHolder(key, await reader.people.find(key.holder), at)) continue;
-    throw new KmcError('E_FORBIDDEN', `The key of ${key.holder} is not that of a bundle-signer of this instance.`);
-  }
-}
-
-/** Devices get no anchor that this service does not know. @throws KmcError E_CERT naming the generation. */
-async function requireKnownAnchors(reader: Reader, next: Manifest): Promise<void> {
-  for (const { gen, state, spkiSm3 } of next.body.anchors) {
-    if (state === 'DISTRUSTED') continue;
-    const authorities = await reader.authorities.findByKey(spkiSm3);
-    if (authorities.some(({ kind }) => kind === 'root' || kind === 'transport')) continue;
-    throw new KmcError('E_CERT', `The anchor ${gen} is no root of this service: import its ceremony first.`);
-  }
-}
-
-/** Version 1 is one that a device in the field accepts, under one of its anchors. @throws KmcError E_TRUST. */
-function requireFirst(next: Manifest, purposeOid: string, now: Date): void {
-  requireConsistent(next.body);
-  const refusals = next.body.anchors
-    .filter((each) => !isTransportOnly(each) && each.state !== 'DISTRUSTED')
-    .map((each) => {
-      try {
-        acceptFirstVersion(next, { anchor: anchorCertificate(each), purposeOid, now });
-        return undefined;
-      } catch (error) {
-        return error;
-      }
-    });
-  if (refusals.includes(undefined)) return;
-  throw refusals[0] ?? trustRefusal('first-version', 'Version 1 holds no anchor of peers.');
-}
-
-function requireAcceptable({ latest, retiredSets }: Published, next: Manifest, purposeOid: string, at: Date): void {
-  if (latest !== undefined) {
-    applyManifests(upToDateDevice(latest, retiredSets, at), [next], at);
-    return;
-  }
-  if (versionOf(next.body) !== 1) {
-    throw trustRefusal('first-version', 'Nothing is published yet: begin with version 1.');
-  }
-  requireFirst(next, purposeOid, at);
-}
-
-/** The row and its event, in one transaction. @throws KmcError E_CONFLICT when the version stands there already. */
-async function record(
-  database: Database,
-  row: TrustBundleRow,
-  { body, signatures }: Manifest,
-  by: Author,
-): Promise<void> {
-  const { bundle, version, digest, lastAuditEvent: id, publishedAt } = row;
-  await database.transaction(async (tx) => {
-    // A version names the digest of the one before it, so that the one it was checked against is the one it follows.
-    if (!(await tx.trustBundles.insert(row))) {
-      throw new KmcError('E_CONFLICT', `Version ${version} of ${bundle} is published already.`);
-    }
-    await tx.audit.append(
-      {
-        id,
-        action: 'manifest.publish',
-        outcome: 'success',
-        subjects: [{ type: 'manifest', id: bundle, version }],
-        ...by,
-        detail: {
-          bundle,
-          version,
-          digest,
-          ...(body.prevDigest === undefined ? {} : { previousDigest: body.prevDigest }),
-          emergency: body.emergency,
-          expires: body.expiresAt,
-          signers: signatures.length,
-        },
-      },
-      publishedAt,
-    );
-  });
-}
-
-function rowOf(manifest: Manifest, publishedBy: string, at: Date): TrustBundleRow {
-  const { body } = manifest;
-  return {
-    bundle: body.bundle,
-    version: versionOf(body),
-    digest: manifestDigest(body),
-    manifest: Buffer.from(manifestText(manifest), 'utf8'),
-    publishedBy,
-    publishedAt: at,
-    lastAuditEvent: newId('ev', at),
-  };
+/** While a root upgrade runs, its transitions alone change whom devices trust. @throws KmcError E_STATE. */
+async function requireNoUpgrade(reader: Reader, latest: Manifest | undefined, { body }: Manifest): Promise<void> {
+  if (latest !== undefined && trustOf(latest.body) === trustOf(body)) return;
+  const upgrades = await reader.rootUpgrades.underWay();
+  const running = upgrades.find(({ bundle }) => bundle === body.bundle);
+  if (running === undefined) return;
+  throw new KmcError(
+    'E_STATE',
+    `The root upgrade ${running.id} is under way: stage the manifest there, and its transition publishes it.`,
+  );
 }
 
 /**
@@ -161,7 +45,8 @@ function rowOf(manifest: Manifest, publishedBy: string, at: Date): TrustBundleRo
  * would check it, against the version before; from then on it is served for ever.
  * @returns what was published.
  * @throws KmcError E_JSON, E_SCHEMA, E_SIZE; E_TRUST with the rule; E_CERT (an anchor that is not of this service);
- * E_FORBIDDEN (a caller without the role, a signer who is none here); E_CONFLICT (another version came first).
+ * E_FORBIDDEN (a caller without the role, a signer who is none here); E_STATE (a root upgrade publishes what changes
+ * anchors or signers); E_CONFLICT (another version came first).
  */
 export async function publishManifest(
   ports: Pick<Instance, 'database' | 'clock' | 'node' | 'policies'>,
@@ -170,7 +55,7 @@ export async function publishManifest(
 ): Promise<TrustBundleRow> {
   const { database, clock, node } = ports;
   const at = clock.now();
-  const by: Author = {
+  const by = {
     actor: auditActor(caller),
     source: { node, ...(requestId === undefined ? {} : { request: requestId }) },
   };
@@ -185,12 +70,16 @@ export async function publishManifest(
     }
     await database.snapshot(async (reader) => {
       const published = await readPublished(reader, bundle);
-      requireAcceptable(published, manifest, ports.policies.publication.bundleSigner, at);
-      await requireKnownSigners(reader, published, manifest, at);
-      await requireKnownAnchors(reader, manifest);
+      const purposeOid = ports.policies.publication.bundleSigner;
+      await requirePublishable(reader, published, manifest, { purposeOid, at });
+      await requireNoUpgrade(reader, published.latest, manifest);
     });
-    const row = rowOf(manifest, caller.id, at);
-    await record(database, row, manifest, by);
+    const row = manifestRow(manifest, { publishedBy: caller.id, at, event: newId('ev', at) });
+    await database.transaction(async (tx) => {
+      const latest = await tx.trustBundles.latest(bundle);
+      await requireNoUpgrade(tx, latest === undefined ? undefined : readManifest(latest.manifest), manifest);
+      await recordManifest(tx, row, manifest, by);
+    });
     return row;
   });
 }

@@ -1,22 +1,31 @@
 /** The auditor's pull of events (audit-log 3.11). Reading them is for auditors, and recorded. */
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { z } from 'zod';
+import type { AuditFilter } from '../../domain/audit/filter.ts';
+import { AUDIT_FORMAT_NAMES, AUDIT_FORMATS, type AuditFormat } from '../../domain/audit/projections/formats.ts';
+import { AUDIT_OUTCOMES } from '../../domain/audit/record.ts';
 import { KmcError } from '../../errors.ts';
 import { auditTreeRoot } from '../../flows/audit/tree/audit-tree-root.ts';
 import { pullAudit, type AuditPage } from '../../flows/audit/pulls/pull-audit.ts';
 import { pullAuditTile } from '../../flows/audit/pulls/pull-audit-tile.ts';
 import { nextLink } from '../listing.ts';
 import { route, type Reply, type Route } from '../route.ts';
-import { WHOLE_NUMBER } from '../schemas.ts';
+import { REGION, TIME, WHOLE_NUMBER } from '../schemas.ts';
 import { auditSourceOf, type ServedInstance } from '../served-instance.ts';
+import { auditCosignatureRoutes } from './audit-cosignatures.ts';
 import { auditHistoryRoutes } from './audit-histories.ts';
 import { auditProofRoutes } from './audit-proofs.ts';
 
 const READERS = ['auditor', 'audit-administrator'] as const;
 const EVENTS_PATH = '/api/v1/audit/events';
 const TILE_PATH = '/api/v1/audit/tile';
+const gzipOctets = promisify(gzip);
 const DEFAULT_LIMIT = 1_000;
 /** A tile of a given name never changes; what it holds is for its reader alone. */
 const TILE_CACHE = 'private, max-age=31536000, immutable';
+
+const TAG_TEXT = z.string().regex(/^[a-z0-9][a-z0-9:./_-]{0,159}$/, 'an identifier');
 
 const EVENTS_QUERY = z.strictObject({
   from: WHOLE_NUMBER.optional().describe('index of the first event wanted; 0 unless told'),
@@ -26,6 +35,18 @@ const EVENTS_QUERY = z.strictObject({
     .regex(/^[A-Za-z0-9_-]{1,400}$/)
     .optional()
     .describe('from the trailer of the page before; stands in the place of from'),
+  since: TIME.optional().describe('events of this time or later'),
+  until: TIME.optional().describe('events before this time'),
+  actor: TAG_TEXT.optional().describe('id of who did it'),
+  action: z
+    .string()
+    .regex(/^[a-z-]{1,32}\.[a-z-]{0,32}$/)
+    .optional()
+    .describe('an action, or its beginning up to the dot'),
+  subject: TAG_TEXT.optional().describe('type and id, e.g. key:key-01j'),
+  region: REGION.optional(),
+  outcome: z.enum(AUDIT_OUTCOMES).optional(),
+  format: z.enum(AUDIT_FORMAT_NAMES).optional().describe('jsonl unless told; only that is evidence'),
 });
 
 /** Where a pull goes on: log, next index, and the size that its pages are pinned to. */
@@ -44,13 +65,31 @@ function readCursor(cursor: string, origin: string): { from: number; size: numbe
   return { from, size: pinned };
 }
 
-/** One line for each event, and a trailer that says what was looked at. */
-function ndjsonReply(page: AuditPage, root: Buffer, next: string | undefined, limit: number): Reply {
+type EventsQuery = z.output<typeof EVENTS_QUERY>;
+
+/** The filter of the query; only members that were given. */
+function filterOf({ since, until, actor, action, subject, region, outcome }: EventsQuery): AuditFilter {
+  return {
+    ...(since === undefined ? {} : { since: new Date(since) }),
+    ...(until === undefined ? {} : { until: new Date(until) }),
+    ...(actor === undefined ? {} : { actor }),
+    ...(action === undefined ? {} : { action }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(region === undefined ? {} : { region }),
+    ...(outcome === undefined ? {} : { outcome }),
+  };
+}
+
+/** Where the next page is, with everything else that was asked. */
+function linkToNext(query: EventsQuery, limit: number, cursor: string): Readonly<Record<string, string>> {
+  return nextLink(EVENTS_PATH, { ...query, from: undefined, limit: String(limit), cursor });
+}
+
+/** The events in their form; of JSON lines the last one says what was looked at, as the headers do for every form. */
+function pageReply(page: AuditPage, root: Buffer, next: string | undefined, query: EventsQuery): Reply {
   const { entries, scanned, size } = page;
-  const lines = entries.map(({ index, leaf, canon }) => {
-    const head = `{"index":${index},"leaf":"${leaf.toString('base64url')}","canon":`;
-    return `${head}${JSON.stringify(canon.toString('utf8'))}}\n`;
-  });
+  const name = query.format ?? 'jsonl';
+  const { header, line, type }: AuditFormat = AUDIT_FORMATS[name];
   const trailer = {
     scanned: [scanned.from, scanned.next],
     size,
@@ -58,11 +97,24 @@ function ndjsonReply(page: AuditPage, root: Buffer, next: string | undefined, li
     checkpoint: page.checkpoint.note,
     ...(next === undefined ? {} : { next }),
   };
+  const isFirst = scanned.from === 0 || query.cursor === undefined;
+  const end = name === 'jsonl' ? `${JSON.stringify(trailer)}\n` : '';
   return {
     status: 200,
-    headers: next === undefined ? {} : nextLink(EVENTS_PATH, { limit: String(limit), cursor: next }),
-    bytes: { type: 'application/x-ndjson', body: Buffer.from(`${lines.join('')}${JSON.stringify(trailer)}\n`, 'utf8') },
+    headers: {
+      'kmc-audit-scanned': `${scanned.from}-${scanned.next}/${size}`,
+      ...(next === undefined ? {} : linkToNext(query, query.limit ?? DEFAULT_LIMIT, next)),
+    },
+    bytes: { type, body: Buffer.from(`${isFirst ? header : ''}${entries.map(line).join('')}${end}`, 'utf8') },
   };
+}
+
+/** Compressed for who accepts that. */
+async function compressed(reply: Reply, accepted: string | undefined): Promise<Reply> {
+  if (reply.bytes === undefined || !/(?:^|,)\s*gzip\s*(?:,|$)/.test(accepted ?? '')) return reply;
+  const body = await gzipOctets(reply.bytes.body);
+  const headers = { ...reply.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' };
+  return { ...reply, headers, bytes: { ...reply.bytes, body } };
 }
 
 /** Routes of the audit log. */
@@ -77,16 +129,21 @@ export function auditRoutes(instance: ServedInstance): Route[] {
       tag: 'audit',
       summary: 'Events in the order of the tree, never beyond the newest checkpoint',
       access: { persons: READERS },
+      console: true,
       query: EVENTS_QUERY,
       answers: {
         200: { description: 'a line {index, leaf, canon} each, then a trailer', type: 'application/x-ndjson' },
       },
-      async handle({ query, caller, requestId }) {
+      async handle(context) {
+        const { query, caller, requestId } = context;
         const limit = query.limit ?? DEFAULT_LIMIT;
         const start = query.cursor === undefined ? { from: query.from ?? 0 } : readCursor(query.cursor, audit.origin);
-        const page = await pullAudit(ports, { ...start, limit, source: auditSourceOf(instance, requestId) }, caller);
+        const asked = { ...start, limit, filter: filterOf(query), source: auditSourceOf(instance, requestId) };
+        const { format } = query;
+        const page = await pullAudit(ports, { ...asked, ...(format === undefined ? {} : { format }) }, caller);
         const next = page.done ? undefined : cursorOf(audit.origin, page.scanned.next, page.size);
-        return ndjsonReply(page, await auditTreeRoot(ports, page.size), next, limit);
+        const reply = pageReply(page, await auditTreeRoot(ports, page.size), next, query);
+        return await compressed(reply, context.header('accept-encoding'));
       },
     }),
     route({
@@ -105,6 +162,7 @@ export function auditRoutes(instance: ServedInstance): Route[] {
         return { status: 200, headers, bytes: { type: 'application/octet-stream', body } };
       },
     }),
+    ...auditCosignatureRoutes(instance),
     ...auditHistoryRoutes(instance),
     ...auditProofRoutes(instance),
   ];

@@ -2,13 +2,17 @@
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
 import { alarmRoutes } from './alarms.ts';
+import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
+import { backupRoutes } from './backups.ts';
 import { authorityRoutes } from './authorities.ts';
 import { breakGlassRoutes } from './break-glass.ts';
 import { caKmcRoutes } from './ca-kmc.ts';
 import { certificateRoutes } from './certificates.ts';
+import { consoleRoutes } from './console.ts';
 import { crlRoutes } from './crls.ts';
 import { challengeRoutes } from './challenges.ts';
+import { dataRoutes } from './data.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
 import { estRoutes } from './est.ts';
@@ -27,6 +31,8 @@ import { registrationAuthorityRoutes } from './registration-authorities.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
 import { supervisedImportRoutes } from './supervised-imports.ts';
+import { rootUpgradeInputRoutes } from './root-upgrade-inputs.ts';
+import { rootUpgradeRoutes } from './root-upgrades.ts';
 import { supervisionRoutes } from './supervision.ts';
 import { trustBundleRoutes } from './trust-bundles.ts';
 import { upgradeFleetRoutes } from './upgrade-fleet.ts';
@@ -52,12 +58,18 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   supervisedImportRoutes,
   enrolmentRoutes,
   supervisionRoutes,
+  consoleRoutes,
   trustBundleRoutes,
+  rootUpgradeRoutes,
+  rootUpgradeInputRoutes,
   fleetRoutes,
   upgradeFleetRoutes,
   caKmcRoutes,
   keyRoutes,
+  applicationRoutes,
+  dataRoutes,
   poolRoutes,
+  backupRoutes,
   challengeRoutes,
   estRoutes,
   recoveryRoutes,

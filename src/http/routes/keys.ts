@@ -1,16 +1,21 @@
-/** Escrowed keys over their life: what there is, and what one person may do. The other acts are requests (`key.*`). */
+/**
+ * Keys over their life, escrowed and managed: what there is, and what one person may do. The other acts are requests
+ * (`key.*`).
+ */
 import { z } from 'zod';
 import { KEY_STATE_NAMES, KEY_STORES } from '../../domain/key-state.ts';
 import { KmcError } from '../../errors.ts';
 import type { Instance } from '../../flows/instance.ts';
 import { commandKey, type KeyCommandName } from '../../flows/keys/command-key.ts';
+import type { Reader } from '../../flows/ports/database.ts';
 import type { EscrowedKeyRow } from '../../flows/ports/escrowed-keys.ts';
 import type { KeyFaultRow } from '../../flows/ports/key-faults.ts';
 import type { KeyTombstoneRow } from '../../flows/ports/key-tombstones.ts';
 import { formatName } from '../../x509/name.ts';
 import { listReply, PAGE_QUERY, pageOf } from '../listing.ts';
-import { route, type Route, type RouteDefinition } from '../route.ts';
-import { ID, LABEL_TEXT, timeText } from '../schemas.ts';
+import { route, type Reply, type Route, type RouteDefinition } from '../route.ts';
+import { ID, LABEL_TEXT, timeMember, timeText } from '../schemas.ts';
+import { MANAGED_KEY, MANAGED_VERSION, managedKeyMakers, renderedManaged, renderedVersion } from './managed-keys.ts';
 
 const PATH = '/api/v1/keys';
 const TAG = 'keys';
@@ -45,15 +50,12 @@ const SHOWN = KEY.extend({
 });
 const FILTER = z.strictObject({
   ...PAGE_QUERY,
+  kind: z.enum(['escrowed', 'managed']).optional().describe('escrowed unless stated; the others filter these'),
   state: z.enum(KEY_STATE_NAMES).optional(),
   store: z.enum(KEY_STORES).optional(),
   device: ID.optional(),
   authority: ID.optional(),
 });
-
-function timeMember<Name extends string>(name: Name, at: Date | undefined): Partial<Record<Name, string>> {
-  return at === undefined ? {} : ({ [name]: timeText(at) } as Partial<Record<Name, string>>);
-}
 
 function rendered(key: EscrowedKeyRow): z.infer<typeof KEY> {
   const { owner } = key;
@@ -84,6 +86,10 @@ function rendered(key: EscrowedKeyRow): z.infer<typeof KEY> {
   };
 }
 
+function tombstoneMember(tombstone: KeyTombstoneRow | undefined): Pick<z.infer<typeof SHOWN>, 'tombstone'> {
+  return tombstone === undefined ? {} : { tombstone: { digest: tombstone.evidenceSm3, evidence: tombstone.evidence } };
+}
+
 function shown(
   key: EscrowedKeyRow,
   fault: KeyFaultRow | undefined,
@@ -92,8 +98,43 @@ function shown(
   return {
     ...rendered(key),
     ...(fault === undefined ? {} : { fault: { code: fault.code, foundAt: timeText(fault.foundAt) } }),
-    ...(tombstone === undefined ? {} : { tombstone: { digest: tombstone.evidenceSm3, evidence: tombstone.evidence } }),
+    ...tombstoneMember(tombstone),
   };
+}
+
+const ANY_KEY = z.union([SHOWN, MANAGED_KEY, MANAGED_VERSION]);
+
+/** @throws KmcError E_NOT_FOUND. */
+async function showKey(reader: Reader, id: string): Promise<z.infer<typeof ANY_KEY>> {
+  const escrowed = await reader.escrowedKeys.find(id);
+  if (escrowed !== undefined) {
+    return shown(escrowed, await reader.keyFaults.find(id), await reader.keyTombstones.find(id));
+  }
+  const version = await reader.managedKeys.findVersion(id);
+  if (version !== undefined) {
+    const tombstone = await reader.managedKeyTombstones.find(id);
+    return { ...renderedVersion(version), ...tombstoneMember(tombstone) };
+  }
+  const managed = await reader.managedKeys.find(id);
+  if (managed === undefined) throw new KmcError('E_NOT_FOUND', 'there is no key of that id');
+  const grants = await reader.applications.grantsOn(id);
+  return {
+    ...renderedManaged(managed),
+    grants: grants.map(({ applicationId, operations }) => ({
+      application: applicationId,
+      operations: [...operations],
+    })),
+  };
+}
+
+async function listManaged(instance: Instance, query: z.infer<typeof FILTER>): Promise<Reply> {
+  const { state, store, device, authority, kind } = query;
+  if ([state, store, device, authority].some((filter) => filter !== undefined)) {
+    throw new KmcError('E_SCHEMA', 'managed keys are listed without a filter');
+  }
+  const page = pageOf(query);
+  const keys = await instance.database.read((reader) => reader.managedKeys.list(page));
+  return listReply(PATH, { kind }, page, keys, ({ id }) => id, renderedManaged);
 }
 
 function readRoutes(instance: Instance): Route[] {
@@ -103,11 +144,13 @@ function readRoutes(instance: Instance): Route[] {
       method: 'get',
       path: PATH,
       tag: TAG,
-      summary: 'Escrowed keys by store (备用库, 在用库, 历史库), state, device and CA',
+      summary:
+        'Escrowed keys by store (备用库, 在用库, 历史库), state, device and CA; with kind=managed the managed ones',
       access: { persons: READERS },
       query: FILTER,
-      answers: { 200: { description: 'a page', schema: z.object({ items: z.array(KEY) }) } },
+      answers: { 200: { description: 'a page', schema: z.object({ items: z.array(z.union([KEY, MANAGED_KEY])) }) } },
       async handle({ query }) {
+        if (query.kind === 'managed') return await listManaged(instance, query);
         const { state, store, device, authority } = query;
         const filter = {
           ...(state === undefined ? {} : { state }),
@@ -125,17 +168,12 @@ function readRoutes(instance: Instance): Route[] {
       method: 'get',
       path: `${PATH}/:id`,
       tag: TAG,
-      summary: 'One escrowed key; of a destroyed one its tombstone',
+      summary: 'One escrowed key, managed key or version of one; of a destroyed one its tombstone',
       access: { persons: READERS },
       params: PARAMS,
-      answers: { 200: { description: 'the key', schema: SHOWN } },
+      answers: { 200: { description: 'the key', schema: ANY_KEY } },
       async handle({ params }) {
-        return await instance.database.read(async (reader) => {
-          const key = await reader.escrowedKeys.find(params.id);
-          if (key === undefined) throw new KmcError('E_NOT_FOUND', 'there is no escrowed key of that id');
-          const json = shown(key, await reader.keyFaults.find(key.id), await reader.keyTombstones.find(key.id));
-          return { status: 200, json };
-        });
+        return { status: 200, json: await instance.database.read((reader) => showKey(reader, params.id)) };
       },
     }),
   ];
@@ -152,18 +190,19 @@ function commandRoute(instance: Instance, word: string, act: KeyCommandName, com
     idempotent: true,
     params: PARAMS,
     body: REASON,
-    answers: { 200: { description: 'the key as it stands now', schema: KEY } },
+    answers: { 200: { description: 'the key as it stands now', schema: ANY_KEY } },
     async handle({ params, body, caller, requestId }) {
-      const key = await commandKey(instance, caller, { keyId: params.id, act, reason: body.reason, requestId });
-      return { status: 200, json: rendered(key) };
+      await commandKey(instance, caller, { keyId: params.id, act, reason: body.reason, requestId });
+      return { status: 200, json: await instance.database.read((reader) => showKey(reader, params.id)) };
     },
   });
 }
 
-/** Routes of escrowed keys. */
+/** Routes of keys. */
 export function keyRoutes(instance: Instance): Route[] {
   return [
     ...readRoutes(instance),
+    ...managedKeyMakers(instance),
     commandRoute(instance, 'archive', 'deactivate', {
       operationId: 'archiveKey',
       summary: 'Moves a key that was replaced to the history store',

@@ -62,6 +62,7 @@ export function poolRoutes(instance: Instance): Route[] {
       tag: 'pools',
       summary: 'Key pools with their marks and what stands in them',
       access: { persons: READERS },
+      console: true,
       answers: { 200: { description: 'all pools', schema: z.object({ items: z.array(POOL) }) } },
       async handle() {
         return { status: 200, json: { items: (await listPools(instance)).map(rendered) } };

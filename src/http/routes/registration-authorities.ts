@@ -61,6 +61,7 @@ export function registrationAuthorityRoutes(instance: Instance): Route[] {
       tag: TAG,
       summary: 'Registration authorities, for an ra-operator that of the own region',
       access: { persons: READERS },
+      console: true,
       query: z.strictObject({ ...PAGE_QUERY, region: REGION.optional(), state: STATE.optional() }),
       answers: { 200: { description: 'a page', schema: z.object({ items: z.array(AUTHORITY) }) } },
       async handle({ query, caller }) {

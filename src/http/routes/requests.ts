@@ -117,6 +117,7 @@ function readRoutes(instance: ServedInstance): Route[] {
       tag: TAG,
       summary: 'Requests that the caller sees',
       access: ANY_PERSON,
+      console: true,
       query: FILTER,
       answers: { 200: { description: 'a page', schema: z.object({ items: z.array(SUMMARY) }) } },
       async handle({ query, caller }) {

@@ -131,6 +131,7 @@ function figuresRoute(instance: Instance): Route {
     tag: TAG,
     summary: 'Figures as they stand and of a period, for an ra-operator those of the own region',
     access: { persons: ['ra-operator', ...FIGURE_READERS] },
+    console: true,
     query: z.strictObject({
       region: REGION.optional(),
       from: DAY.optional().describe('the last 30 days unless told'),
@@ -186,6 +187,7 @@ export function supervisionRoutes(instance: Instance): Route[] {
       tag: TAG,
       summary: 'The months that are over and have their report',
       access: { persons: FIGURE_READERS },
+      console: true,
       answers: {
         200: {
           description: 'oldest first',
@@ -204,6 +206,7 @@ export function supervisionRoutes(instance: Instance): Route[] {
       tag: TAG,
       summary: 'The report of a month; of one that is not over, as far as it goes',
       access: { persons: FIGURE_READERS },
+      console: true,
       params: z.strictObject({ month: MONTH }),
       query: z.strictObject({ form: z.enum(FORM_NAMES).optional().describe('json unless told') }),
       answers: {

@@ -10,20 +10,22 @@ const STORES: readonly (readonly [store: string, states: readonly string[]])[] =
   ['tombstone', ['destroyed', 'destroyed-compromised']],
 ];
 
+export const KEY_STATE_WORDS = STORES.flatMap(([, inStore]) => inStore);
+/** The condition that a row's store is that of its state. */
+export const STORE_OF_STATE = STORES.map(
+  ([store, inStore]) => `(store = '${store}' and state in (${inStore.map((state) => `'${state}'`).join(', ')}))`,
+).join(' or ');
+
 export async function up(knex: Knex): Promise<void> {
   const words = schemaWords(knex);
   const { text, integer, blob, strict } = words;
-  const states = STORES.flatMap(([, inStore]) => inStore);
-  const storeOfState = STORES.map(
-    ([store, inStore]) => `(store = '${store}' and state in (${inStore.map((state) => `'${state}'`).join(', ')}))`,
-  ).join(' or ');
   await runAll(knex, [
     `create table escrowed_keys (
        id ${text} not null primary key,
        usage ${text} not null default 'encryption' check (usage = 'encryption'),
        algorithm ${text} not null,
-       state ${text} not null ${oneOf('state', states)},
-       store ${text} not null check (${storeOfState}),
+       state ${text} not null ${oneOf('state', KEY_STATE_WORDS)},
+       store ${text} not null check (${STORE_OF_STATE}),
        version ${integer} not null,
        spki ${blob} not null,
        spki_sm3 ${text} not null unique,

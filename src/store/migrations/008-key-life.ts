@@ -94,7 +94,7 @@ async function records(knex: Knex, { text, blob, strict }: SchemaWords): Promise
  * Refuses a blob under a key-encryption key that is destroyed, whatever a node with old keys tries: nobody could open it.
  * On PostgreSQL the row of the key is held, so that it cannot be destroyed at the same moment.
  */
-async function refuseDestroyedKek(knex: Knex, table: string, purpose: string, sealed: string): Promise<void> {
+export async function refuseDestroyedKek(knex: Knex, table: string, purpose: string, sealed: string): Promise<void> {
   const message = 'KMC E_STALE The key-encryption key was replaced and destroyed meanwhile. Do it again.';
   const row = `sealed_kek where purpose = '${purpose}' and version = new.kek_version`;
   const when = `new.${sealed} is not null and exists (select 1 from ${row} and state = 'destroyed')`;

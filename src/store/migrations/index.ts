@@ -15,6 +15,9 @@ import { up as caKmc } from './012-ca-kmc.ts';
 import { up as breakGlass } from './013-break-glass.ts';
 import { up as eventIndexes } from './014-event-indexes.ts';
 import { up as keyClaims } from './015-key-claims.ts';
+import { up as managedKeys } from './016-managed-keys.ts';
+import { up as backups } from './017-backups.ts';
+import { up as rootUpgrades } from './018-root-upgrades.ts';
 import { up as fleet } from './019-fleet.ts';
 import { up as auditService } from './020-audit-service.ts';
 import { up as registrationAuthorities } from './021-registration-authorities.ts';
@@ -41,6 +44,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '013-break-glass', up: breakGlass },
   { name: '014-event-indexes', up: eventIndexes },
   { name: '015-key-claims', up: keyClaims },
+  { name: '016-managed-keys', up: managedKeys },
+  { name: '017-backups', up: backups },
+  { name: '018-root-upgrades', up: rootUpgrades },
   { name: '019-fleet', up: fleet },
   { name: '020-audit-service', up: auditService },
   { name: '021-registration-authorities', up: registrationAuthorities },

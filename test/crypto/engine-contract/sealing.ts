@@ -54,6 +54,22 @@ export function describeSealing(open: OpenEngine): void {
       }
     });
 
+    it('brings data back under its own name alone, and never a key or a secret as data', async () => {
+      const data = Buffer.from('a part of a backup');
+      const blob = await engine.sealData(kek, CONTEXT, data);
+      expect(await engine.openData(kek, CONTEXT, blob)).to.deep.equal(data);
+      for (const [otherKek, context] of await wrongNames()) {
+        await refusal('E_BLOB_AUTH', () => engine.openData(otherKek, context, blob));
+      }
+      await refusal('E_BLOB_AUTH', () => engine.openKey(kek, CONTEXT, blob));
+      await refusal('E_BLOB_AUTH', () => engine.openSecret(kek, CONTEXT, blob));
+      const sealedSecret = await engine.sealSecret(kek, CONTEXT, await engine.generateSecret(32));
+      await refusal('E_BLOB_AUTH', () => engine.openData(kek, CONTEXT, sealedSecret));
+      const sealedKey = await engine.sealKey(kek, CONTEXT, await engine.generateKeyPair('SM2'));
+      await refusal('E_BLOB_AUTH', () => engine.openData(kek, CONTEXT, sealedKey));
+      await refusal('E_SIZE', () => engine.sealData(kek, CONTEXT, Buffer.alloc(1_048_577)));
+    });
+
     it('of a key holds the plain PKCS#8 under blob suite 1, bound to purpose, version and context', async () => {
       const { key, pkcs8 } = await knownKey(engine);
       const blob = await engine.sealKey(kek, CONTEXT, key);

@@ -8,6 +8,8 @@ import { reportBreakGlass } from '../../../src/flows/break-glass/report-break-gl
 import { reviewBreakGlass } from '../../../src/flows/break-glass/review-break-glass.ts';
 import { checkInstance } from '../../../src/flows/check/check-instance.ts';
 import { keepHouse } from '../../../src/flows/housekeeping/keep-house.ts';
+import { KeyUseTally } from '../../../src/domain/key-use-tally.ts';
+import type { KeyUseBlock } from '../../../src/flows/ports/key-uses.ts';
 import { RefusalTally } from '../../../src/domain/audit/refusals.ts';
 import { refusal } from '../../crypto/refusal.ts';
 import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
@@ -174,7 +176,8 @@ forEachDatabase('break-glass', (fixture) => {
     const hold = { reason: 'certificateHold' };
     await call(bagSigner(test(), bags[0]), 'POST', `/api/v1/certificates/${sign.id}/revocations`, hold);
     test().clock.advance(BREAK_GLASS_SECONDS + 1);
-    const house = { ...test().instance, tally: new RefusalTally(), handlers: actionHandlers(test().instance) };
+    const tallies = { tally: new RefusalTally(), uses: new KeyUseTally<KeyUseBlock>() };
+    const house = { ...test().instance, ...tallies, handlers: actionHandlers(test().instance) };
     expect(await keepHouse(house)).to.deep.equal([]);
     const { text, digest } = await report();
     const verified = verifyBreakGlassReport(text);

@@ -17,10 +17,10 @@ import { parseCertificate, sm3Fingerprint } from '../../../src/x509/certificate.
 import { validatePath } from '../../../src/x509/path.ts';
 import { refusalFrom } from '../../domain/refusal.ts';
 import { issuingRequest } from './issuing-request.ts';
-import { bringLegacyEstate, legacySecrets } from './legacy-inputs.ts';
+import { bringLegacyEstate, bringSignerRequests, legacySecrets } from './legacy-inputs.ts';
 import { firstPeople, Workshop } from './workshop.ts';
 
-const CEREMONIES = ['kmc-init', 'legacy-import', 'ca-root', 'ca-issuing', 'cross-sign'] as const;
+const CEREMONIES = ['kmc-init', 'legacy-import', 'signer-certificates', 'ca-root', 'ca-issuing', 'cross-sign'] as const;
 const SYSTEM = { type: 'system', id: 'kmc' } as const;
 
 describe('ceremonies', function ceremonies() {
@@ -33,6 +33,8 @@ describe('ceremonies', function ceremonies() {
     bundles.set('kmc-init', await workshop.hold('kmc-init'));
     bringLegacyEstate(workshop);
     bundles.set('legacy-import', await workshop.hold('legacy-import', { secrets: legacySecrets() }));
+    bringSignerRequests(workshop);
+    bundles.set('signer-certificates', await workshop.hold('signer-certificates'));
     bundles.set('ca-root', await workshop.hold('ca-root'));
     workshop.input('sm2-root.cer', workshop.output('ca-root', 'sm2-root.cer'));
     workshop.input('sm2-issuing.csr', await issuingRequest(workshop));
@@ -108,6 +110,24 @@ describe('ceremonies', function ceremonies() {
     expect(validatePath(upward)).to.include({ valid: true });
     const back = { leaf: legacyIssuing, intermediates: [oldWithNew], anchors: [sm2Root], at, purpose } as const;
     expect(validatePath({ ...back, profile: 'legacy' })).to.include({ valid: true });
+  });
+
+  it('bundle-signers get certificates of the legacy root for their RSA keys, good for signatures on manifests alone', async () => {
+    const legacyRoot = parseCertificate(readFileSync(join(workshop.root, 'inputs', 'legacy-root.cer')));
+    const { bundleSigner } = workshop.instance.policies.publication;
+    const holders = [1, 2, 3, 4, 5].map((number) => certificateOf('signer-certificates', `signer-${number}.cer`));
+    const path = { intermediates: [], anchors: [legacyRoot], at: new Date(), profile: 'legacy' } as const;
+    for (const leaf of holders) {
+      expect(leaf.extendedKeyUsage).to.deep.equal([bundleSigner]);
+      expect(leaf.extensions.find(({ oid }) => oid === '2.5.29.37')?.critical).to.equal(true);
+      expect(validatePath({ ...path, leaf, purpose: 'signature' })).to.include({ valid: true });
+      expect(validatePath({ ...path, leaf, purpose: 'issuing-ca' })).to.include({ valid: false });
+    }
+    expect(new Set(holders.map(({ subject }) => subject.text)).size).to.equal(5);
+    const row = await workshop.instance.database.read((reader) =>
+      reader.certificates.findByDigest(sm3Fingerprint(holders[0]!.der)),
+    );
+    expect(row).to.equal(undefined);
   });
 
   it('openssl validates both links', () => {
@@ -204,6 +224,9 @@ describe('ceremonies', function ceremonies() {
     const link = sm3Fingerprint(workshop.output('cross-sign', 'sm2-root-by-legacy.cer'));
     const row = await workshop.instance.database.read((reader) => reader.certificates.findByDigest(link));
     expect(row).to.include({ authorityId: 'legacy-root', profile: 'link' });
+    const signer = sm3Fingerprint(workshop.output('signer-certificates', 'signer-1.cer'));
+    const held = await workshop.instance.database.read((reader) => reader.certificates.findByDigest(signer));
+    expect(held).to.include({ authorityId: 'legacy-root', profile: 'bundle-signer', status: 'good' });
   });
 
   it('EST gives devices the way from the legacy root: the link and that root, but not the root of before by the new one', async () => {

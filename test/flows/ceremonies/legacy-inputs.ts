@@ -1,4 +1,5 @@
 /** The files of a legacy estate under the names of the shipped template. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeLegacyEstate } from '../../../scripts/demo/legacy-estate.ts';
@@ -27,6 +28,32 @@ export function bringLegacyEstate(workshop: Pick<Workshop, 'root' | 'input'>): v
     'legacy-root.cer': der(estate.rootCertificate),
   };
   for (const [name, bytes] of Object.entries(inputs)) workshop.input(name, bytes);
+}
+
+/** Requests of the five bundle-signers, each over an RSA key of its own, as openssl makes them. */
+export function bringSignerRequests(workshop: Pick<Workshop, 'root' | 'input'>): void {
+  for (const number of [1, 2, 3, 4, 5]) {
+    const [key, request] = ['key', 'csr'].map((what) => join(workshop.root, `signer-${number}.${what}`)) as [
+      string,
+      string,
+    ];
+    const subject = `/C=CN/O=National Extranet Centre/OU=Trust bundle/CN=Bundle Signer ${number}`;
+    const options = [
+      '-newkey',
+      'rsa:3072',
+      '-nodes',
+      '-keyout',
+      key,
+      '-subj',
+      subject,
+      '-outform',
+      'DER',
+      '-out',
+      request,
+    ];
+    execFileSync('openssl', ['req', '-new', ...options], { stdio: 'pipe' });
+    workshop.input(`signer-${number}.csr`, readFileSync(request));
+  }
 }
 
 /** The passphrases of the inputs that hold private keys; a run wipes them. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { KeyUseTally } from '../../../src/domain/key-use-tally.ts';
 import { RefusalTally } from '../../../src/domain/audit/refusals.ts';
 import { keepHouse } from '../../../src/flows/housekeeping/keep-house.ts';
 import type { Database, Reader, Transaction } from '../../../src/flows/ports/database.ts';
@@ -21,6 +22,7 @@ forEachDatabase('keepHouse', (fixture) => {
     return keepHouse({
       ...instance,
       tally: new RefusalTally(),
+      uses: new KeyUseTally(),
       handlers: {},
       ...(database === undefined ? {} : { database }),
     });

@@ -9,6 +9,7 @@ import { checkInstance } from '../../../src/flows/check/check-instance.ts';
 import { commandKey, type KeyCommandName } from '../../../src/flows/keys/command-key.ts';
 import { destroyDueKeys } from '../../../src/flows/keys/destroy-due-keys.ts';
 import { expireKeys } from '../../../src/flows/keys/expire-keys.ts';
+import type { MovedKey } from '../../../src/flows/keys/life-target.ts';
 import type { KeyChangeName } from '../../../src/flows/keys/change-key.ts';
 import type { CertificateRow } from '../../../src/flows/ports/certificates.ts';
 import type { EscrowedKeyRow } from '../../../src/flows/ports/escrowed-keys.ts';
@@ -44,7 +45,7 @@ forEachDatabase('the life of an escrowed key', (fixture) => {
     return (await executeRequest({ ...instance, handlers }, input, people.caOperatorOne.caller)).result;
   }
 
-  function command(act: KeyCommandName): Promise<EscrowedKeyRow> {
+  function command(act: KeyCommandName): Promise<MovedKey> {
     const input = { keyId: device.key.id, act, reason: 'a test' };
     return commandKey(test().instance, test().people.securityOne.caller, input);
   }

@@ -83,6 +83,11 @@ forEachDatabase('keys whose process is killed', (fixture) => {
       const keys = await test.database.read((reader) => reader.escrowedKeys.list({}, { limit: 99 }));
       for (const key of keys.filter(({ store }) => store !== 'tombstone')) expect(key.kekVersion).to.equal(current);
       expect(keys.filter(({ state }) => state === 'destroy-pending')).to.deep.equal([]);
+      const managed = await test.database.read((reader) => reader.managedKeys.list({ limit: 99 }));
+      const versions = managed.flatMap((key) => key.versions).filter(({ sealedKey }) => sealedKey !== undefined);
+      const dbField = test.instance.keystore.currentKek('db-field').version;
+      for (const version of versions) expect(version.kekVersion).to.equal(dbField);
+      expect(versions.filter(({ state }) => state === 'destroy-pending')).to.deep.equal([]);
     } finally {
       await test.stop();
     }

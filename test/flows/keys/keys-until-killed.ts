@@ -1,5 +1,5 @@
 /**
- * A process that lets keys live through everything (pool, enrolment, recovery, rotation, sealing anew, destruction) and is
+ * A process that lets keys live through everything (pool, enrolment, recovery, rotation, sealing anew, destruction; and a managed one beside it) and is
  * killed at its transaction of that number: in it, before it commits, or right after. Arguments: address of an empty
  * database, number (0: never), `before` or `after`. Prints the folder of its keystore, and `done N` when it was not killed.
  */
@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import { newId } from '../../../src/domain/id.ts';
 import { commandKey } from '../../../src/flows/keys/command-key.ts';
 import { destroyDueKeys } from '../../../src/flows/keys/destroy-due-keys.ts';
+import { moveLifeTarget } from '../../../src/flows/keys/life-target.ts';
 import { transitionKey } from '../../../src/flows/keys/transition-key.ts';
 import { rewrapKeys } from '../../../src/flows/keystore/rewrap-keys.ts';
 import { rotateKek } from '../../../src/flows/keystore/rotate-kek.ts';
+import { createManagedKey } from '../../../src/flows/managed-keys/create-managed-key.ts';
+import { rotateManagedKey } from '../../../src/flows/managed-keys/rotate-managed-key.ts';
 import { refillPool } from '../../../src/flows/pools/refill-pool.ts';
 import type { Transaction } from '../../../src/flows/ports/database.ts';
 import { recoverUserKey } from '../../../src/flows/recoveries/recover-user-key.ts';
@@ -78,6 +81,18 @@ await database.transaction(async (tx) => {
     source: SOURCE,
   } as const;
   await transitionKey(tx, key, { ...change, destroyAfter: at });
+});
+await destroyDueKeys(instance, SYSTEM);
+const { caller } = test.people.caOperatorOne;
+const managed = await createManagedKey(instance, caller, { name: 'a test', kind: 'sm4', exportable: false });
+await rotateManagedKey(instance, caller, { keyId: managed.id, reason: 'a test' });
+await rotateKek(instance, { purpose: 'db-field', source: SOURCE }, SYSTEM);
+while ((await rewrapKeys(instance, SYSTEM, 1)) > 0);
+await commandKey(instance, caller, { ...reason, keyId: managed.id, act: 'deactivate' });
+await database.transaction(async (tx) => {
+  const at = test.clock.now();
+  const by = { auditEvent: newId('ev', at), at, actor: SYSTEM, source: SOURCE, destroyAfter: at } as const;
+  await moveLifeTarget(tx, managed.id, { act: 'schedule-destruction', ...by });
 });
 await destroyDueKeys(instance, SYSTEM);
 process.stdout.write(`done ${count}\n`);

@@ -77,7 +77,10 @@ forEachDatabase('reports of devices', (fixture) => {
     await send(report('INSTALLED'));
     const second = await bundle.publish(bundle.next(manifest));
     await send(report('FETCHED', {}, second));
+    await send(report('INSTALLED'));
+    await send(report('INSTALLED', {}, second));
     await refusal('E_STALE', () => send(report('INSTALLED')));
+    await refusal('E_STALE', () => send(report('FETCHED')));
     expect(await level()).to.equal('INSTALLED');
     await send(report('INSTALLED', { anchors: [] }, second));
     expect(await level()).to.equal('FETCHED');

@@ -1,5 +1,6 @@
 import type { AuditSource } from '../../../domain/audit/event.ts';
 import { decodeEntryBundle, parseTilePath, TILE_WIDTH } from '../../../domain/audit/tiles.ts';
+import { parseAuditRecord } from '../../../domain/audit/record.ts';
 import type { Caller } from '../../../domain/caller.ts';
 import { KmcError } from '../../../errors.ts';
 import type { Clock, Database } from '../../ports/database.ts';
@@ -25,7 +26,7 @@ export async function pullAuditTile(
   }));
   if (tile.level !== 'entries') return bytes;
   const entries = decodeEntryBundle(bytes, tile.width);
-  if (entries.some((canon) => !isOwnPull(canon, caller))) {
+  if (entries.some((canon) => !isOwnPull(parseAuditRecord(canon), caller))) {
     const first = tile.index * TILE_WIDTH;
     await recordPull(ports, caller, source, { first, next: first + tile.width, events: tile.width, size });
   }

@@ -1,11 +1,14 @@
 import type { AuditSource } from '../../../domain/audit/event.ts';
-import { parseAuditRecord } from '../../../domain/audit/record.ts';
+import { filterText, matchesFilter, type AuditFilter } from '../../../domain/audit/filter.ts';
+import type { AuditFormatName } from '../../../domain/audit/projections/formats.ts';
+import type { PlacedEvent } from '../../../domain/audit/projections/placed-event.ts';
+import { parseAuditRecord, type AuditRecord } from '../../../domain/audit/record.ts';
 import { auditActor, type Caller } from '../../../domain/caller.ts';
 import { newId } from '../../../domain/id.ts';
 import { holdsRoleIn } from '../../../domain/person.ts';
 import type { RoleName } from '../../../domain/roles.ts';
 import { KmcError } from '../../../errors.ts';
-import type { AuditEntry, StoredCheckpoint } from '../../ports/audit.ts';
+import type { StoredCheckpoint } from '../../ports/audit.ts';
 import type { Clock, Database } from '../../ports/database.ts';
 
 export interface AuditPullInput {
@@ -15,11 +18,15 @@ export interface AuditPullInput {
   readonly limit: number;
   /** Size of the checkpoint that an earlier page was pinned to: the pages of one pull then agree. */
   readonly size?: number;
+  /** Of the events looked at only these are answered. */
+  readonly filter?: AuditFilter;
+  /** Stands in the event of the pull. */
+  readonly format?: AuditFormatName;
   readonly source: AuditSource;
 }
 
 export interface AuditPage {
-  readonly entries: readonly AuditEntry[];
+  readonly entries: readonly PlacedEvent[];
   /** What was looked at: [from, next). */
   readonly scanned: { readonly from: number; readonly next: number };
   /** The page is pinned to this many leaves. */
@@ -45,19 +52,21 @@ export async function pullAudit(
   if (!Number.isSafeInteger(input.from) || input.from < 0 || !Number.isInteger(input.limit)) throw badRange();
   if (input.limit < 1 || input.limit > MAX_PAGE) throw badRange();
   const page = await readPage(ports.database, input);
-  if (page.entries.some((entry) => !isOwnPull(entry.canon, caller))) {
-    const events = page.entries.length;
+  if (page.entries.some((entry) => !isOwnPull(entry.record, caller))) {
+    const filter = filterText(input.filter ?? {});
     await recordPull(ports, caller, input.source, {
       first: page.scanned.from,
       next: page.scanned.next,
-      events,
+      events: page.entries.length,
       size: page.size,
+      ...(filter === undefined ? {} : { filter }),
+      ...(input.format === undefined ? {} : { format: input.format }),
     });
   }
   return page;
 }
 
-async function readPage(database: Database, { from, limit, size }: AuditPullInput): Promise<AuditPage> {
+async function readPage(database: Database, { filter = {}, from, limit, size }: AuditPullInput): Promise<AuditPage> {
   return await database.read(async ({ audit }) => {
     const checkpoint = await audit.newestCheckpoint();
     if (checkpoint === undefined || (size ?? 0) > checkpoint.size) {
@@ -65,8 +74,11 @@ async function readPage(database: Database, { from, limit, size }: AuditPullInpu
     }
     const end = size ?? checkpoint.size;
     const wanted = Math.min(limit, end - from);
-    const entries = wanted <= 0 ? [] : await audit.entries(from, wanted);
-    const next = from + entries.length;
+    const found = wanted <= 0 ? [] : await audit.entries(from, wanted);
+    const next = from + found.length;
+    const entries = found
+      .map(({ canon, index, leaf }) => ({ canon, index, leaf, record: parseAuditRecord(canon) }))
+      .filter(({ record }) => matchesFilter(record, filter));
     return { entries, scanned: { from, next }, size: end, checkpoint, done: next >= end };
   });
 }
@@ -76,7 +88,14 @@ export async function recordPull(
   ports: { readonly database: Pick<Database, 'transaction'>; readonly clock: Clock; readonly origin: string },
   caller: Caller,
   source: AuditSource,
-  read: { readonly first: number; readonly next: number; readonly events: number; readonly size: number },
+  read: {
+    readonly first: number;
+    readonly next: number;
+    readonly events: number;
+    readonly size: number;
+    readonly filter?: string;
+    readonly format?: string;
+  },
 ): Promise<void> {
   const at = ports.clock.now();
   const id = newId('ev', at);
@@ -96,9 +115,8 @@ export async function recordPull(
   });
 }
 
-/** True for an event that says that this caller read the log. `canon` is its canonical bytes. */
-export function isOwnPull(canon: Buffer, caller: Caller): boolean {
-  const { act, actor } = parseAuditRecord(canon);
+/** True for an event that says that this caller read the log. */
+export function isOwnPull({ act, actor }: AuditRecord, caller: Caller): boolean {
   return act === 'audit.pull' && actor.id === auditActor(caller).id;
 }
 

@@ -7,7 +7,7 @@ import { describePrepared, plannedIssuer, prepareUnder, signAndWrite } from '../
 import { requireUnrestricted } from '../ceremony-run.ts';
 import type { Planning, StepAct } from '../step-act.ts';
 
-/** Signs the certificate of an issuing CA over the key of its request. */
+/** Signs a certificate over the key of a request: of an issuing CA, or of a bundle-signer under the root of before. */
 export const signRequest: StepAct = {
   plan(planning, step) {
     requireUnrestricted(planning.before, stepText(step, 'issuer'));
