@@ -131,7 +131,6 @@ const CLASSES: Readonly<Record<string, readonly Class[]>> = {
   approveConsoleSession: [{ everybody: 'a session of the caller, who sees in it what the caller may see' }],
   getConsoleCaller: [{ everybody: 'the caller alone' }],
   listRootUpgrades: [{ everybody: 'the upgrade is one for all regions' }],
-  getRootUpgrade: [{ everybody: 'the upgrade is one for all regions' }],
   advanceRootUpgrade: [{ everybody: 'the upgrade is one for all regions; its acts are of other roles' }],
   suspendRootUpgrade: [{ everybody: 'the upgrade is one for all regions; whoever sees harm stops it' }],
   attestForRootUpgrade: [{ everybody: 'an attestation over the upgrade, which is one for all regions' }],
