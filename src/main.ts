@@ -38,12 +38,20 @@ const NOUNS: Readonly<Record<string, Noun>> = {
     load: async () => (await import('./cli/crypto.ts')).commands,
   },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
+  ra: {
+    summary: 'registration authorities, their way into service and their quotas',
+    load: async () => (await import('./cli/registration-authority.ts')).commands,
+  },
+  estate: {
+    summary: 'certification authorities of others under supervision',
+    load: async () => (await import('./cli/estate.ts')).commands,
+  },
   backup: {
     summary: 'backups, and restoring them',
     load: async () => (await import('./main/backup-commands.ts')).commands,
   },
   supervise: {
-    summary: 'figures and reports of supervision',
+    summary: 'figures, reports, targets and alarms of supervision',
     load: async () => (await import('./cli/supervise.ts')).commands,
   },
   console: { summary: 'the console in a browser', load: async () => (await import('./cli/console.ts')).commands },

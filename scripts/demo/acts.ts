@@ -37,7 +37,8 @@ import { enrolGateway, GATEWAYS, registerGateway, type HandedToken } from './gat
 import { estEnrolment, renewal } from './device-acts.ts';
 import { makeLegacyEstate, type LegacyEstate } from './legacy-estate.ts';
 import { opensslCrl, opensslLink, opensslSm2Signature } from './openssl.ts';
-import { fillProvinces, takeOverAuthorities } from './provinces.ts';
+import { fillProvinces } from './provinces.ts';
+import { openAuthorities } from './registration-authorities.ts';
 import { provePeer, type PeerScene } from './peers.ts';
 import { DemoPeople, textOf } from './people.ts';
 import { judicialRecovery } from './recovery.ts';
@@ -432,10 +433,12 @@ async function serviceActs(
     hierarchy(scene, people, log),
   );
   await story.step('links between the RSA root and the SM2 root', (log) => links(scene, estate, log));
+  await story.step('registration authorities come into service (授牌): two by approved steps, 30 of before', (log) =>
+    openAuthorities(scene.instance, people, log),
+  );
   const ca = await story.step('the issuing CA is registered for GM/T 0014 by three people', (log) =>
     caSide(scene, people, log),
   );
-  await story.step('the registration authorities of before are taken over', (log) => takeOverAuthorities(scene, log));
   await story.step('gateways are registered and enrol over HTTP, one with a key applied for over GM/T 0014', (log) =>
     enrolments(scene, people, ca, service.url, log),
   );

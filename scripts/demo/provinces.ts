@@ -6,7 +6,6 @@ import { readAlternativeNames } from '../../src/domain/device.ts';
 import { tokenMacInput } from '../../src/domain/enrolment.ts';
 import { developmentCast } from '../../src/main/development/cast.ts';
 import { partitions, type Region } from '../../src/domain/region.ts';
-import { takeOverRegistrationAuthorities } from '../../src/flows/registration-authorities/take-over-registration-authorities.ts';
 import type { SignedObject } from '../../src/domain/signed-body.ts';
 import type { Scene } from './acts.ts';
 import { GATEWAYS, openToken } from './gateways.ts';
@@ -79,13 +78,6 @@ async function enrolOne(people: DemoPeople, id: string): Promise<void> {
     token.fill(0);
     engine.destroyKey(key);
   }
-}
-
-/** The registration authorities of policy worked before this service: they are taken over as in service, once. */
-export async function takeOverAuthorities({ instance }: Scene, log: StepLog): Promise<void> {
-  await takeOverRegistrationAuthorities(instance, { type: 'system', id: instance.node }, () => true);
-  const count = instance.policies.registrationAuthorities.length;
-  log.count('registration authorities', count);
 }
 
 /** Every region gets a few gateways; some of their certificates are revoked, and one act is left for people to decide. */

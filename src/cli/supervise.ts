@@ -15,6 +15,7 @@ import { readReportFile } from '../domain/supervision/report.ts';
 import { KmcError } from '../errors.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { writeNewFile } from './named-file.ts';
+import { targetCommands } from './supervise-targets.ts';
 import { recomputeReport, recomputeTotals } from './supervise-recompute.ts';
 
 const PATH = '/api/v1/supervision';
@@ -89,6 +90,7 @@ async function recompute(input: CommandInput, context: CommandContext): Promise<
 
 /** The commands of `kmc supervise`. */
 export const commands: readonly Command[] = [
+  ...targetCommands,
   {
     noun: 'supervise',
     verb: 'report',

@@ -1,4 +1,5 @@
 /** What the service counts of itself, for Prometheus. Names begin with kmc_; labels never hold ids of people or devices. */
+import { ALARM_KIND_NAMES, type AlarmCondition } from '../domain/supervision/alarms.ts';
 import { EXPIRING_KINDS, type Expiring } from '../domain/expiry.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { PoolStatus } from '../flows/pools/list-pools.ts';
@@ -21,6 +22,8 @@ export interface ServiceFigures {
   readonly issuancePaused: boolean;
   /** What ends soon; absent when the database does not answer. */
   readonly expiring: readonly Pick<Expiring, 'kind' | 'endsAt'>[] | undefined;
+  /** Open alarms; absent when the database does not answer. */
+  readonly alarms: readonly Pick<AlarmCondition, 'kind'>[] | undefined;
   readonly now: Date;
 }
 
@@ -65,6 +68,7 @@ export class Metrics {
     'Things without a successor that end within the lead time of their kind',
     ['kind'],
   );
+  readonly #alarms = this.#gauge('alarms', 'Open alarms of supervision', ['kind']);
   readonly #firstEnd = this.#gauge(
     'first_end_seconds',
     'Seconds until the first of them ends; below zero when it ended',
@@ -107,7 +111,15 @@ export class Metrics {
     this.#breakGlassUnreviewed.set(figures.breakGlassUnreviewed);
     this.#issuancePaused.set(figures.issuancePaused ? 1 : 0);
     this.#setExpiring(figures);
+    this.#setAlarms(figures);
     return await this.#registry.metrics();
+  }
+
+  #setAlarms({ alarms }: ServiceFigures): void {
+    if (alarms === undefined) return;
+    for (const kind of ALARM_KIND_NAMES) {
+      this.#alarms.set({ kind }, alarms.filter((alarm) => alarm.kind === kind).length);
+    }
   }
 
   #setExpiring({ expiring, now }: ServiceFigures): void {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Environment } from '../config/environment.ts';
 import { KmcError } from '../errors.ts';
 import { RefusalTally } from '../domain/audit/refusals.ts';
+import { watchAlarms } from '../flows/alarms/watch-alarms.ts';
 import { KeyUseTally } from '../domain/key-use-tally.ts';
 import { keepAuditLog } from '../flows/audit/log/keep-audit-log.ts';
 import { actionHandlers } from '../flows/action-handlers.ts';
@@ -121,12 +122,15 @@ async function accountForUses(served: ServedInstance, log: ServiceLog): Promise<
   await writeUseCounts(served, true).catch((error: unknown) => log.fault('write-use-counts', error));
 }
 
-/** Asks the supervised authorities whose time has come. */
+/** Asks the supervised authorities whose time has come, and looks at what is worth an alarm. */
 async function superviseRound(served: ServedInstance, log: ServiceLog): Promise<void> {
   if (served.keystore.state !== 'UNSEALED') return;
   try {
     const { fetched, failed } = await fetchDueAuthorities(served, { type: 'system', id: served.node });
     if (failed > 0) log.info(`${failed} of ${fetched} supervised authorities gave nothing that is good`);
+    const { raised, cleared } = await watchAlarms(served, { type: 'system', id: served.node });
+    for (const { kind, subject, says } of raised) log.fault(`ALARM ${kind} ${subject}: ${says}`, undefined);
+    for (const { kind, subject } of cleared) log.info(`alarm ${kind} ${subject} is over`);
   } catch (error) {
     log.fault('supervision', error);
   }

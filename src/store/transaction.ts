@@ -1,5 +1,6 @@
 /** The stores of one unit of work: one member for each noun of the ports. */
 import type { Reader, Transaction } from '../flows/ports/database.ts';
+import { StoredAlarms } from './alarms.ts';
 import { StoredApplications } from './applications.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
@@ -52,6 +53,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     people: new StoredPeople(sql),
     keystoreRows: new StoredKeystoreRows(sql),
     requests: new StoredRequests(sql),
+    alarms: new StoredAlarms(sql),
     applications: new StoredApplications(sql),
     approvals: new StoredApprovals(sql),
     executions: new StoredExecutions(sql),

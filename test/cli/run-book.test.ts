@@ -8,6 +8,7 @@ import type { KeyHandle } from '../../src/crypto/engine.ts';
 import type { RoleGrant } from '../../src/domain/person.ts';
 import type { SealedAccountId } from '../../src/domain/break-glass.ts';
 import type { NamedPerson } from '../../src/flows/people/personal-certificate.ts';
+import { makeRoot } from '../fixtures/estate.ts';
 import { testInstance } from '../fixtures/instance.ts';
 import { sealing } from '../flows/break-glass/sealed-accounts.ts';
 import { addPerson, appointment, approved, bring, execute } from '../flows/people/people-acts.ts';
@@ -80,6 +81,8 @@ forEachDatabase('the run-book for administrators', (fixture) => {
     for (const name of ['owner-3', 'sealed-1']) writeFileSync(path(`${name}.passphrase`), `${PASSPHRASE}\n`);
     writeFileSync(path('none.json'), '{}');
     kmc().files.pem('admin-ca.pem', test().estate.administratorCa.certificate.der);
+    const province = await makeRoot(test().instance.engine, 'province', 'root', 'Provincial CA');
+    kmc().files.pem('province-ca.pem', province.certificate.der);
     cpSync(join(home, 'policies'), path('new-policies'), { recursive: true });
     const quorums = readFileSync(path('new-policies', 'quorums.yaml'), 'utf8');
     writeFileSync(path('new-policies', 'quorums.yaml'), quorums.replace('version: "1"', 'version: "2"'));

@@ -9,10 +9,12 @@ import { commands as cert } from '../../src/cli/cert.ts';
 import { commands as application } from '../../src/cli/application.ts';
 import { commands as crypto } from '../../src/cli/crypto.ts';
 import { commands as check } from '../../src/cli/check.ts';
+import { commands as estate } from '../../src/cli/estate.ts';
 import { commands as console } from '../../src/cli/console.ts';
 import { commands as key } from '../../src/cli/key.ts';
 import { commands as policy } from '../../src/cli/policy.ts';
 import { commands as pool } from '../../src/cli/pool.ts';
+import { commands as ra } from '../../src/cli/registration-authority.ts';
 import { commands as request } from '../../src/cli/request.ts';
 import { commands as rootUpgrade } from '../../src/cli/root-upgrade.ts';
 import { commands as seal } from '../../src/cli/seal.ts';
@@ -33,12 +35,14 @@ const COMMANDS = {
   ca,
   cert,
   check,
+  estate,
   console,
   key,
   policy,
   application,
   crypto,
   pool,
+  ra,
   request,
   'root-upgrade': rootUpgrade,
   seal,

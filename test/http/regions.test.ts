@@ -5,12 +5,13 @@
 import { expect } from 'chai';
 import { enrolDevice } from '../../src/flows/enrolments/enrol-device.ts';
 import { actionHandlers } from '../../src/flows/action-handlers.ts';
+import { watchAlarms } from '../../src/flows/alarms/watch-alarms.ts';
 import { createRequest } from '../../src/flows/approvals/create-request.ts';
 import { advanceFigures } from '../../src/flows/supervision/advance-figures.ts';
 import { allRoutes } from '../../src/http/routes/index.ts';
 import { signedApproval } from '../fixtures/approvals.ts';
 import { readyDevice, registrationOf } from '../fixtures/enrolling.ts';
-import { testInstance } from '../fixtures/instance.ts';
+import { SYSTEM, testInstance } from '../fixtures/instance.ts';
 import { forEachDatabase } from '../store/databases.ts';
 import { recordEvent } from '../store/rows.ts';
 import { handSigner, LiveService, type Answer } from './live-service.ts';
@@ -108,6 +109,14 @@ const CLASSES: Readonly<Record<string, readonly Class[]>> = {
     { list: () => [{ target: '/api/v1/supervision/figures' }], look: 'figures' },
     { foreign: () => [{ target: '/api/v1/supervision/figures?region=110000' }] },
   ],
+  getTargets: [
+    { list: () => [{ target: '/api/v1/supervision/targets' }] },
+    { foreign: () => [{ target: '/api/v1/supervision/targets?region=110000' }] },
+  ],
+  listAlarms: [
+    { list: () => [{ target: '/api/v1/supervision/alarms' }, { target: '/api/v1/supervision/alarms?state=all' }] },
+    { foreign: () => [{ target: '/api/v1/supervision/alarms?region=110000' }] },
+  ],
   requestWaiver: [
     {
       foreign: ({ device }) => [
@@ -119,8 +128,14 @@ const CLASSES: Readonly<Record<string, readonly Class[]>> = {
     },
   ],
   getRegistrationAuthority: [{ foreign: () => [{ target: `${AUTHORITIES}/ra-110000` }] }],
-  approveConsoleSession: [{ everybody: 'a session reads with the rights of its own person' }],
-  getConsoleCaller: [{ everybody: 'who reads is the caller itself' }],
+  approveConsoleSession: [{ everybody: 'a session of the caller, who sees in it what the caller may see' }],
+  getConsoleCaller: [{ everybody: 'the caller alone' }],
+  listRootUpgrades: [{ everybody: 'the upgrade is one for all regions' }],
+  advanceRootUpgrade: [{ everybody: 'the upgrade is one for all regions; its acts are of other roles' }],
+  suspendRootUpgrade: [{ everybody: 'the upgrade is one for all regions; whoever sees harm stops it' }],
+  attestForRootUpgrade: [{ everybody: 'an attestation over the upgrade, which is one for all regions' }],
+  getRootUpgradeDocument: [{ everybody: 'the upgrade is one for all regions' }],
+  draftRootUpgradeManifest: [{ everybody: 'manifests are public' }],
   getKeystore: [{ everybody: 'the state of the keystore of the centre' }],
   getPolicies: [{ everybody: 'policy is one for all regions' }],
   getPolicyInForce: [{ everybody: 'policy is one for all regions' }],
@@ -171,6 +186,7 @@ forEachDatabase('an operator of another region', (fixture) => {
     const service = await LiveService.start(test(), { handlers: actionHandlers(instance) });
     await service.advanceLog();
     await advanceFigures(instance, 10);
+    await watchAlarms(instance, SYSTEM);
     const denials = async () =>
       (await test().history('person', people.raElsewhere.id)).filter(({ act }) => act === 'access.denied').length;
     const call = (name: 'raElsewhere' | 'raOne', method: string, { target, body }: Call): Promise<Answer> =>

@@ -2,6 +2,7 @@
  * The unit of work. A flow reads through a Reader, and changes state only inside a transaction, through the writers that
  * the transaction hands it. Each noun has one member here and its contract in a file of its own beside this one.
  */
+import type { AlarmReader, AlarmWriter } from './alarms.ts';
 import type { ApplicationReader, ApplicationWriter } from './applications.ts';
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
@@ -52,6 +53,7 @@ export interface Reader {
   readonly people: PeopleReader;
   readonly keystoreRows: KeystoreRowReader;
   readonly requests: RequestReader;
+  readonly alarms: AlarmReader;
   readonly applications: ApplicationReader;
   readonly approvals: ApprovalReader;
   readonly executions: ExecutionReader;
@@ -99,6 +101,7 @@ export interface Transaction extends Reader {
   readonly people: PeopleWriter;
   readonly keystoreRows: KeystoreRowWriter;
   readonly requests: RequestWriter;
+  readonly alarms: AlarmWriter;
   readonly applications: ApplicationWriter;
   readonly approvals: ApprovalWriter;
   readonly executions: ExecutionWriter;

@@ -4,7 +4,7 @@ import { AUTHORITY_TRANSITIONS, LEAST_OPERATORS, type AuthorityAct } from '../..
 import type { PolicySet } from '../../domain/policy.ts';
 import { isPartition, REGION_CODE } from '../../domain/region.ts';
 import { requireMembers, textLike, type MemberCheck, type SignedObject } from '../../domain/signed-body.ts';
-import { accountInForce, isSamePerson } from '../../domain/person.ts';
+import { accountInForce, holdsRoleIn, isSamePerson } from '../../domain/person.ts';
 import { KmcError } from '../../errors.ts';
 import { ABSENT, type ApprovedAct, type TargetState } from '../approvals/action-handler.ts';
 import type { Reader } from '../ports/database.ts';
@@ -84,16 +84,21 @@ export async function presentAuthority(
   });
 }
 
-/** The people who can work as operators of the region now: active, with a certificate in force, each human being once. */
-export async function operatorsOf(reader: Reader, region: string, at: Date): Promise<StoredPerson[]> {
+/** Of the holders of ra-operator those who can work in the region now: active, with a certificate in force, each human being once. */
+export function ableOperators(holders: readonly StoredPerson[], region: string, at: Date): StoredPerson[] {
   const able: StoredPerson[] = [];
-  for (const person of await reader.people.holders('ra-operator')) {
-    if (!person.roles.some((grant) => grant.role === 'ra-operator' && grant.region === region)) continue;
+  for (const person of holders) {
+    if (!holdsRoleIn(person, 'ra-operator', region)) continue;
     if (!person.accounts.some(({ certificateSm3 }) => accountInForce(person, certificateSm3, at) !== undefined))
       continue;
     if (!able.some((other) => isSamePerson(other, person))) able.push(person);
   }
   return able;
+}
+
+/** The people who can work as operators of the region now. */
+export async function operatorsOf(reader: Reader, region: string, at: Date): Promise<StoredPerson[]> {
+  return ableOperators(await reader.people.holders('ra-operator'), region, at);
 }
 
 /** @throws KmcError E_QUORUM when fewer than two operators can work in the region. */

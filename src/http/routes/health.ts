@@ -1,6 +1,5 @@
 /** Liveness, readiness and figures: for load balancers and monitoring, without secrets. */
 import { z } from 'zod';
-import type { Expiring } from '../../domain/expiry.ts';
 import { KmcError } from '../../errors.ts';
 import { listPools, type PoolStatus } from '../../flows/pools/list-pools.ts';
 import { findExpiring } from '../../flows/expiry/find-expiring.ts';
@@ -50,9 +49,10 @@ async function storedFigures(instance: ServedInstance): Promise<StoredFigures | 
   }
 }
 
-async function expiringThings(instance: ServedInstance): Promise<readonly Expiring[] | undefined> {
+/** Undefined when the database does not answer. */
+async function unlessDown<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await findExpiring(instance);
+    return await read();
   } catch (error) {
     if (error instanceof KmcError) return undefined;
     throw error;
@@ -119,7 +119,8 @@ export function healthRoutes(instance: ServedInstance): Route[] {
           auditPending: figures?.pending ?? 0,
           pools: figures?.pools ?? [],
           keyFaults: figures?.keyFaults ?? 0,
-          expiring: await expiringThings(instance),
+          expiring: await unlessDown(() => findExpiring(instance)),
+          alarms: await unlessDown(() => instance.database.read(({ alarms }) => alarms.open())),
           now: instance.clock.now(),
         });
         return { status: 200, bytes: { type: instance.metrics.contentType, body: Buffer.from(text, 'utf8') } };

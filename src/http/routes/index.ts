@@ -1,6 +1,7 @@
 /** Every route of the service. */
 import type { Route } from '../route.ts';
 import type { ServedInstance } from '../served-instance.ts';
+import { alarmRoutes } from './alarms.ts';
 import { applicationRoutes } from './applications.ts';
 import { auditRoutes } from './audit.ts';
 import { backupRoutes } from './backups.ts';
@@ -52,6 +53,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   expirationRoutes,
   deviceRoutes,
   registrationAuthorityRoutes,
+  alarmRoutes,
   supervisedAuthorityRoutes,
   supervisedImportRoutes,
   enrolmentRoutes,

@@ -1,4 +1,5 @@
 /** Root upgrades: plans, where they stand and what blocks them, their transitions, waves and suspension. */
+import { ROLE_NAMES, ROLES } from '../../domain/roles.ts';
 import { z } from 'zod';
 import { isTransitionName } from '../../domain/root-upgrade/transitions.ts';
 import { KmcError } from '../../errors.ts';
@@ -14,6 +15,8 @@ import { route, type Route } from '../route.ts';
 import { DIGEST, ID, LABEL_TEXT, SIGNED_OBJECT } from '../schemas.ts';
 import type { ServedInstance } from '../served-instance.ts';
 
+/** What blocks an upgrade names devices of every region: it is not for the operators of one. */
+const OF_THE_CENTRE = ROLE_NAMES.filter((name) => !ROLES[name].regional);
 const PATH = '/api/v1/root-upgrades';
 const TAG = 'root upgrade';
 const PARAMS = z.strictObject({ id: ID });
@@ -45,7 +48,7 @@ function readRoutes(instance: ServedInstance): Route[] {
       path: `${PATH}/:id`,
       tag: TAG,
       summary: 'Where an upgrade stands, and what blocks each transition out of its state, devices by name',
-      access: { persons: 'any' },
+      access: { persons: OF_THE_CENTRE },
       params: PARAMS,
       answers: { 200: { description: 'the upgrade', schema: DETAIL } },
       async handle({ params }) {
