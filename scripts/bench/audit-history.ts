@@ -20,7 +20,7 @@ const PAGE = 5_000;
 interface Grown {
   readonly log: TestLog;
   readonly database: KmcDatabase;
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /** A log of that many events about `events / 50` devices, sequenced and signed. */
@@ -95,7 +95,11 @@ async function pullAll(log: TestLog, database: KmcDatabase, events: number): Pro
     await pullAudit(ports, { from, limit: PAGE, source: { node: 'node-1' } }, SYSTEM);
     peak = Math.max(peak, process.memoryUsage().rss);
   }
-  return { pulledPerSecond: events / ((performance.now() - start) / 1000), peakMegabytes: peak / 1_048_576, growthMegabytes: (peak - before) / 1_048_576 };
+  return {
+    pulledPerSecond: events / ((performance.now() - start) / 1000),
+    peakMegabytes: peak / 1_048_576,
+    growthMegabytes: (peak - before) / 1_048_576,
+  };
 }
 
 /** Commits an event now and then while the log is kept, and waits for the checkpoint that covers it. */
