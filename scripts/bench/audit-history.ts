@@ -20,7 +20,7 @@ const PAGE = 5_000;
 interface Grown {
   readonly log: TestLog;
   readonly database: KmcDatabase;
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /** A log of that many events about `events / 50` devices, sequenced and signed. */
