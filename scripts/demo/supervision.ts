@@ -61,7 +61,8 @@ export async function pictureOverview({ out }: Scene, people: DemoPeople, url: s
     await page.press('Enter');
     await page.until("document.querySelectorAll('.tile').length === 32");
     await page.picture(join(out, 'supervision/overview.png'));
-    log.check(page.complaints.length === 0, 'the page keeps to its own policy');
+    const broken = page.complaints.filter((complaint) => /Content Security|exceptionDetails/i.test(complaint));
+    log.check(broken.length === 0, 'the page keeps to its own policy, and nothing in it fails');
     return true;
   } finally {
     await browser.close();
