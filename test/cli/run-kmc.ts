@@ -12,7 +12,7 @@ import { commands as key } from '../../src/cli/key.ts';
 import { commands as policy } from '../../src/cli/policy.ts';
 import { commands as pool } from '../../src/cli/pool.ts';
 import { commands as request } from '../../src/cli/request.ts';
-import { fleetCommands as rootUpgradeFleet } from '../../src/cli/root-upgrade-fleet.ts';
+import { commands as rootUpgrade } from '../../src/cli/root-upgrade.ts';
 import { commands as seal } from '../../src/cli/seal.ts';
 import { commands as status } from '../../src/cli/status.ts';
 import { commands as supervise } from '../../src/cli/supervise.ts';
@@ -36,7 +36,7 @@ const COMMANDS = {
   policy,
   pool,
   request,
-  'root-upgrade': rootUpgradeFleet,
+  'root-upgrade': rootUpgrade,
   seal,
   status,
   supervise,

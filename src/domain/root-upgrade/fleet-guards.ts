@@ -139,6 +139,10 @@ export const freshSnapshot: Guard = (facts) => [
 function migratedGates(fleet: FleetReadiness, facts: UpgradeFacts): Found {
   const all = { counts: fleet.overall, whose: 'gateways' };
   return [
+    ...unless(
+      fleet.hub.oldInUse === 0,
+      `${fleet.hub.oldInUse} hub gateways used the old generation in the last 14 days.`,
+    ),
     ...share(fleet, facts, { ...all, level: 'MIGRATED', gate: 'migrated-overall' }),
     ...share(fleet, facts, {
       counts: fleet.hub,

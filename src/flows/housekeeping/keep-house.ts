@@ -26,6 +26,8 @@ import { advanceFigures } from '../supervision/advance-figures.ts';
 import { presignAnswers } from '../ocsp/presign-answers.ts';
 import { renewResponders } from '../ocsp/renew-responders.ts';
 import { takeOverRegistrationAuthorities } from '../registration-authorities/take-over-registration-authorities.ts';
+import { pauseFailing } from '../root-upgrade/pause-failing.ts';
+import { upgradePorts } from '../root-upgrade/upgrade-ports.ts';
 import { renewVerdictKey } from '../verdicts/verdict-key.ts';
 
 /** Rows that one round forgets at the most. */
@@ -78,6 +80,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'keep-audit-index': (ports, caller) => keepIndex(ports, caller),
   'reissue-pairs': (ports) => workReissues(ports),
+  'pause-failing-upgrades': (ports, caller) => pauseFailing(upgradePorts(ports), caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),
   'rewrap-keys': (ports, caller) => rewrapAll(ports, caller),

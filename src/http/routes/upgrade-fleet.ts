@@ -249,6 +249,36 @@ function reissueRoutes(instance: ServedInstance): Route[] {
       },
     }),
     route({
+      operationId: 'getReissueProgress',
+      method: 'get',
+      path: `${PATH}/reissues`,
+      tag: TAG,
+      summary: 'Gateways in service with a pair of the new generation, by region',
+      access: { persons: DEVICE_READERS },
+      params: NAMED,
+      answers: {
+        200: {
+          description: 'counts as text',
+          schema: z.object({
+            regions: z.array(z.object({ region: REGION, reissued: z.string(), total: z.string() })),
+          }),
+        },
+      },
+      async handle({ params }) {
+        const counts = await instance.database.read(async (reader) => {
+          const rootSm3 = await reader.fleet.rootOf(params.id);
+          return rootSm3 === undefined ? undefined : await reader.reissues.progress(rootSm3);
+        });
+        if (counts === undefined) throw new KmcError('E_NOT_FOUND', 'No device is counted in an upgrade of that id.');
+        const regions = counts.map(({ region, reissued, total }) => ({
+          region,
+          reissued: String(reissued),
+          total: String(total),
+        }));
+        return { status: 200, json: { regions } };
+      },
+    }),
+    route({
       operationId: 'getReissue',
       method: 'get',
       path: `${PATH}/reissues/:job`,
