@@ -33,8 +33,7 @@ function orderOf(order: z.output<typeof ORDER>): ReissueOrder {
   };
 }
 
-/** Routes of mass re-enrolment. */
-export function reissueRoutes(instance: ServedInstance): Route[] {
+function orderRoute(instance: ServedInstance): Route[] {
   return [
     route({
       operationId: 'orderReissue',
@@ -62,6 +61,13 @@ export function reissueRoutes(instance: ServedInstance): Route[] {
         return { status: 201, headers: { location }, json: { id, orders: String(orders.length) } };
       },
     }),
+  ];
+}
+
+/** Routes of mass re-enrolment. */
+export function reissueRoutes(instance: ServedInstance): Route[] {
+  return [
+    ...orderRoute(instance),
     route({
       operationId: 'getReissueProgress',
       method: 'get',
