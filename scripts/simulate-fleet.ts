@@ -232,7 +232,7 @@ await each(online, verify);
 say('installed, and the canary proved');
 
 const shut = await readiness('VERIFIED');
-const missing = new Set(devices.filter((each) => each.isOffline || each.isBroken).map(({ id }) => id));
+const missing = new Set(devices.filter(({ isOffline, isBroken }) => isOffline || isBroken).map(({ id }) => id));
 const named = shut.stragglers.listed.map(({ id }) => id);
 require(shut.stragglers.total === missing.size &&
   named.every((id) => missing.has(id)), 'the stragglers are exactly those');

@@ -40,19 +40,13 @@ export function newerManifests(manifests: readonly Manifest[], current: number):
   return manifests.filter(({ body }) => versionOf(body) > current);
 }
 
-async function fetchVersion(client: KmcClient, bundle: string, version: string): Promise<Manifest> {
-  const answer = await client.send('GET', `/api/v1/trust-bundles/${encodeURIComponent(bundle)}/${version}`);
+/** Where everybody finds the versions, and where a device finds those of its wave in a root upgrade as well. */
+const PATHS = { everybody: '/api/v1/trust-bundles', device: '/api/v1/devices/self/trust-bundles' } as const;
+
+async function fetchVersion(client: KmcClient, path: string, bundle: string, version: string): Promise<Manifest> {
+  const answer = await client.send('GET', `${path}/${encodeURIComponent(bundle)}/${version}`);
   if (answer.status === 200) return readManifest(answer.body);
   throw new KmcError('E_NOT_FOUND', `The service has no version ${version} of the bundle ${bundle}.`, { remote: true });
-}
-
-/** The newest version for the device that signs: that of its wave, where a root upgrade has one; else the public one. */
-async function newestFor(client: KmcClient, bundle: string, isDevice: boolean): Promise<Manifest> {
-  if (isDevice) {
-    const own = await client.send('GET', `/api/v1/devices/self/trust-bundle/${encodeURIComponent(bundle)}`);
-    if (own.status === 200) return readManifest(own.body);
-  }
-  return await fetchVersion(client, bundle, 'latest');
 }
 
 /**
@@ -66,14 +60,15 @@ export async function fetchManifests(
   current: number,
   isDevice = false,
 ): Promise<Manifest[]> {
-  const latest = await newestFor(client, bundle, isDevice);
+  const path = isDevice ? PATHS.device : PATHS.everybody;
+  const latest = await fetchVersion(client, path, bundle, 'latest');
   const newest = versionOf(latest.body);
   if (newest - current > LONGEST_WALK) {
     throw new KmcError('E_SIZE', `The service is ${newest - current} versions ahead: bootstrap this device again.`);
   }
   const walked: Manifest[] = [];
   for (let version = current + 1; version < newest; version += 1) {
-    walked.push(await fetchVersion(client, bundle, String(version)));
+    walked.push(await fetchVersion(client, path, bundle, String(version)));
   }
   return newest > current ? [...walked, latest] : [latest];
 }

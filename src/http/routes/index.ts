@@ -28,6 +28,7 @@ import { policyRoutes } from './policies.ts';
 import { poolRoutes } from './pools.ts';
 import { recoveryRoutes } from './recoveries.ts';
 import { registrationAuthorityRoutes } from './registration-authorities.ts';
+import { reissueRoutes } from './reissues.ts';
 import { requestRoutes } from './requests.ts';
 import { supervisedAuthorityRoutes } from './supervised-authorities.ts';
 import { supervisedImportRoutes } from './supervised-imports.ts';
@@ -64,6 +65,7 @@ const NOUNS: readonly ((instance: ServedInstance) => Route[])[] = [
   rootUpgradeInputRoutes,
   fleetRoutes,
   upgradeFleetRoutes,
+  reissueRoutes,
   caKmcRoutes,
   keyRoutes,
   applicationRoutes,
