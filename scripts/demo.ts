@@ -8,12 +8,10 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { tellStory } from './demo/acts.ts';
 import { Story } from './demo/story.ts';
+import { findChromium } from '../test/fixtures/browser.ts';
 
 /** What other work brings; nothing of it is faked. */
-const ABSENT = [
-  'trust/manifest-<n>.json: trust bundles are there (kmc trust), the root-upgrade workflow is not',
-  'supervision/: figures by province, reports and pictures',
-];
+const ABSENT = ['trust/manifest-<n>.json: trust bundles are there (kmc trust), the root-upgrade workflow is not'];
 
 const { values } = parseArgs({ options: { out: { type: 'string' } } });
 const out = resolve(values.out ?? mkdtempSync(join(tmpdir(), 'kmc-demo-')));
@@ -31,7 +29,8 @@ try {
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
 } finally {
-  story.write(out, ABSENT);
+  const pictureless = 'supervision/overview.png: there is no Chromium on this machine';
+  story.write(out, findChromium() === undefined ? [...ABSENT, pictureless] : ABSENT);
   rmSync(home, { recursive: true, force: true });
 }
 const seconds = ((performance.now() - start) / 1000).toFixed(0);

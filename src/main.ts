@@ -29,6 +29,14 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   },
   trust: { summary: 'trust bundles', load: async () => (await import('./cli/trust.ts')).commands },
   key: { summary: 'keys over their life', load: async () => (await import('./cli/key.ts')).commands },
+  application: {
+    summary: 'applications and what they are granted',
+    load: async () => (await import('./cli/application.ts')).commands,
+  },
+  crypto: {
+    summary: 'data under managed keys',
+    load: async () => (await import('./cli/crypto.ts')).commands,
+  },
   pool: { summary: 'pools of keys made ahead', load: async () => (await import('./cli/pool.ts')).commands },
   backup: {
     summary: 'backups, and restoring them',

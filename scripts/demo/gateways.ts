@@ -76,10 +76,14 @@ export async function registerGateway(people: DemoPeople, gateway: DemoGateway):
     commonName: gateway.commonName,
     dnsNames: [gateway.commonName],
   });
-  const operator = `ra-${gateway.region}-2`;
+  return await openToken(people, `ra-${gateway.region}-2`, gateway.id);
+}
+
+/** Issues a token as that operator, and opens it with the operator's key. */
+export async function openToken(people: DemoPeople, operator: string, deviceId: string): Promise<HandedToken> {
   const answer = await people
     .client(operator)
-    .json('POST', `/api/v1/devices/${gateway.id}/tokens`, { delivery: 'in-person' });
+    .json('POST', `/api/v1/devices/${deviceId}/tokens`, { delivery: 'in-person' });
   const { key } = people.stage.person(operator);
   const ciphertext = Buffer.from(textOf(objectOf(answer, 'token'), 'ciphertext'), 'base64');
   const secret = await people.engine.decryptSecret(key, ciphertext);

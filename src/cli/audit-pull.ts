@@ -17,7 +17,7 @@ const NOTE = object({
 });
 
 /** The log of a service over HTTP: checkpoint, checkpoints?after=, tile/…, certificate and policy under /api/v1/audit. */
-export function httpAuditSource(client: KmcClient): AuditSource {
+export function httpAuditSource(client: KmcClient, cosigned?: string): AuditSource {
   const get = async (path: string): Promise<Buffer> => {
     const answer = await client.send('GET', `${BASE}/${path}`);
     if (answer.status !== 200) throw errorOfAnswer(answer);
@@ -26,7 +26,7 @@ export function httpAuditSource(client: KmcClient): AuditSource {
   return {
     async checkpoint() {
       try {
-        return (await get('checkpoint')).toString('utf8');
+        return (await get(cosigned === undefined ? 'checkpoint' : `checkpoint?cosigned=${cosigned}`)).toString('utf8');
       } catch (error) {
         if (error instanceof KmcError && error.code === 'E_NOT_FOUND') return undefined;
         throw error;
@@ -52,7 +52,7 @@ export async function runAuditPull(
   options: AuditVerifyOptions,
   progress?: (done: number, total: number) => void,
 ): Promise<AuditVerifyResult> {
-  const source = httpAuditSource(client);
+  const source = httpAuditSource(client, options.cosigned);
   await makeFolderWhole(options.directory, async (unfinished) => {
     await exportAudit({ source, folder: createAuditFolder(unfinished) }, progress);
   });

@@ -22,6 +22,8 @@ export interface AuditVerifyOptions {
   readonly policyFile?: string;
   /** Remembers the last verified state; the log must continue it. Made at the first run, rewritten after a good one. */
   readonly stateFile?: string;
+  /** Of a pull: up to the newest checkpoint that so many witnesses have cosigned. */
+  readonly cosigned?: string;
   /** Where two notes that contradict each other are written. */
   readonly evidenceFile?: string;
 }

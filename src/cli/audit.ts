@@ -1,4 +1,7 @@
 /** `kmc audit …` */
+import { runAuditWitness, WITNESS_OPTIONS } from './audit-witness.ts';
+import { runAuditReport } from './audit-report.ts';
+import { readCertificateFile } from './named-file.ts';
 import { isHistoryFile, verifyCopyAndIndexes, verifyHistoryFile } from './audit-independent.ts';
 import { auditReportText, runAuditVerify, type AuditVerifyOptions, type AuditVerifyResult } from './audit-verify.ts';
 import { EXPORT_OPTIONS, runAuditExport } from './audit-export.ts';
@@ -28,6 +31,34 @@ export const commands: readonly Command[] = [
       'rederive-index': { type: 'boolean', help: 'makes every index in the log anew, by the stand-alone verifier' },
     },
     run: (input) => verify(input),
+  },
+  {
+    noun: 'audit',
+    verb: 'report',
+    summary:
+      'The life of a key as a page for people: timeline, events, approvals with their signatures checked, proofs.',
+    details: ['Writes the page, and beside it the history file that proves it. It is printed from any browser.'],
+    example: 'kmc audit report --key key-01j... --out key.html --key-file me.key.pem --cert me.crt.pem',
+    options: {
+      ...HISTORY_OPTIONS,
+      out: { type: 'string', value: 'FILE', required: true, help: 'the new page' },
+      anchor: { type: 'string', value: 'FILE', multiple: true, help: 'certificate of the administrator CA' },
+    },
+    async run(input, context) {
+      const anchors = input.list('anchor').map(readCertificateFile);
+      return await runAuditReport(await context.client(), input, { anchors, wait: waitSeconds });
+    },
+  },
+  {
+    noun: 'audit',
+    verb: 'witness',
+    summary:
+      'Cosigns the newest checkpoint with your own key, if it extends what this machine has seen. Exit codes as for verify.',
+    details: ['Without a network: --fetch on one machine, --in and --out on the other, --submit on the first again.'],
+    example:
+      'kmc audit witness --person person-01j... --state witness.json --key auditor.key.pem --cert auditor.crt.pem',
+    options: WITNESS_OPTIONS,
+    run: (input, context) => runAuditWitness(input, context),
   },
   {
     noun: 'audit',
@@ -65,10 +96,15 @@ export const commands: readonly Command[] = [
     summary: `Copies the audit log of a service into a new folder and verifies it. ${EXIT_CODES}`,
     example: 'kmc audit pull copy-2026-11 --url https://kmc.example.org --key auditor.key.pem --cert auditor.crt.pem',
     positionals: ['DIR'],
-    options: VERIFY_OPTIONS,
+    options: {
+      ...VERIFY_OPTIONS,
+      cosigned: { type: 'string', value: 'N', help: 'up to the newest checkpoint that N witnesses have cosigned' },
+    },
     async run(input, context) {
       const progress = (done: number, total: number): void => context.progress('audit pull', done, total);
-      return outcomeOf(await runAuditPull(await context.client(), verifyOptions(input), progress));
+      const cosigned = input.text('cosigned');
+      const options = { ...verifyOptions(input), ...(cosigned === undefined ? {} : { cosigned }) };
+      return outcomeOf(await runAuditPull(await context.client(), options, progress));
     },
   },
 ];

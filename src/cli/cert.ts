@@ -1,5 +1,4 @@
 /** `kmc cert`: certificates as files, checked and shown without any service; and the service's inventory. */
-import { decodePemAll } from '../crypto/asn1/pem.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
 import { parseCertificate, sm3Fingerprint, type Certificate } from '../x509/certificate.ts';
@@ -11,15 +10,8 @@ import type { PathReason, PathRule } from '../x509/path/path-reason.ts';
 import { PATH_PURPOSES, validatePath, type PathPurpose } from '../x509/path.ts';
 import { table, type Command, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { readNamedFile } from './named-file.ts';
-
-/** The objects of a file: PEM (one or more), or one in DER. @throws KmcError E_NOT_FOUND, E_DER. */
-function dersOf(path: string, ...labels: readonly string[]): [Buffer, ...Buffer[]] {
-  const bytes = readNamedFile(path, 'file');
-  const [first, ...rest] = bytes[0] === 0x30 ? [bytes] : decodePemAll(bytes.toString('utf8'), labels);
-  if (first === undefined) throw new KmcError('E_NOT_FOUND', `There is no ${labels.join(' or ')} in ${path}`);
-  return [first, ...rest];
-}
+import { CERT_ISSUE } from './cert-issue.ts';
+import { dersOf } from './named-file.ts';
 
 function certificatesOf(path: string): Certificate[] {
   return dersOf(path, 'CERTIFICATE').map(parseCertificate);
@@ -128,6 +120,7 @@ function idsOf(answer: unknown, name: string): string {
 }
 
 export const commands: readonly Command[] = [
+  ...CERT_ISSUE,
   {
     noun: 'cert',
     verb: 'show',

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { deviceStatus, type DeviceStatus } from '../agent/device-status.ts';
 import { DeviceFolder } from '../agent/device-folder.ts';
+import { makeOrder } from '../agent/order.ts';
 import { renewalDue, type RenewPorts } from '../agent/renew.ts';
 import { runDevice, runRound, type RoundOutcome, type RunOptions, type RunPorts } from '../agent/run-device.ts';
 import { createClient } from '../agent/signed-client.ts';
@@ -124,7 +125,24 @@ export function folderStatus(input: CommandInput): Outcome {
   return { json: status, text: statusText(status), ...(hasEnded ? { exitCode: EXIT.partlyDone } : {}) };
 }
 
+async function order(input: CommandInput, context: CommandContext): Promise<Outcome> {
+  const device = input.required('id');
+  const made = await withOptions(input, context, (options) =>
+    makeOrder(context.engine, folderOf(input), options.passphrase),
+  );
+  const json = { device, ...made };
+  return { json, text: JSON.stringify(json) };
+}
+
 export const AGENT_COMMANDS: readonly Command[] = [
+  {
+    noun: 'device',
+    verb: 'order',
+    summary: 'As a device: makes its line for a list of re-issues; its next renewal then fetches what was issued.',
+    example: 'kmc device order --dir gw-1/ --id gw-1 --passphrase-file gw-1.pass >> orders.jsonl',
+    options: { dir: WHERE, id: { type: 'string', value: 'ID', required: true, help: 'id of the device' } },
+    run: order,
+  },
   {
     noun: 'device',
     verb: 'renew',

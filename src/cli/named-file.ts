@@ -1,7 +1,7 @@
 /** Files that a person names on the command line. */
 import { createReadStream, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { TAG } from '../crypto/asn1/der.ts';
-import { decodePem } from '../crypto/asn1/pem.ts';
+import { decodePem, decodePemAll } from '../crypto/asn1/pem.ts';
 import { KmcError } from '../errors.ts';
 
 /** Reads a file. @throws KmcError E_NOT_FOUND with the name as it was typed. */
@@ -27,6 +27,14 @@ export async function* readPieces(path: string): AsyncGenerator<Buffer> {
 export function readCertificateFile(path: string): Buffer {
   const bytes = readNamedFile(path, 'certificate');
   return bytes[0] === TAG.sequence ? bytes : decodePem(bytes.toString('utf8'), 'CERTIFICATE');
+}
+
+/** The objects of a file: PEM (one or more), or one in DER. @throws KmcError E_NOT_FOUND, E_DER. */
+export function dersOf(path: string, ...labels: readonly string[]): [Buffer, ...Buffer[]] {
+  const bytes = readNamedFile(path, 'file');
+  const [first, ...rest] = bytes[0] === TAG.sequence ? [bytes] : decodePemAll(bytes.toString('utf8'), labels);
+  if (first === undefined) throw new KmcError('E_NOT_FOUND', `There is no ${labels.join(' or ')} in ${path}`);
+  return [first, ...rest];
 }
 
 /** Writes a new file with mode 0600. @throws KmcError E_EXISTS rather than overwrite; E_STORAGE. */

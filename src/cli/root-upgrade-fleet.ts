@@ -14,6 +14,7 @@ import { KmcError } from '../errors.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
+import { reissueCommands } from './root-upgrade-reissue.ts';
 import { readCertificateFile, readNamedFile, writeNewFile } from './named-file.ts';
 
 const FILES = { body: 'evidence.json', leaves: 'leaves.jsonl', authorities: 'authorities.pem' } as const;
@@ -213,4 +214,5 @@ export const fleetCommands: readonly Command[] = [
     },
     run: evidence,
   },
+  ...reissueCommands,
 ];

@@ -1,13 +1,13 @@
 /** The console: read-only views of what supervision sees, for whoever signed in. */
 import { audit } from './audit.ts';
 import { h } from './elements.ts';
-import { alarms, approvals, pools, upgrades } from './lists.ts';
+import { alarms, approvals, pools, supervised, upgrades } from './lists.ts';
 import { overview } from './overview.ts';
 import { member, post, readJson, ServiceError } from './service.ts';
 import { signIn } from './sign-in.ts';
 import { currentLanguage, switchLanguage, t } from './words.ts';
 
-const VIEWS = { overview, upgrade: upgrades, approvals, pools, alarms, audit } as const;
+const VIEWS = { overview, upgrade: upgrades, approvals, pools, supervised, alarms, audit } as const;
 type View = keyof typeof VIEWS;
 const VIEW_NAMES = Object.keys(VIEWS) as readonly View[];
 
@@ -52,9 +52,18 @@ function header(): HTMLElement {
 
 function refusal(error: unknown): HTMLElement {
   if (error instanceof ServiceError && error.status === 403) return h('p', { class: 'note' }, t('notForRole'));
-  if (error instanceof ServiceError && error.status === 404) return h('p', { class: 'note' }, t('notThere'));
+  if (error instanceof ServiceError && (error.status === 404 || error.status === 401))
+    return h('p', { class: 'note' }, t('notThere'));
   const why = error instanceof Error ? error.message : String(error);
   return h('p', { class: 'bad', role: 'alert' }, `${t('failed')}: ${why}`);
+}
+
+/** A route that is not the console's refuses too: only the session itself says whether it is over. */
+async function isOpen(): Promise<boolean> {
+  return await readJson('/api/v1/console/caller').then(
+    () => true,
+    () => false,
+  );
 }
 
 async function show(): Promise<void> {
@@ -65,7 +74,7 @@ async function show(): Promise<void> {
     if (mine === drawing) main.replaceChildren(view);
   } catch (error) {
     if (mine !== drawing) return;
-    if (error instanceof ServiceError && error.status === 401) {
+    if (error instanceof ServiceError && error.status === 401 && !(await isOpen())) {
       person = undefined;
       frame(signIn(enter), h('p', { class: 'note' }, t('over')));
       return;

@@ -10,7 +10,8 @@ function text(value: unknown, name: string): string {
 
 function number(value: unknown, name: string): string {
   const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-  return typeof found === 'number' ? grouped(found) : '–';
+  if (typeof found === 'number') return grouped(found);
+  return typeof found === 'string' && /^\d+$/.test(found) ? grouped(Number(found)) : '–';
 }
 
 function list(title: Word, headers: readonly Word[], rows: readonly (readonly Child[])[]): HTMLElement {
@@ -26,6 +27,27 @@ export async function approvals(): Promise<HTMLElement> {
     ['id', 'op', 'target', 'proposer', 'state', 'expiresAt'].map((name) => text(one, name)),
   );
   return list('approvals', ['request', 'act', 'targetOf', 'proposer', 'state', 'expires'], rows);
+}
+
+function sum(parts: unknown, name: string): string {
+  const numbers = (Array.isArray(parts) ? parts : []).map((part: unknown): unknown =>
+    typeof part === 'object' && part !== null ? Reflect.get(part, name) : 0,
+  );
+  return grouped(numbers.reduce((total: number, one) => total + (typeof one === 'number' ? one : 0), 0));
+}
+
+/** Other authorities that the centre supervises. */
+export async function supervised(): Promise<HTMLElement> {
+  const found = items(await readJson('/api/v1/supervision/authorities?limit=200'));
+  const rows = found.map((one): Child[] => {
+    const certificates: unknown = typeof one === 'object' && one !== null ? Reflect.get(one, 'certificates') : [];
+    const crl: unknown = typeof one === 'object' && one !== null ? Reflect.get(one, 'crl') : undefined;
+    const isStale = typeof crl === 'object' && crl !== null && Reflect.get(crl, 'stale') === true;
+    const end = crl === undefined || isStale ? h('strong', { class: 'bad' }, t('stale')) : text(crl, 'nextUpdate');
+    const counts = ['valid', 'expired', 'revoked', 'weak', 'faulty'].map((name) => sum(certificates, name));
+    return [text(one, 'name'), text(one, 'region'), text(one, 'state'), ...counts, end];
+  });
+  return list('supervised', ['name', 'region', 'state', 'valid', 'expired', 'revoked', 'weak', 'faulty', 'crl'], rows);
 }
 
 export async function pools(): Promise<HTMLElement> {

@@ -7,6 +7,7 @@ export const EXPIRING_KINDS = [
   'authority',
   'crl',
   'root-crl',
+  'trust-bundle',
 ] as const;
 export type ExpiringKind = (typeof EXPIRING_KINDS)[number];
 

@@ -105,6 +105,8 @@ export interface PolicySet {
   readonly supervision: SupervisionLimits;
   /** Days for which audit events stay online; at least 180. */
   readonly auditRetentionDays: number;
+  /** Auditors who cosign the checkpoint over an act of the highest class before its result is handed out. */
+  readonly auditCosignatures: number;
 }
 
 /** The policy set as canonical JSON (RFC 8785) of the signed profile: numbers as decimal text, absent members left out. */

@@ -3,6 +3,7 @@ import type { Reader, Transaction } from '../flows/ports/database.ts';
 import { StoredApplications } from './applications.ts';
 import { StoredApprovals } from './approvals.ts';
 import { StoredAudit, type AuditSettings } from './audit-events.ts';
+import { StoredCosignatures } from './audit-cosignatures.ts';
 import { StoredAuditIndex } from './audit-index.ts';
 import { StoredAuthorities } from './authorities.ts';
 import { StoredBackups } from './backups.ts';
@@ -90,6 +91,7 @@ export function transactionOn(sql: Sql, audit?: AuditSettings): Transaction {
     workCursors: new StoredWorkCursors(sql),
     audit: new StoredAudit(sql, audit),
     auditIndex: new StoredAuditIndex(sql),
+    cosignatures: new StoredCosignatures(sql),
   };
 }
 

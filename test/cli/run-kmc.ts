@@ -6,6 +6,8 @@ import { commands as backup } from '../../src/main/backup-commands.ts';
 import { commands as breakGlass } from '../../src/cli/break-glass.ts';
 import { commands as ca } from '../../src/cli/ca.ts';
 import { commands as cert } from '../../src/cli/cert.ts';
+import { commands as application } from '../../src/cli/application.ts';
+import { commands as crypto } from '../../src/cli/crypto.ts';
 import { commands as check } from '../../src/cli/check.ts';
 import { commands as console } from '../../src/cli/console.ts';
 import { commands as key } from '../../src/cli/key.ts';
@@ -34,6 +36,8 @@ const COMMANDS = {
   console,
   key,
   policy,
+  application,
+  crypto,
   pool,
   request,
   'root-upgrade': rootUpgrade,

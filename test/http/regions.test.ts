@@ -119,6 +119,8 @@ const CLASSES: Readonly<Record<string, readonly Class[]>> = {
     },
   ],
   getRegistrationAuthority: [{ foreign: () => [{ target: `${AUTHORITIES}/ra-110000` }] }],
+  approveConsoleSession: [{ everybody: 'a session reads with the rights of its own person' }],
+  getConsoleCaller: [{ everybody: 'who reads is the caller itself' }],
   getKeystore: [{ everybody: 'the state of the keystore of the centre' }],
   getPolicies: [{ everybody: 'policy is one for all regions' }],
   getPolicyInForce: [{ everybody: 'policy is one for all regions' }],

@@ -12,6 +12,8 @@ import {
 import { propose } from '../propose.ts';
 
 const KEYS = '/api/v1/keys';
+/** Of managed keys. */
+const MANAGED_COLUMNS = ['id', 'state', 'kind', 'currentVersion', 'name', 'changedAt'] as const;
 const COLUMNS = ['id', 'state', 'store', 'algorithm', 'device', 'serialNumber', 'changedAt'] as const;
 const FACTS = [
   'id',
@@ -22,6 +24,11 @@ const FACTS = [
   'algorithm',
   'kid',
   'kekVersion',
+  'name',
+  'kind',
+  'origin',
+  'useLimit',
+  'currentVersion',
   'batch',
   'authority',
   'serialNumber',
@@ -47,11 +54,16 @@ function shown(answer: unknown): Outcome {
 
 async function list(input: CommandInput, context: CommandContext): Promise<Outcome> {
   const query = new URLSearchParams({ limit: input.text('limit') ?? '100' });
+  const isManaged = input.flag('managed');
+  if (isManaged) query.set('kind', 'managed');
   for (const name of FILTERS) {
     const value = input.text(name);
     if (value !== undefined) query.set(name, value);
   }
-  return listOutcome(await (await context.client()).json('GET', `${KEYS}?${query.toString()}`), COLUMNS);
+  return listOutcome(
+    await (await context.client()).json('GET', `${KEYS}?${query.toString()}`),
+    isManaged ? MANAGED_COLUMNS : COLUMNS,
+  );
 }
 
 /** What one person may do. */
@@ -95,6 +107,7 @@ export const lifeCommands: readonly Command[] = [
     summary: 'Lists escrowed keys by store (standby 备用库, in-use 在用库, history 历史库), state, device or CA.',
     example: 'kmc key list --store history --key me.key.pem --cert me.crt.pem',
     options: {
+      managed: { type: 'boolean', help: 'managed keys instead of escrowed ones; without other filters' },
       store: { type: 'string', value: 'STORE', help: 'standby, in-use, history or tombstone' },
       state: { type: 'string', value: 'STATE', help: 'spare, active, suspended, ...' },
       device: { type: 'string', value: 'ID', help: 'only of that device' },
@@ -106,7 +119,7 @@ export const lifeCommands: readonly Command[] = [
   {
     noun: 'key',
     verb: 'show',
-    summary: 'Shows an escrowed key; of a destroyed one its tombstone (--json).',
+    summary: 'Shows a key, escrowed or managed, or a version of one; versions, grants and tombstones with --json.',
     example: 'kmc key show key-01j... --key me.key.pem --cert me.crt.pem',
     positionals: ['KEY'],
     run: async (input, context) => shown(await (await context.client()).json('GET', pathOf(input))),

@@ -86,5 +86,6 @@ export function policySetOf(files: PolicyFiles): PolicySet {
       },
     },
     auditRetentionDays: Math.floor(audit.retention / DAY),
+    auditCosignatures: audit.cosignatures,
   };
 }

@@ -242,7 +242,7 @@ const POLICY_SCHEMAS = {
       'issuance-deviations': count,
       'issuance-least': count,
     }),
-    audit: z.strictObject({ retention: duration }),
+    audit: z.strictObject({ retention: duration, cosignatures: z.int().min(0).max(16) }),
   }),
 } as const;
 

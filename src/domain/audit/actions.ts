@@ -201,6 +201,7 @@ export const AUDIT_ACTIONS = {
   'log.open': sealed('audit', AUDIT_FIELDS),
   'log.close': act('audit', AUDIT_FIELDS),
   'log.key-rotate': act('audit', AUDIT_FIELDS),
+  'audit.cosign': act('audit', AUDIT_FIELDS),
   'audit.index': act('audit', AUDIT_FIELDS),
   'audit.pull': act('audit', AUDIT_FIELDS),
   'audit.export': act('audit', AUDIT_FIELDS),

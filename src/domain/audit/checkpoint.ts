@@ -51,6 +51,11 @@ const SIGNATURE_OCTETS = 64;
 const TYPE_OF_OTHERS = 0xff;
 const SIGNATURE_LINE = /^\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})$/;
 
+/** The name of a person as a witness of the log. */
+export function witnessName(personId: string): string {
+  return `witness/${personId}`;
+}
+
 /** The three lines that are signed, each with its newline: origin, size in decimal, root in base64. */
 export function checkpointBody({ origin, size, root }: Checkpoint): string {
   return `${origin}\n${size}\n${root.toString('base64')}\n`;

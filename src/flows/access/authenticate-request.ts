@@ -4,14 +4,7 @@ import { verifySignedRequest, type ReceivedSignature, type SignedRequestParts } 
 import { accountInForce } from '../../domain/person.ts';
 import { KmcError } from '../../errors.ts';
 import type { Clock, Database, Reader } from '../ports/database.ts';
-import {
-  certificateDigest,
-  findApplicationSigner,
-  findDeviceSigner,
-  signingSpki,
-  unknownSigner,
-  type Signer,
-} from './signer.ts';
+import { certificateDigest, findCertifiedSigner, signingSpki, unknownSigner, type Signer } from './signer.ts';
 
 /** Minutes that a used nonce is remembered: longer than any signature is valid. */
 const NONCE_MINUTES = 10;
@@ -77,8 +70,7 @@ export async function authenticateRequest(
   const signer = await ports.database.read(
     async (reader) =>
       (await personOf(reader, digest, now)) ??
-      (await findDeviceSigner(reader, digest, now)) ??
-      (await findApplicationSigner(reader, digest, now)) ??
+      (await findCertifiedSigner(reader, digest, now)) ??
       (await sealedAccountOf(reader, digest, now)),
   );
   if (signer === undefined) throw unknownSigner();

@@ -35,6 +35,39 @@ async function isInForce(reader: Reader, row: CertificateRow, now: Date): Promis
   return authority?.state !== 'revoked' && row.status === 'good' && row.notBefore <= now && now <= row.notAfter;
 }
 
+/** A certificate of the inventory that is there in full. */
+type PresentCertificate = CertificateRow & { readonly certificate: Buffer; readonly certificateSm3: string };
+
+async function presentCertificate(reader: Reader, digest: string): Promise<PresentCertificate | undefined> {
+  const row = await reader.certificates.findByDigest(digest);
+  if (row?.certificate === undefined || row.certificateSm3 === undefined) return undefined;
+  return { ...row, certificate: row.certificate, certificateSm3: row.certificateSm3 };
+}
+
+async function deviceSigner(reader: Reader, row: PresentCertificate, now: Date): Promise<Signer<DeviceCaller>> {
+  const device = await reader.devices.find(row.deviceId ?? '');
+  if (device?.status !== 'in-service' || !(await isInForce(reader, row, now))) throw unknownSigner();
+  const { id, region } = device;
+  return {
+    caller: { type: 'device', id, region, certificateSm3: row.certificateSm3 },
+    spki: signingSpki(row.certificate),
+  };
+}
+
+async function applicationSigner(
+  reader: Reader,
+  row: PresentCertificate,
+  now: Date,
+): Promise<Signer<ApplicationCaller> | undefined> {
+  const application = await reader.applications.ofCertificate(row.id);
+  if (application === undefined) return undefined;
+  if (application.status !== 'in-service' || !(await isInForce(reader, row, now))) throw unknownSigner();
+  return {
+    caller: { type: 'application', id: application.id, certificateSm3: row.certificateSm3 },
+    spki: signingSpki(row.certificate),
+  };
+}
+
 /**
  * The device of a certificate.
  * @param digest `sm3:<hex>` or `sha256:<hex>` of the certificate.
@@ -46,36 +79,22 @@ export async function findDeviceSigner(
   digest: string,
   now: Date,
 ): Promise<Signer<DeviceCaller> | undefined> {
-  const row = await reader.certificates.findByDigest(digest);
-  if (row?.certificate === undefined || row.deviceId === undefined || row.certificateSm3 === undefined)
-    return undefined;
-  const device = await reader.devices.find(row.deviceId);
-  if (device?.status !== 'in-service' || !(await isInForce(reader, row, now))) throw unknownSigner();
-  const { id, region } = device;
-  return {
-    caller: { type: 'device', id, region, certificateSm3: row.certificateSm3 },
-    spki: signingSpki(row.certificate),
-  };
+  const row = await presentCertificate(reader, digest);
+  return row?.deviceId === undefined ? undefined : await deviceSigner(reader, row, now);
 }
 
 /**
- * The application of a certificate.
+ * The device or the application of a certificate of the inventory.
  * @param digest `sm3:<hex>` or `sha256:<hex>` of the certificate.
- * @returns undefined when it is no certificate of an application.
- * @throws KmcError E_UNAUTHENTICATED when it is not in force, or its application not in service.
+ * @returns undefined when it is of neither.
+ * @throws KmcError E_UNAUTHENTICATED when it is not in force, for encryption, or its holder is not in service.
  */
-export async function findApplicationSigner(
+export async function findCertifiedSigner(
   reader: Reader,
   digest: string,
   now: Date,
-): Promise<Signer<ApplicationCaller> | undefined> {
-  const row = await reader.certificates.findByDigest(digest);
-  if (row?.certificate === undefined || row.certificateSm3 === undefined) return undefined;
-  const application = await reader.applications.ofCertificate(row.id);
-  if (application === undefined) return undefined;
-  if (application.status !== 'in-service' || !(await isInForce(reader, row, now))) throw unknownSigner();
-  return {
-    caller: { type: 'application', id: application.id, certificateSm3: row.certificateSm3 },
-    spki: signingSpki(row.certificate),
-  };
+): Promise<Signer<DeviceCaller | ApplicationCaller> | undefined> {
+  const row = await presentCertificate(reader, digest);
+  if (row === undefined) return undefined;
+  return row.deviceId === undefined ? await applicationSigner(reader, row, now) : await deviceSigner(reader, row, now);
 }

@@ -8,7 +8,7 @@ import type { Instance } from '../instance.ts';
 import type { Reader } from '../ports/database.ts';
 import type { DeviceRow } from '../ports/devices.ts';
 import { admitRegistrations } from '../registration-authorities/admit-registrations.ts';
-import { authorityOfRegion, deviceRow, registrationEvent } from './device-row.ts';
+import { authorityOfRegion, deviceDetail, deviceRow, registrationEvent } from './device-row.ts';
 
 type BatchPorts = Pick<Instance, 'policies' | 'database'>;
 
@@ -40,11 +40,10 @@ async function prepare(ports: BatchPorts, act: ApprovedAct): Promise<ApplyAct> {
       approvals: act.approvals,
     }),
     detail: {
+      ...deviceDetail(row),
       batch,
-      model: auditText(row.model),
-      profile: row.profile,
-      region: row.region,
       request: act.request.id,
+      to: row.status,
       vendor: auditText(row.vendor),
     },
   }));

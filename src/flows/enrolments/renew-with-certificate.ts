@@ -29,6 +29,8 @@ export interface RenewDeviceInput {
   readonly csr: Buffer;
   /** Label of EST by which the device asked. */
   readonly label?: string;
+  /** Until when the same key gets the same answer; as policy says unless told. */
+  readonly answerUntil?: Date;
   readonly requestId?: string;
 }
 
@@ -183,7 +185,7 @@ export async function renewWithCertificate<Answer extends SigningAnswer>(
     const { appliesForKeys } = found;
     const plan = { device, authority, appliesForKeys, signSpki: request.spki, at, auditEvent: newId('ev', at) };
     const { certificates: made, answer } = await way.issue(ports, plan, found);
-    const issued = issuedEnrolment(row, made, found, answerEnd(ports, at));
+    const issued = issuedEnrolment(row, made, found, input.answerUntil ?? answerEnd(ports, at));
     return (await record(ports, { scene, row: issued, made, authority: found })) ? answer : undefined;
   });
   if (renewed !== undefined) return renewed;

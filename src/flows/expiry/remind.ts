@@ -17,6 +17,7 @@ const SUBJECTS: Readonly<Record<ExpiringKind, SubjectType>> = {
   authority: 'authority',
   crl: 'crl',
   'root-crl': 'crl',
+  'trust-bundle': 'manifest',
 };
 
 async function remindOf(ports: RemindPorts, caller: Caller, expiring: Expiring, at: Date): Promise<boolean> {

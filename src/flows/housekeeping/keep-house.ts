@@ -13,6 +13,7 @@ import { closeLostUses } from '../data/close-lost-uses.ts';
 import { writeUseCounts } from '../data/write-use-counts.ts';
 import { expireEnrolments } from '../enrolments/expire-enrolments.ts';
 import { remind } from '../expiry/remind.ts';
+import { workReissues } from '../fleet/work-reissues.ts';
 import type { Instance } from '../instance.ts';
 import { rewrapKeys } from '../keystore/rewrap-keys.ts';
 import { rotateDueKeks } from '../keystore/rotate-due-keks.ts';
@@ -78,6 +79,7 @@ const WHILE_UNSEALED: Readonly<Record<string, Job>> = {
   'take-over-authorities': (ports, caller) => takeOverRegistrationAuthorities(ports, caller),
   'expire-enrolments': (ports, caller) => expireEnrolments(ports, caller),
   'keep-audit-index': (ports, caller) => keepIndex(ports, caller),
+  'reissue-pairs': (ports) => workReissues(ports),
   'pause-failing-upgrades': (ports, caller) => pauseFailing(upgradePorts(ports), caller),
   'publish-crls': (ports, caller) => publishDueCrls(ports, caller),
   'rotate-keks': (ports, caller) => rotateDueKeks(ports, caller),

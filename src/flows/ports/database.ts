@@ -5,6 +5,7 @@
 import type { ApplicationReader, ApplicationWriter } from './applications.ts';
 import type { ApprovalReader, ApprovalWriter } from './approvals.ts';
 import type { AuditAppender, AuditReader } from './audit.ts';
+import type { CosignatureReader, CosignatureWriter } from './audit-cosignatures.ts';
 import type { AuditIndexReader, AuditIndexWriter } from './audit-index.ts';
 import type { AuthorityReader, AuthorityWriter } from './authorities.ts';
 import type { BackupReader, BackupWriter } from './backups.ts';
@@ -89,6 +90,7 @@ export interface Reader {
   readonly workCursors: WorkCursorReader;
   readonly audit: AuditReader;
   readonly auditIndex: AuditIndexReader;
+  readonly cosignatures: CosignatureReader;
 }
 
 /** The writers of all nouns. A Transaction serves wherever a Reader does, and reads what it has written. */
@@ -136,6 +138,7 @@ export interface Transaction extends Reader {
   readonly workCursors: WorkCursorWriter;
   readonly audit: AuditAppender;
   readonly auditIndex: AuditIndexWriter;
+  readonly cosignatures: CosignatureWriter;
 }
 
 /**

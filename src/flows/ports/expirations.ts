@@ -12,7 +12,7 @@ export interface ExpiringOwner {
 }
 
 export interface ExpiringFilter extends ExpiringOwner {
-  readonly kind: Exclude<ExpiringKind, 'crl' | 'root-crl'>;
+  readonly kind: Exclude<ExpiringKind, 'crl' | 'root-crl' | 'trust-bundle'>;
   /** Ends after this time and not after that one. */
   readonly after: Date;
   readonly until: Date;

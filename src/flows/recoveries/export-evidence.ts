@@ -3,6 +3,7 @@ import { readApprovalFile } from '../../domain/approval/file.ts';
 import { signedTime } from '../../domain/signed-body.ts';
 import { KmcError } from '../../errors.ts';
 import { exportApproval } from '../approvals/export-approval.ts';
+import { requireCosigned } from '../audit/checkpoints/cosigned-note.ts';
 import { proveInclusion } from '../audit/tree/prove-inclusion.ts';
 import { authorityChain } from '../enrolments/enrolment-answer.ts';
 import type { Instance } from '../instance.ts';
@@ -28,6 +29,7 @@ interface Place {
 export async function exportEvidence(ports: Instance, recoveryId: string): Promise<string> {
   const { row, key, certificate, chain, place } = await ports.database.snapshot(async (reader) => {
     const found = await judicialRecovery(reader, recoveryId);
+    await requireCosigned(reader, found.row.auditEvent, ports.policies.auditCosignatures);
     return { ...found, ...(await certificateOf(reader, found.key)), place: await placeOf(reader, found.row) };
   });
   const logCertificate = await ports.audit.certificate();

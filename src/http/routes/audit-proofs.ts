@@ -4,6 +4,7 @@ import { encodePem } from '../../crypto/asn1/pem.ts';
 import { spkiSm3 } from '../../crypto/spki.ts';
 import { DEFAULT_CLOCK_SKEW, DEFAULT_MAX_DELAY, formatAuditPolicy } from '../../domain/audit/policy.ts';
 import { KmcError } from '../../errors.ts';
+import { cosignedNote } from '../../flows/audit/checkpoints/cosigned-note.ts';
 import { auditTreeRoot } from '../../flows/audit/tree/audit-tree-root.ts';
 import { proveConsistency } from '../../flows/audit/tree/prove-consistency.ts';
 import { proveInclusion } from '../../flows/audit/tree/prove-inclusion.ts';
@@ -58,18 +59,27 @@ async function inclusionReply(instance: Instance, query: z.output<typeof INCLUSI
   return { status: 200, json: { index, size, leaf: leaf.toString('base64'), root, proof } };
 }
 
+function checkpointRoute(instance: Instance): Route {
+  return route({
+    operationId: 'getAuditCheckpoint',
+    method: 'get',
+    path: `${PATH}/checkpoint`,
+    tag: TAG,
+    summary: 'The newest signed checkpoint, with the cosignatures it has',
+    access: PUBLIC,
+    query: z.strictObject({ cosigned: WHOLE_NUMBER.optional().describe('the newest with at least so many') }),
+    answers: { 200: { description: 'a signed note', type: 'text/plain' } },
+    async handle({ query }) {
+      const found = await cosignedNote(instance, query.cosigned ?? 0);
+      if (found === undefined) throw new KmcError('E_NOT_FOUND', 'the log has no such checkpoint yet');
+      return textReply(found.note, 'text/plain; charset=utf-8');
+    },
+  });
+}
+
 function noteRoutes(instance: Instance): Route[] {
   return [
-    route({
-      operationId: 'getAuditCheckpoint',
-      method: 'get',
-      path: `${PATH}/checkpoint`,
-      tag: TAG,
-      summary: 'The newest signed checkpoint',
-      access: PUBLIC,
-      answers: { 200: { description: 'a signed note', type: 'text/plain' } },
-      handle: async () => textReply((await newestCheckpoint(instance)).note, 'text/plain; charset=utf-8'),
-    }),
+    checkpointRoute(instance),
     route({
       operationId: 'listAuditCheckpoints',
       method: 'get',

@@ -13,6 +13,7 @@ import { nextLink } from '../listing.ts';
 import { route, type Reply, type Route } from '../route.ts';
 import { REGION, TIME, WHOLE_NUMBER } from '../schemas.ts';
 import { auditSourceOf, type ServedInstance } from '../served-instance.ts';
+import { auditCosignatureRoutes } from './audit-cosignatures.ts';
 import { auditHistoryRoutes } from './audit-histories.ts';
 import { auditProofRoutes } from './audit-proofs.ts';
 
@@ -161,6 +162,7 @@ export function auditRoutes(instance: ServedInstance): Route[] {
         return { status: 200, headers, bytes: { type: 'application/octet-stream', body } };
       },
     }),
+    ...auditCosignatureRoutes(instance),
     ...auditHistoryRoutes(instance),
     ...auditProofRoutes(instance),
   ];

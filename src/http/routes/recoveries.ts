@@ -1,10 +1,10 @@
 /** Recoveries: a user's key through the CA, and what judicial recoveries hand out with their evidence. */
 import { z } from 'zod';
 import { RECOVERY_KINDS } from '../../domain/recovery.ts';
-import { KmcError } from '../../errors.ts';
 import type { Instance } from '../../flows/instance.ts';
 import type { RecoveryRow } from '../../flows/ports/recoveries.ts';
 import { exportEvidence } from '../../flows/recoveries/export-evidence.ts';
+import { handOutRecovery } from '../../flows/recoveries/hand-out-recovery.ts';
 import { recoverUserKey } from '../../flows/recoveries/recover-user-key.ts';
 import { listReply, PAGE_QUERY, pageOf } from '../listing.ts';
 import { route, type Route } from '../route.ts';
@@ -91,11 +91,12 @@ function readRoutes(instance: Instance): Route[] {
       summary: 'One recovery with its envelope',
       access: { persons: ['recovery-officer', 'ca-operator'] },
       params: z.strictObject({ id: ID }),
-      answers: { 200: { description: 'the recovery', schema: WITH_ENVELOPE } },
+      answers: {
+        200: { description: 'the recovery', schema: WITH_ENVELOPE },
+        202: { description: 'auditors have to cosign the log over it first: ask again' },
+      },
       async handle({ params }) {
-        const row = await instance.database.read((reader) => reader.recoveries.find(params.id));
-        if (row === undefined) throw new KmcError('E_NOT_FOUND', 'there is no recovery of that id');
-        return { status: 200, json: withEnvelope(row) };
+        return { status: 200, json: withEnvelope(await handOutRecovery(instance, params.id)) };
       },
     }),
     route({

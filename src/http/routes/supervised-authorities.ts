@@ -157,6 +157,7 @@ export function supervisedAuthorityRoutes(instance: Instance): Route[] {
       tag: TAG,
       summary: 'Certification authorities under supervision (电子认证监管), with what is counted of them',
       access: { persons: READERS },
+      console: true,
       query: z.strictObject({ ...PAGE_QUERY, region: REGION.optional(), state: STATE.optional() }),
       answers: { 200: { description: 'a page', schema: z.object({ items: z.array(AUTHORITY) }) } },
       async handle({ query }) {

@@ -1,19 +1,22 @@
 /** The fleet of a root upgrade, for people: figures, waivers, and snapshots of the evidence. */
 import { z } from 'zod';
 import { memberOfLeaf } from '../../domain/fleet/evidence.ts';
+import type { ReissueOrder } from '../../domain/fleet/reissue-order.ts';
 import { FLEET_LEVELS } from '../../domain/fleet/levels.ts';
 import { readinessBody } from '../../domain/fleet/readiness-body.ts';
 import type { RoleName } from '../../domain/roles.ts';
 import { KmcError } from '../../errors.ts';
 import { createRequest } from '../../flows/approvals/create-request.ts';
 import { DEVICE_READERS, visibleDevice } from '../../flows/devices/device-access.ts';
+import { orderReissue, ORDERS_LIMIT } from '../../flows/fleet/order-reissue.ts';
 import { readReadiness } from '../../flows/fleet/read-readiness.ts';
+import { readReissue } from '../../flows/fleet/read-reissue.ts';
 import { showEvidence, type ShownLeaf } from '../../flows/fleet/show-evidence.ts';
 import { takeSnapshot } from '../../flows/fleet/take-snapshot.ts';
 import type { FleetWaiverRow } from '../../flows/ports/fleet.ts';
 import { listReply, PAGE_QUERY, pageOf } from '../listing.ts';
 import { route, type Route } from '../route.ts';
-import { DIGEST, ID, REGION, TIME, timeText } from '../schemas.ts';
+import { BASE64, DIGEST, ID, REGION, TIME, timeText } from '../schemas.ts';
 import { auditSourceOf, type ServedInstance } from '../served-instance.ts';
 
 const PATH = '/api/v1/root-upgrades/:id';
@@ -37,6 +40,13 @@ const READINESS = z.object({
 });
 const SNAPSHOT = z.object({ id: ID, digest: DIGEST, members: z.string(), takenAt: TIME });
 
+const ORDER = z.strictObject({
+  device: ID,
+  csr: BASE64,
+  certificate: DIGEST,
+  signature: BASE64.describe('by the key of that certificate over "KMC-REISSUE-V1" 0x00 || CSR'),
+});
+
 function readinessRoute(instance: ServedInstance): Route {
   return route({
     operationId: 'getFleetReadiness',
@@ -46,6 +56,7 @@ function readinessRoute(instance: ServedInstance): Route {
     summary:
       'How ready the fleet is: counts for each level, by region, model and wave, and stragglers with their clocks',
     access: { persons: DEVICE_READERS },
+    console: true,
     params: NAMED,
     query: z.strictObject({ goal: GOAL, region: REGION.optional() }),
     answers: { 200: { description: 'the figures of now; numbers are text', schema: READINESS } },
@@ -200,7 +211,67 @@ function evidenceRoutes(instance: ServedInstance): Route[] {
   ];
 }
 
+function orderOf(order: z.output<typeof ORDER>): ReissueOrder {
+  const { device, csr, certificate, signature } = order;
+  return {
+    deviceId: device,
+    csr: Buffer.from(csr, 'base64'),
+    certificateSm3: certificate,
+    signature: Buffer.from(signature, 'base64'),
+  };
+}
+
+function reissueRoutes(instance: ServedInstance): Route[] {
+  return [
+    route({
+      operationId: 'orderReissue',
+      method: 'post',
+      path: `${PATH}/reissues`,
+      tag: TAG,
+      summary: 'Re-issues for a list of devices in the background; each order is signed by the key that its device has',
+      access: { persons: RUNNERS },
+      idempotent: true,
+      params: NAMED,
+      body: z.strictObject({
+        orders: z.array(ORDER).min(1).max(ORDERS_LIMIT),
+        perMinute: z
+          .string()
+          .regex(/^[1-9][0-9]{0,4}$/)
+          .default('1200')
+          .describe('devices in a minute at most'),
+      }),
+      answers: { 201: { description: 'taken in', schema: z.object({ id: ID, orders: z.string() }) } },
+      async handle({ params, body, caller, requestId }) {
+        const orders = body.orders.map(orderOf);
+        const input = { upgradeId: params.id, orders, perMinute: Number(body.perMinute), requestId };
+        const { id } = await orderReissue(instance, caller, input);
+        const location = `/api/v1/root-upgrades/${params.id}/reissues/${id}`;
+        return { status: 201, headers: { location }, json: { id, orders: String(orders.length) } };
+      },
+    }),
+    route({
+      operationId: 'getReissue',
+      method: 'get',
+      path: `${PATH}/reissues/:job`,
+      tag: TAG,
+      summary: 'How far a list has come, by region, and the first orders that were refused',
+      access: { persons: DEVICE_READERS },
+      params: NAMED.extend({ job: ID }),
+      answers: {
+        200: {
+          description: 'counts as text',
+          schema: z.object({ total: z.string(), issued: z.string(), refused: z.string(), waiting: z.string() }),
+        },
+      },
+      async handle({ params }) {
+        const progress = await instance.database.read((reader) => readReissue(reader, params.id, params.job));
+        return { status: 200, json: progress };
+      },
+    }),
+  ];
+}
+
 /** Routes of the fleet of an upgrade. */
 export function upgradeFleetRoutes(instance: ServedInstance): Route[] {
-  return [readinessRoute(instance), ...waiverRoutes(instance), ...evidenceRoutes(instance)];
+  return [readinessRoute(instance), ...waiverRoutes(instance), ...evidenceRoutes(instance), ...reissueRoutes(instance)];
 }

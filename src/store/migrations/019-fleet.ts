@@ -169,17 +169,15 @@ async function reissues(knex: Knex, words: SchemaWords): Promise<void> {
     'create index reissues_by_device on reissues (device_id)',
     `create table reissue_jobs (
        id ${text} not null primary key,
-       root_sm3 ${text} not null,
-       state ${text} not null ${oneOf('state', ['running', 'paused', 'done'])},
+       upgrade_id ${text} not null,
        per_minute ${integer} not null check (per_minute > 0),
-       total ${integer} not null check (total > 0),
        created_by ${text} not null,
        created_at ${text} not null,
-       version ${integer} not null,
+       worked_at ${text} not null,
        ${lastAuditEvent(words)}
      )${strict}`,
     'create index reissue_jobs_by_event on reissue_jobs (last_audit_event)',
-    "create index reissue_jobs_running on reissue_jobs (id) where state = 'running'",
+    'create index reissue_jobs_by_upgrade on reissue_jobs (upgrade_id, id)',
     `create table reissue_items (
        job_id ${text} not null references reissue_jobs (id),
        device_id ${text} not null references devices (id),

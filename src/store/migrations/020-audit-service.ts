@@ -1,4 +1,4 @@
-/** The index of the audit log: its epochs, what stands under each key, and the tree over that (audit-log 3.12). */
+/** Beside the audit log: the index with its epochs (audit-log 3.12), and what witnesses said of checkpoints (3.8). */
 import type { Knex } from 'knex';
 import { refuse, refuseDeletion, runAll, schemaWords } from './schema-words.ts';
 
@@ -24,6 +24,16 @@ export async function up(knex: Knex): Promise<void> {
        idx ${integer} not null check (idx >= 0),
        primary key (key, idx)
      )${strict}`,
+    `create table audit_cosignatures (
+       checkpoint_time ${integer} not null references audit_checkpoint (time),
+       name ${text} not null,
+       person_id ${text} not null references people (id),
+       spki_sm3 ${text} not null,
+       line ${text} not null,
+       received_at ${text} not null,
+       audit_event ${text} not null unique references audit_event (id) deferrable initially deferred,
+       primary key (checkpoint_time, name)
+     )${strict}`,
     `create table audit_index_tiles (
        level ${integer} not null check (level >= 0),
        idx ${integer} not null check (idx >= 0),
@@ -31,7 +41,7 @@ export async function up(knex: Knex): Promise<void> {
        primary key (level, idx)
      )${strict}`,
   ]);
-  await refuseDeletion(knex, 'audit_index_epochs');
+  for (const table of ['audit_index_epochs', 'audit_cosignatures']) await refuseDeletion(knex, table);
   await refuse(knex, {
     table: 'audit_index_epochs',
     name: 'unchanged',

@@ -5,7 +5,9 @@ import { remind } from '../../../src/flows/expiry/remind.ts';
 import { publishAllCrls } from '../../../src/flows/certificates/publish-all-crls.ts';
 import { renewResponders } from '../../../src/flows/ocsp/renew-responders.ts';
 import { certificate, recordEvent } from '../../store/rows.ts';
+import { signedTime } from '../../../src/domain/signed-body.ts';
 import { SYSTEM, testInstance } from '../../fixtures/instance.ts';
+import { manifestMaker } from '../../fixtures/manifests.ts';
 import { forEachDatabase } from '../../store/databases.ts';
 import { storePair } from '../certificates/device-pair.ts';
 
@@ -68,6 +70,20 @@ forEachDatabase('reminders', (fixture) => {
     expect(await find('service-certificate')).to.have.length(2);
     await renewResponders(instance, SYSTEM);
     expect(await find('service-certificate')).to.deep.equal([]);
+  });
+
+  it('tell of the newest manifest of the trust bundle, until the next one is published', async () => {
+    const maker = manifestMaker(test);
+    const first = await maker.publish(await maker.first());
+    test().clock.advance(29 * DAY);
+    expect(await find('trust-bundle')).to.deep.equal([]);
+    test().clock.advance(2 * DAY);
+    expect(await find('trust-bundle')).to.deep.equal(['extranet version-1']);
+    expect(await remind(test().instance, SYSTEM)).to.equal(1);
+    const now = test().clock.now();
+    const times = { issuedAt: signedTime(now), expiresAt: signedTime(new Date(now.getTime() + 60 * DAY * 1000)) };
+    await maker.publish(maker.next(first, times));
+    expect(await find('trust-bundle')).to.deep.equal([]);
   });
 
   it('are one event for each end, however often and by however many they are looked for', async () => {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { runAuditProve } from '../../../src/cli/audit-prove.ts';
+import { runAuditReport } from '../../../src/cli/audit-report.ts';
 import { runAuditExport } from '../../../src/cli/audit-export.ts';
 import type { CommandInput } from '../../../src/cli/command.ts';
 import { sm3 } from '../../../src/crypto/gm/sm3.ts';
@@ -254,6 +256,31 @@ forEachDatabase('histories of the audit log over HTTP', (fixture) => {
     await service.advanceLog();
   });
   afterEach(() => service.close());
+
+  it('is proven and reported on the command line: the file is kept only when it verifies', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kmc-audit-prove-'));
+    const client = live().client(test().people.auditor);
+    const { id } = test().people.auditor;
+    const wait = (): Promise<void> => live().advanceLog();
+    const out = join(folder, 'acts.json');
+    const proven = await runAuditProve(client, commandInputOf({ administrator: id, out }), wait);
+    expect(proven.exitCode, proven.text).to.equal(0);
+    expect(proven.text).to.include('and there is none else');
+    expect(verifyHistory(readFileSync(out, 'utf8')).exitCode).to.equal(0);
+    await refusal('E_USAGE', runAuditProve(client, commandInputOf({ out }), wait));
+    await refusal('E_USAGE', runAuditProve(client, commandInputOf({ key: 'a', device: 'b', out }), wait));
+    await refusal('E_EXISTS', runAuditProve(client, commandInputOf({ key: 'none', out }), wait));
+    await live().advanceLog();
+    const page = join(folder, 'life.html');
+    const { json } = await runAuditReport(client, commandInputOf({ administrator: id, out: page }), {
+      anchors: [],
+      wait,
+    });
+    expect(json).to.include({ page, history: `${page}.history.json` });
+    expect(readFileSync(page, 'utf8')).to.include('<svg').and.to.include(`Life of actor person:${id}`);
+    expect(verifyHistory(readFileSync(`${page}.history.json`, 'utf8')).exitCode).to.equal(0);
+    rmSync(folder, { recursive: true });
+  });
 
   it('gives the complete history of a person as a file that verifies offline', async () => {
     await live().call(auditor(), 'GET', '/api/v1/audit/events');
