@@ -11,7 +11,9 @@ import { Story } from './demo/story.ts';
 import { findChromium } from '../test/fixtures/browser.ts';
 
 /** What other work brings; nothing of it is faked. */
-const ABSENT = ['trust/manifest-<n>.json: trust bundles are there (kmc trust), the root-upgrade workflow is not'];
+const ABSENT = [
+  'trust/manifest-<n>.json: trust bundles and the root upgrade are there (kmc trust, kmc root-upgrade); the demo runs none',
+];
 
 const { values } = parseArgs({ options: { out: { type: 'string' } } });
 const out = resolve(values.out ?? mkdtempSync(join(tmpdir(), 'kmc-demo-')));
@@ -26,6 +28,7 @@ process.stdout.write(`KMC demo, writing to ${out}\n`);
 const start = performance.now();
 try {
   await tellStory(story, { out, home });
+  story.end();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
 } finally {

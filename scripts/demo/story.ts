@@ -30,14 +30,20 @@ export class StepLog {
 
 export class Story {
   readonly #steps: Step[] = [];
+  #ended = false;
   readonly #say: (line: string) => void;
 
   constructor(say: (line: string) => void) {
     this.#say = say;
   }
 
+  /** It was told to its end: a fault between two steps ends it as well. */
+  end(): void {
+    this.#ended = true;
+  }
+
   get ok(): boolean {
-    return this.#steps.length > 0 && this.#steps.every((step) => step.ok);
+    return this.#ended && this.#steps.every((step) => step.ok);
   }
 
   /** Runs a step. A step that fails ends the story: what follows would stand on nothing. */
