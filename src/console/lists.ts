@@ -2,7 +2,7 @@
 import { h, table, type Child } from './elements.ts';
 import { grouped } from './figures.ts';
 import { items, member, readJson } from './service.ts';
-import { currentLanguage, t, type Word } from './words.ts';
+import { t, type Word } from './words.ts';
 
 function text(value: unknown, name: string): string {
   return member(value, name) ?? '';
@@ -61,13 +61,13 @@ export async function pools(): Promise<HTMLElement> {
 }
 
 export async function alarms(): Promise<HTMLElement> {
-  const found = items(await readJson('/api/v1/supervision/alarms'));
+  const found = items(await readJson('/api/v1/supervision/alarms?limit=200'));
   const rows = found.map((one) => [
     text(one, 'kind'),
     text(one, 'region'),
     text(one, 'subject'),
-    text(one, 'since'),
-    text(one, currentLanguage()) || text(one, 'detail') || text(one, 'text'),
+    text(one, 'raisedAt'),
+    text(one, 'says'),
   ]);
   return list('alarms', ['kind', 'region', 'name', 'since', 'details'], rows);
 }

@@ -158,7 +158,7 @@ forEachDatabase('the console in a browser', (fixture) => {
     await page.until("document.querySelectorAll('.proof.good').length === 20");
     await picture('audit');
     for (const name of ['approvals', 'pools', 'alarms', 'upgrade'])
-      expect(await view(name), name).to.not.include('could not be loaded');
+      expect(await view(name), name).to.not.match(/could not be loaded|does not offer/);
     await picture('upgrade');
     await view('overview');
     expect(await page.value("document.body.innerText.includes('<img src=x')")).to.equal(true);
@@ -189,7 +189,7 @@ forEachDatabase('the console in a browser', (fixture) => {
     const start = performance.now();
     await page.open(`${service.url}/console?lang=zh`);
     await page.until("document.querySelector('.map') !== null");
-    expect(performance.now() - start).to.be.lessThan(process.env['CI'] === 'true' ? 1_000 : 3_000);
+    expect(performance.now() - start).to.be.lessThan(process.env['KMC_TEST_LONG'] === '1' ? 1_000 : 3_000);
     expect(await page.value('document.documentElement.lang')).to.equal('zh');
     expect(await page.value('document.body.innerText'))
       .to.include('有效证书')

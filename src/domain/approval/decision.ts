@@ -2,15 +2,12 @@
  * What a person signs about a request (enrolment-and-root-upgrade D.2): approve it, reject it, or take an own approval
  * back. The body names the digest of the whole request, so a signature fits no other request, instance or environment.
  */
-import { SIGNATURE_ALGORITHMS, verifySignature } from '../../crypto/algorithms.ts';
 import { canonicalizeSigned, parseStrictJson } from '../../crypto/jcs.ts';
-import { sm3 } from '../../crypto/gm/sm3.ts';
 import { KmcError } from '../../errors.ts';
-import { parseCertificate, type Certificate } from '../../x509/certificate.ts';
+import type { Certificate } from '../../x509/certificate.ts';
 import { isId } from '../id.ts';
 import { ROLE_NAMES, type RoleName } from '../roles.ts';
 import {
-  isBase64,
   type MemberCheck,
   oneOf,
   requireMembers,
@@ -20,6 +17,7 @@ import {
   sm3Text,
   textLike,
 } from '../signed-body.ts';
+import { PERSONALLY_SIGNED, verifyPersonalSignature, type PersonallySigned } from '../personal-signature.ts';
 
 export const DECISION_SCHEMA = 'kmc.approval/1';
 
@@ -44,13 +42,7 @@ export interface DecisionBody {
 }
 
 /** A decision with its proof, as it stands in approval files and in the database. */
-export interface SignedDecision {
-  readonly body: DecisionBody;
-  /** base64 of the raw SM2 signature r||s, 64 octets. */
-  readonly signature: string;
-  /** base64 of the certificate, DER. */
-  readonly certificate: string;
-}
+export type SignedDecision = PersonallySigned<DecisionBody>;
 
 const id: MemberCheck = (value) => (typeof value === 'string' && isId(value) ? undefined : 'must be an identifier');
 
@@ -64,18 +56,6 @@ const CHECKS: Readonly<Record<keyof DecisionBody, MemberCheck>> = {
   certSm3: sm3Text,
   decidedAt: signedTimeText,
   nonce: textLike(/^[0-9a-f]{32,64}$/, '32 to 64 lower-case hex digits'),
-};
-
-/** Longest certificate of a person that is read, in octets. */
-const MAX_CERTIFICATE = 8192;
-
-const SIGNED_CHECKS: Readonly<Record<keyof SignedDecision, MemberCheck>> = {
-  body: () => undefined,
-  signature: textLike(/^[A-Za-z0-9+/]{86}==$/, 'base64 of 64 octets'),
-  certificate: (value) =>
-    typeof value === 'string' && value.length <= (MAX_CERTIFICATE / 3) * 4 && isBase64(value)
-      ? undefined
-      : 'must be base64 of a certificate',
 };
 
 /**
@@ -92,7 +72,7 @@ export function readDecisionBody(value: unknown): DecisionBody {
  * @throws KmcError E_SCHEMA with pointers.
  */
 export function readSignedDecision(value: unknown): SignedDecision {
-  requireMembers<SignedDecision>(value, SIGNED_CHECKS, 'signed decision');
+  requireMembers<SignedDecision>(value, PERSONALLY_SIGNED, 'signed decision');
   readDecisionBody(value.body);
   return value;
 }
@@ -120,27 +100,7 @@ export function readDecisionBytes(bytes: Buffer): DecisionBody {
   throw new KmcError('E_APPROVAL', 'The octets of the decision are not in canonical form: nobody signs them.');
 }
 
-/**
- * Checks that the certificate is the one the body names and that its SM2 key signed the body. Whether the certificate is
- * trusted and in force, and whether the person may decide, is not looked at here.
- * @returns the certificate.
- * @throws KmcError E_APPROVAL (other certificate, or a key that is not SM2), E_SIGNATURE, E_DER, E_CERT, E_POINT.
- */
+/** Checks certificate and signature. @throws KmcError as `verifyPersonalSignature`. */
 export function verifyDecision(decision: SignedDecision): Certificate {
-  const der = Buffer.from(decision.certificate, 'base64');
-  if (`sm3:${sm3(der).toString('hex')}` !== decision.body.certSm3) {
-    throw new KmcError('E_APPROVAL', 'The decision names another certificate than the one it carries. Sign it again.');
-  }
-  const certificate = parseCertificate(der);
-  if (certificate.keyAlgorithm !== 'SM2') {
-    throw new KmcError(
-      'E_APPROVAL',
-      'A decision is signed with an SM2 key. Use the certificate of the administrator CA.',
-    );
-  }
-  const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].fromRaw(Buffer.from(decision.signature, 'base64'));
-  if (!verifySignature('SM2-SM3', certificate.spki, decisionBytes(decision.body), signature)) {
-    throw new KmcError('E_SIGNATURE', 'The signature of the decision does not verify. Sign the decision again.');
-  }
-  return certificate;
+  return verifyPersonalSignature('approval', decision, 'decision');
 }

@@ -2,14 +2,12 @@
  * Facts from people and from outside (A.5): signed attestations of a closed list. Each names the upgrade and the digest
  * of a document that is kept with it; `"KMC-ATTEST-V1" 0x00 || JCS(body)` is signed with SM2 by the person's own key.
  */
-import { SIGNATURE_ALGORITHMS, verifySignature } from '../../crypto/algorithms.ts';
 import { KmcError } from '../../errors.ts';
-import { parseCertificate, sm3Fingerprint, type Certificate } from '../../x509/certificate.ts';
+import type { Certificate } from '../../x509/certificate.ts';
 
 import { ID } from '../id.ts';
 import { ROLE_NAMES, type RoleName } from '../roles.ts';
 import {
-  isBase64,
   oneOf,
   requireMembers,
   signedBytes,
@@ -18,6 +16,7 @@ import {
   textLike,
   type MemberCheck,
 } from '../signed-body.ts';
+import { PERSONALLY_SIGNED, verifyPersonalSignature, type PersonallySigned } from '../personal-signature.ts';
 
 export const ATTESTATION_SCHEMA = 'kmc.attestation/1';
 
@@ -60,13 +59,7 @@ export interface AttestationBody {
   readonly at: string;
 }
 
-export interface SignedAttestation {
-  readonly body: AttestationBody;
-  /** base64 of the raw SM2 signature r||s, 64 octets. */
-  readonly signature: string;
-  /** base64 of the certificate, DER. */
-  readonly certificate: string;
-}
+export type SignedAttestation = PersonallySigned<AttestationBody>;
 
 const BODY: Readonly<Record<keyof AttestationBody, MemberCheck>> = {
   schema: oneOf([ATTESTATION_SCHEMA]),
@@ -79,15 +72,6 @@ const BODY: Readonly<Record<keyof AttestationBody, MemberCheck>> = {
   certSm3: sm3Text,
   at: signedTimeText,
 };
-const MAX_CERTIFICATE = 8192;
-const SIGNED: Readonly<Record<keyof SignedAttestation, MemberCheck>> = {
-  body: () => undefined,
-  signature: textLike(/^[A-Za-z0-9+/]{86}==$/, 'base64 of 64 octets'),
-  certificate: (value) =>
-    typeof value === 'string' && value.length <= (MAX_CERTIFICATE / 3) * 4 && isBase64(value)
-      ? undefined
-      : 'must be base64 of a certificate',
-};
 
 /** Checks the form of a body. @throws KmcError E_SCHEMA with pointers. */
 export function readAttestationBody(value: unknown): AttestationBody {
@@ -97,7 +81,7 @@ export function readAttestationBody(value: unknown): AttestationBody {
 
 /** Checks the form; the signature is for `verifyAttestation`. @throws KmcError E_SCHEMA with pointers. */
 export function readSignedAttestation(value: unknown): SignedAttestation {
-  requireMembers<SignedAttestation>(value, SIGNED, 'signed attestation');
+  requireMembers<SignedAttestation>(value, PERSONALLY_SIGNED, 'signed attestation');
   readAttestationBody(value.body);
   return value;
 }
@@ -108,21 +92,13 @@ export function attestationBytes(body: AttestationBody): Buffer {
 }
 
 /**
- * Checks that the certificate is the one the body names, that its SM2 key signed the body, and that the role is the one
- * that attests this. Whether the person holds that role is not looked at here.
- * @returns the certificate.
- * @throws KmcError E_APPROVAL (other certificate, role or kind of key), E_SIGNATURE, E_DER, E_CERT, E_POINT.
+ * Checks that the role is the one that attests this, then certificate and signature. Whether the person holds that role is
+ * not looked at here.
+ * @throws KmcError E_APPROVAL (another role too), and what `verifyPersonalSignature` throws.
  */
-export function verifyAttestation({ body, signature, certificate: text }: SignedAttestation): Certificate {
-  const certificate = parseCertificate(Buffer.from(text, 'base64'));
-  if (sm3Fingerprint(certificate.der) !== body.certSm3 || certificate.keyAlgorithm !== 'SM2') {
-    throw new KmcError('E_APPROVAL', 'The attestation carries another certificate than the SM2 one that it names.');
-  }
-  const { by } = ATTESTATION_KINDS[body.kind];
-  if (body.role !== by) throw new KmcError('E_APPROVAL', `${body.kind} is attested by the role ${by}.`);
-  const raw = SIGNATURE_ALGORITHMS['SM2-SM3'].fromRaw(Buffer.from(signature, 'base64'));
-  if (!verifySignature('SM2-SM3', certificate.spki, attestationBytes(body), raw)) {
-    throw new KmcError('E_SIGNATURE', 'The signature of the attestation does not verify. Sign it again.');
-  }
-  return certificate;
+export function verifyAttestation(attestation: SignedAttestation): Certificate {
+  const { kind, role } = attestation.body;
+  const { by } = ATTESTATION_KINDS[kind];
+  if (role !== by) throw new KmcError('E_APPROVAL', `${kind} is attested by the role ${by}.`);
+  return verifyPersonalSignature('attestation', attestation, 'attestation');
 }

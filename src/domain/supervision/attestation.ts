@@ -2,12 +2,10 @@
  * The signature of a report: an auditor attests the digests of its files ("KMC-ATTEST-V1", role table D.3) with a personal
  * SM2 key, beside the files and apart from the service that computed them. It verifies with the certificate alone.
  */
-import { SIGNATURE_ALGORITHMS, verifySignature } from '../../crypto/algorithms.ts';
 import { sm3 } from '../../crypto/gm/sm3.ts';
 import { KmcError } from '../../errors.ts';
-import { parseCertificate, sm3Fingerprint, type Certificate } from '../../x509/certificate.ts';
+import { sm3Fingerprint, type Certificate } from '../../x509/certificate.ts';
 import {
-  isBase64,
   type MemberCheck,
   oneOf,
   requireMembers,
@@ -16,6 +14,7 @@ import {
   sm3Text,
   textLike,
 } from '../signed-body.ts';
+import { PERSONALLY_SIGNED, verifyPersonalSignature, type PersonallySigned } from '../personal-signature.ts';
 
 const SCHEMA = 'kmc.supervision-attestation/1';
 
@@ -31,13 +30,7 @@ export interface AttestationBody {
   readonly signedAt: string;
 }
 
-export interface SignedAttestation {
-  readonly body: AttestationBody;
-  /** base64 of raw r||s. */
-  readonly signature: string;
-  /** base64 of DER. */
-  readonly certificate: string;
-}
+export type SignedAttestation = PersonallySigned<AttestationBody>;
 
 /** The files of a report, as octets. */
 export interface ReportFiles {
@@ -45,8 +38,6 @@ export interface ReportFiles {
   readonly csv: Buffer;
   readonly html: Buffer;
 }
-
-const base64: MemberCheck = (value) => (typeof value === 'string' && isBase64(value) ? undefined : 'must be base64');
 
 const BODY: Readonly<Record<keyof AttestationBody, MemberCheck>> = {
   schema: oneOf([SCHEMA]),
@@ -56,11 +47,6 @@ const BODY: Readonly<Record<keyof AttestationBody, MemberCheck>> = {
   html: sm3Text,
   certSm3: sm3Text,
   signedAt: signedTimeText,
-};
-const SIGNED: Readonly<Record<keyof SignedAttestation, MemberCheck>> = {
-  body: () => undefined,
-  signature: base64,
-  certificate: base64,
 };
 
 function digestOf(file: Buffer): string {
@@ -86,19 +72,12 @@ export function attestationBytes(body: AttestationBody): Buffer {
 /**
  * Checks an attestation of the report's JSON file. Whether the certificate is an auditor's, its path and the log say.
  * @returns the signer's certificate.
- * @throws KmcError E_SCHEMA, E_CERT (not SM2), E_SIGNATURE, E_STALE for another file than the one that was signed.
+ * @throws KmcError E_SCHEMA, what `verifyPersonalSignature` throws, and E_STALE for another file than the one that was signed.
  */
 export function verifyAttestation(value: unknown, json: Buffer): Certificate {
-  requireMembers<SignedAttestation>(value, SIGNED, 'attestation');
+  requireMembers<SignedAttestation>(value, PERSONALLY_SIGNED, 'attestation');
   requireMembers<AttestationBody>(value.body, BODY, 'body of an attestation');
-  const certificate = parseCertificate(Buffer.from(value.certificate, 'base64'));
-  if (certificate.keyAlgorithm !== 'SM2' || sm3Fingerprint(certificate.der) !== value.body.certSm3) {
-    throw new KmcError('E_CERT', 'The attestation names another certificate than it carries, or one that is not SM2.');
-  }
-  const signature = SIGNATURE_ALGORITHMS['SM2-SM3'].fromRaw(Buffer.from(value.signature, 'base64'));
-  if (!verifySignature('SM2-SM3', certificate.spki, attestationBytes(value.body), signature)) {
-    throw new KmcError('E_SIGNATURE', 'The signature of the report does not verify.');
-  }
+  const certificate = verifyPersonalSignature('attestation', value, 'attestation');
   if (digestOf(json) === value.body.json) return certificate;
   throw new KmcError('E_STALE', 'The report is not the one that was signed.');
 }

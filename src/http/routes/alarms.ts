@@ -75,6 +75,7 @@ export function alarmRoutes(instance: Instance): Route[] {
       tag: TAG,
       summary: 'Alarms (告警), for an ra-operator those of the own region; each stands in the audit log too',
       access: { persons: READERS },
+      console: true,
       query: z.strictObject({
         ...PAGE_QUERY,
         kind: KIND.optional(),

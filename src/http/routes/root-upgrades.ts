@@ -36,6 +36,7 @@ function readRoutes(instance: ServedInstance): Route[] {
       tag: TAG,
       summary: 'Every root upgrade',
       access: { persons: 'any' },
+      console: true,
       answers: { 200: { description: 'all of them', schema: z.object({ items: z.array(SUMMARY) }) } },
       async handle() {
         const rows = await instance.database.read((reader) => reader.rootUpgrades.list({}));
