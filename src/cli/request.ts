@@ -14,10 +14,14 @@ import { canonicalRequest, requestForPeople, requestOfService, requestPath } fro
 
 const ID_ARGUMENT = ['ID'];
 
+const NAMES = Math.max(...HANDLED_ACTS.map(({ name }) => name.length));
+const TARGETS = Math.max(...HANDLED_ACTS.map(({ name }) => actionRule(name).target.length));
 /** Of each act: what it is done to, and what the JSON object of --params holds. All values are text. */
 const ACTS = [
   'Acts, what they are done to, and the members of --params (every value is text; ? marks an optional one):',
-  ...HANDLED_ACTS.map(({ name, params }) => `  ${name.padEnd(27)} ${actionRule(name).target.padEnd(10)} ${params}`),
+  ...HANDLED_ACTS.map(
+    ({ name, params }) => `  ${name.padEnd(NAMES)} ${actionRule(name).target.padEnd(TARGETS)} ${params}`,
+  ),
 ];
 
 function idOf(input: CommandInput): string {

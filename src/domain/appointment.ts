@@ -20,7 +20,7 @@ export interface Appointment extends Pick<Person, 'name' | 'unit' | 'organisatio
   /** The self-signed personal certificate that was brought, DER. */
   readonly certificate: Buffer;
   /** `sm3:<hex>`, see crypto/identity-digest.ts. */
-  readonly identity: string | undefined;
+  readonly identity?: string;
 }
 
 /** Upper bound of the names in a certificate (RFC 5280 A.1, ub-common-name and its like). */
@@ -107,7 +107,7 @@ export function readAppointment(params: SignedObject, regions: readonly Region[]
     organisation,
     ...(region === undefined ? {} : { region }),
     roles,
-    identity,
+    ...(identity === undefined ? {} : { identity }),
     certificate: Buffer.from(certificate, 'base64'),
   };
 }

@@ -47,7 +47,8 @@ interface HandledAct {
   readonly handler: (instance: Instance) => ActionHandler;
 }
 
-const PERSON = 'name, unit, organisation, region?, roles (list of {role, region?}), certificate (base64 of DER)';
+const PERSON =
+  'name, unit, organisation, region?, identity? (needed in production), roles (list of {role, region?}), certificate (base64 of DER)';
 
 /** The acts that decide a transition of a root upgrade: `kmc root-upgrade advance` asks for them, with what they rest on. */
 function transition(op: ActionName): HandledAct {

@@ -119,6 +119,6 @@ describe('kmc request', () => {
         .to.match(new RegExp(`^  ${name.replace('.', '\\.')} .*`, 'm'))
         .and.to.contain(params);
     }
-    expect(out).not.to.contain('  application.register ');
+    expect(out).not.to.contain('  backup.restore ');
   });
 });
