@@ -10,6 +10,12 @@ export function answerText(answer: unknown, name: string): string {
   return typeof member === 'string' ? member : '';
 }
 
+/** A number member of an answer, 0 when it is not there. */
+export function answerNumber(answer: unknown, name: string): number {
+  const member = isObject(answer) ? answer[name] : undefined;
+  return typeof member === 'number' ? member : 0;
+}
+
 /** The items of a list answer. */
 export function answerItems(answer: unknown): readonly unknown[] {
   const items = isObject(answer) ? answer['items'] : undefined;

@@ -31,7 +31,10 @@ export function historyOf(input: CommandInput): { readonly type: string; readonl
   if (subject !== null) named.push({ type: subject[1] ?? '', id: subject[2] ?? '' });
   const [one, ...more] = named;
   if (one !== undefined && more.length === 0) return one;
-  throw new KmcError('E_USAGE', 'Name one of --key, --certificate, --device, --administrator and --subject.');
+  throw new KmcError(
+    'E_USAGE',
+    'Name one of --key, --certificate, --device, --administrator and --subject; your own key is --key-file here.',
+  );
 }
 
 /** The history file as the service sends it; waits while its index is brought up. @throws KmcError as answered. */

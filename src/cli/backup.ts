@@ -5,7 +5,7 @@ import { KmcError, type ErrorCode } from '../errors.ts';
 import { beginBackup, backupRecords, skimBackup, type BegunBackup } from '../flows/backups/read-backup.ts';
 import { unsealBackup } from '../flows/backups/unseal-backup.ts';
 import type { Participant } from '../flows/ceremonies/participant.ts';
-import { answerText, listOutcome } from './answer-table.ts';
+import { answerNumber, answerText, listOutcome } from './answer-table.ts';
 import type { Command, CommandContext, CommandInput, Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { readCertificateFile, readPieces } from './named-file.ts';
@@ -119,7 +119,8 @@ async function verify(input: CommandInput, context: CommandContext): Promise<Out
   if (id !== undefined) {
     const client = await context.client();
     const answer = await client.json('POST', `${PATH}/${id}/verifications`, {});
-    return { json: answer, text: `${id} is whole: ${JSON.stringify(answer)}` };
+    const [parts, rows, released] = ['parts', 'rows', 'released'].map((name) => answerNumber(answer, name));
+    return { json: answer, text: `${id} is whole: ${parts} parts, ${rows} rows; ${released} keys became issuable` };
   }
   return await orVerdict(() => verifyFile(file ?? '', input, context));
 }

@@ -25,7 +25,8 @@ export function helpOfProgram(nouns: Readonly<Record<string, { readonly summary:
 
 /** `kmc NOUN --help` */
 export function helpOfNoun(noun: string, commands: readonly Command[]): string {
-  return [`kmc ${noun}`, '', ...commands.map((c) => `  ${c.verb.padEnd(14)} ${c.summary}`)].join('\n');
+  const width = Math.max(14, ...commands.map((c) => c.verb.length));
+  return [`kmc ${noun}`, '', ...commands.map((c) => `  ${c.verb.padEnd(width)} ${c.summary}`)].join('\n');
 }
 
 /** `kmc NOUN VERB --help` */

@@ -2,7 +2,7 @@
 import { isPoolName, POOL_NAMES, type PoolName } from '../domain/key-pool.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { KmcError } from '../errors.ts';
-import { answerItems } from './answer-table.ts';
+import { answerItems, answerNumber } from './answer-table.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 
 const COLUMNS = ['name', 'spare', 'generated', 'low', 'high', 'onDemand', 'needsBackup', 'belowLow'] as const;
@@ -15,11 +15,6 @@ function poolName(input: CommandInput): PoolName {
 
 function member(answer: unknown, name: string): unknown {
   return isObject(answer) ? answer[name] : undefined;
-}
-
-function numberOf(answer: unknown, name: string): number {
-  const value = member(answer, name);
-  return typeof value === 'number' ? value : 0;
 }
 
 async function pools(context: CommandContext): Promise<readonly unknown[]> {
@@ -43,11 +38,11 @@ async function refill(input: CommandInput, context: CommandContext): Promise<Out
   if (asked !== undefined && !/^[1-9][0-9]{0,6}$/.test(asked)) throw new KmcError('E_USAGE', '--count is a number.');
   const client = await context.client();
   const before = (await pools(context)).find((pool) => member(pool, 'name') === name);
-  const room = numberOf(before, 'high') - numberOf(before, 'spare') - numberOf(before, 'generated');
+  const room = answerNumber(before, 'high') - answerNumber(before, 'spare') - answerNumber(before, 'generated');
   const total = Math.max(0, asked === undefined ? room : Math.min(room, Number(asked)));
   let made = 0;
   while (made < total) {
-    const count = numberOf(await client.json('POST', `/api/v1/pools/${name}/batches`, {}), 'count');
+    const count = answerNumber(await client.json('POST', `/api/v1/pools/${name}/batches`, {}), 'count');
     if (count === 0) break;
     made += count;
     context.progress('refill', Math.min(made, total), total);
@@ -60,7 +55,7 @@ async function release(input: CommandInput, context: CommandContext): Promise<Ou
   const client = await context.client();
   const body = { backup: input.required('backup'), takenAt: input.required('taken-at') };
   const answer = await client.json('POST', `/api/v1/pools/${name}/releases`, body);
-  const text = `${numberOf(answer, 'keys')} keys of ${numberOf(answer, 'batches')} batches can be issued now`;
+  const text = `${answerNumber(answer, 'keys')} keys of ${answerNumber(answer, 'batches')} batches can be issued now`;
   return { json: answer, text };
 }
 

@@ -1,9 +1,9 @@
 /** `kmc request`: acts that need approvals, proposed and executed through the service. */
 import { parseStrictJson } from '../crypto/jcs.ts';
 import { errorOfAnswer } from '../agent/signed-client.ts';
-import { actionRule } from '../domain/action.ts';
+import { actionRule, approversOf } from '../domain/action.ts';
 import { readApprovalFile } from '../domain/approval/file.ts';
-import { requestDigest } from '../domain/approval/request.ts';
+import { requestDigest, type ApprovalRequest } from '../domain/approval/request.ts';
 import { isObject } from '../domain/signed-body.ts';
 import { HANDLED_ACTS } from '../flows/action-handlers.ts';
 import { answerText, everyItem, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
@@ -24,6 +24,17 @@ const ACTS = [
   ),
 ];
 
+/** What an open request still waits for, and the roles that may approve it; nothing of one that is past that. */
+function stillMissing(request: ApprovalRequest, answer: unknown): string[] {
+  if (!isObject(answer) || answer['state'] !== 'OPEN') return [];
+  const evaluation = answer['evaluation'];
+  const refusals = isObject(evaluation) && Array.isArray(evaluation['refusals']) ? evaluation['refusals'] : [];
+  const details = refusals.map((refusal) => `  ${answerText(refusal, 'detail')}`);
+  return [
+    ['still waits:', ...details, `who may approve: ${approversOf(actionRule(request.op)).join(', ')}`].join('\n'),
+  ];
+}
+
 function idOf(input: CommandInput): string {
   return input.positionals[0] ?? '';
 }
@@ -38,6 +49,7 @@ async function show(input: CommandInput, context: CommandContext): Promise<Outco
   const parts = [
     requestForPeople(request),
     `state    ${answerText(answer, 'state')}`,
+    ...stillMissing(request, answer),
     ...(rows.length === 0 ? [] : [table(['PERSON', 'ROLE', 'DECISION', 'AT'], rows)]),
     ...(out === undefined
       ? []

@@ -156,7 +156,9 @@ export function parseSignature(headers: {
   readonly hasContent: boolean;
 }): ReceivedSignature {
   if (headers.signatureInput === undefined || headers.signature === undefined) {
-    throw refuse('this call needs a signed request (RFC 9421, profile kmc-gw-v1)');
+    throw refuse(
+      'this call needs a signed request (RFC 9421, profile kmc-gw-v1); kmc signs with --key (or --key-file) and --cert',
+    );
   }
   const input = INPUT.exec(headers.signatureInput);
   const value = SIGNATURE.exec(headers.signature);

@@ -20,6 +20,7 @@ const OPTIONS = {
   evidence: { type: 'string' },
   'rederive-index': { type: 'boolean' },
   json: { type: 'boolean' },
+  help: { type: 'boolean' },
 } as const;
 
 const USAGE =
@@ -51,6 +52,10 @@ function verify(path: string, options: LogOptions): Report {
 }
 
 const { values, positionals } = argumentsOf();
+if (values.help === true) {
+  process.stdout.write(USAGE);
+  process.exit(EXIT.ok);
+}
 const [path, ...more] = positionals;
 if (path === undefined || more.length > 0) usage('name one copy of the log, or one history file');
 const { evidence, policy, state } = values;

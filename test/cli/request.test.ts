@@ -35,6 +35,9 @@ forEachDatabase('kmc request, through the service', (fixture) => {
     expect(shown.code, shown.err).to.equal(0);
     expect(shown.out).to.contain(created.digest).and.to.contain('Issuing CA 2');
     expect(shown.out).to.contain(created.words.join(' '));
+    expect(shown.out)
+      .to.contain('0 of 3 approvals')
+      .and.to.match(/^who may approve: .*security-administrator/m);
     expect(requestDigest(readApprovalRequest(JSON.parse(readFileSync(file, 'utf8'))))).to.equal(created.digest);
     expect(readFileSync(file, 'utf8')).to.equal(canonicalizeSigned(created.request));
     const whole = (await run(securityOne, 'request', 'show', id, '--json')).json();
@@ -42,7 +45,8 @@ forEachDatabase('kmc request, through the service', (fixture) => {
     expect((await run(securityOne, 'request', 'show', id, '--out', file)).code).to.equal(7);
 
     await kmc().approve(id, [caOwner, securityOne, securityTwo]);
-    expect((await run(caOwner, 'request', 'show', id)).out).to.contain('APPROVE');
+    const decided = (await run(caOwner, 'request', 'show', id)).out;
+    expect(decided).to.contain('APPROVE').and.to.not.contain('still waits');
 
     const proof = kmc().files.path('approvals.json');
     const written = await run(caOwner, 'request', 'file', id, '--out', proof, '--json');

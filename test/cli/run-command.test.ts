@@ -51,6 +51,13 @@ describe('runCommand', () => {
     expect((await run('alone', '--help')).out).to.contain('kmc alone NAME [OTHER]');
   });
 
+  it('keeps the summaries of a noun in one column, however long a verb is', async () => {
+    const verbs = ['make', 'attest-everything'].map((verb) => ({ ...THING, verb }));
+    const { out } = await runKmc(['wide', '--help'], { wide: { summary: 'wide', load: () => Promise.resolve(verbs) } });
+    const columns = out.split('\n').map((line) => line.indexOf(THING.summary));
+    expect(columns.filter((column) => column >= 0)).to.deep.equal([20, 20]);
+  });
+
   it('takes common options before the noun, with and without a value', async () => {
     for (const before of [['--json'], ['--home', 'x', '--json'], ['--json', '--home=x']]) {
       const { code, json } = await run(...before, 'thing', 'make', 'a', '--size', '3');

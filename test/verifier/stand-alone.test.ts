@@ -50,6 +50,17 @@ describe('the stand-alone verifier', function suite() {
     ]);
   });
 
+  it('shows its usage when asked, and when it is called without a file', () => {
+    const asked = run('--help');
+    expect([asked.code, asked.err]).to.deep.equal([0, '']);
+    expect(asked.out).to.match(/^usage: kmc-audit-verify COPY\|HISTORY/);
+    expect(run()).to.deep.equal({
+      code: 1,
+      out: '',
+      err: `name one copy of the log, or one history file\n${asked.out}`,
+    });
+  });
+
   it('can be read in one sitting, and runs in a browser: nothing of Node in its folder', () => {
     const folder = join(SRC, 'verifier');
     const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));

@@ -40,7 +40,7 @@ export interface LifeCycleReport {
 const STYLE = `body{font:14px/1.5 "Noto Sans CJK SC","Source Han Sans SC",system-ui,sans-serif;color:#1c2330;max-width:62rem;
 margin:2rem auto;padding:0 1rem}h1{font-size:1.4rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin-top:2rem;border-bottom:1px solid #d4d9e2}
 table{border-collapse:collapse;width:100%;font-size:12px}th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #e4e8ee;
-vertical-align:top}th{color:#5a6577;font-weight:600}code{font-size:11px;word-break:break-all}.good{color:#0a6b3d}.bad{color:#a3162a;
+vertical-align:top}th{color:#5a6577;font-weight:600}code{font-size:11px;overflow-wrap:anywhere}.good{color:#0a6b3d}.bad{color:#a3162a;
 font-weight:600}.quiet{color:#5a6577}svg{width:100%;height:auto}@media print{body{margin:0;max-width:none}h2{break-after:avoid}
 tr{break-inside:avoid}}`;
 const WIDTH = 960;

@@ -51,7 +51,8 @@ export async function requireRipe(
 
 function requireDecidedState(row: RequestRow): void {
   if (row.state === 'QUORUM' || row.state === 'FAILED') return;
-  if (row.state === 'OPEN') throw new KmcError('E_QUORUM', 'The request still waits for approvals.');
+  if (row.state === 'OPEN')
+    throw new KmcError('E_QUORUM', 'The request still waits for approvals: kmc request show says which.');
   const text = row.state === 'DONE' ? 'The request was executed already.' : `The request is ${row.state}.`;
   throw new KmcError('E_STATE', `${text} Only a request with its quorum is executed.`);
 }
