@@ -7,7 +7,7 @@ export const CONSOLE_SOURCES = ['src/console', 'src/verifier', 'src/crypto/gm'];
 /** @param out the folder that the files go to; it is made. */
 export async function buildConsole(root, out) {
   // Loaded here: whoever runs a task for the first time has no packages yet.
-  const { build } = await import('esbuild');
+  const { build, stop } = await import('esbuild');
   mkdirSync(out, { recursive: true });
   await build({
     absWorkingDir: root,
@@ -22,5 +22,7 @@ export async function buildConsole(root, out) {
     tsconfig: 'src/console/tsconfig.json',
     logLevel: 'warning',
   });
+  // Its process would otherwise live as long as the service that is started after the build.
+  await stop();
   for (const file of ['index.html', 'style.css']) copyFileSync(join(root, 'src/console', file), join(out, file));
 }

@@ -127,7 +127,7 @@ export function lifeCyclePage(report: LifeCycleReport): string {
   ];
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${STYLE}</style></head><body>
-<h1>${title}</h1><p class="quiet">密钥生命周期报告 · log ${shown(report.log)}</p>
+<h1>${title}</h1><p class="quiet">生命周期报告 · log ${shown(report.log)}</p>
 <p>${sums.map(shown).join(' ')}</p>
 <h2>Timeline</h2>${picture}
 <h2>Events</h2>${table(['Event', 'Time', 'Act', 'Outcome', 'By', 'Detail'], events.map(eventRow))}

@@ -12,7 +12,7 @@ p.note { color: #52616f; margin: 2px 0; overflow-wrap: anywhere; }
 .cards { display: flex; flex-wrap: wrap; gap: 10px; } .card { border: 1px solid #cfd8e0; border-radius: 6px; padding: 8px 12px; min-width: 118px; }
 .card b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; font-size: 10.5px; } th, td { padding: 3px 5px; border-bottom: 1px solid #e0e6ec; text-align: right; font-variant-numeric: tabular-nums; }
-th { vertical-align: bottom; font-weight: 600; } th:first-child, td:first-child { text-align: left; } thead { background: #f1f5f8; }
+th { vertical-align: bottom; font-weight: 600; } th:first-child, td:first-child { text-align: left; min-width: 110px; } thead { background: #f1f5f8; }
 svg { width: 100%; max-width: 860px; height: auto; display: block; } svg text { font-size: 11px; fill: #1c2733; } .bar { fill: #1f5f8b; } .axis { stroke: #8896a3; }
 @media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr, svg { break-inside: avoid; } @page { size: A4 landscape; margin: 12mm; } }
 `;
