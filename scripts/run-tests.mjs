@@ -1,6 +1,7 @@
 /**
- * The test suite by mocha, in two processes where there are two cores: each takes every second file. The first one's output
- * is shown as it comes, the second one's behind it; the closing line counts both. With arguments: mocha with these, alone.
+ * The test suite by mocha, where there are several cores in one process more than cores (up to four): a test waits for disks,
+ * databases and other processes half of its time. Each takes every n-th file. The first one's output is shown as it comes,
+ * the others' behind it; the closing line counts all. With arguments: mocha with these, alone.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const MOCHA = ['node_modules/mocha/bin/mocha.js', '--reporter', 'scripts/test-reporter.cjs'];
+const MOST = 4;
 const args = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'kmc-tests-'));
 const children = [];
@@ -49,7 +51,8 @@ const files = readdirSync('test', { recursive: true })
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => join('test', name))
   .sort();
-const count = args.length === 0 && availableParallelism() > 1 ? 2 : 1;
+const cores = availableParallelism();
+const count = args.length === 0 && cores > 1 ? Math.min(cores + 1, MOST) : 1;
 const shards =
   args.length > 0 ? [args] : Array.from({ length: count }, (_, shard) => files.filter((_file, at) => at % count === shard));
 let code = 70;

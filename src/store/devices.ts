@@ -75,6 +75,10 @@ export class StoredDevices implements DeviceWriter {
     return DEVICES.find(this.#sql, 'where id = ?', id);
   }
 
+  lock(id: string): Promise<DeviceRow | undefined> {
+    return DEVICES.find(this.#sql, `where id = ?${this.#sql.dialect.forUpdate}`, id);
+  }
+
   findBySerial(vendor: string, serial: string): Promise<DeviceRow | undefined> {
     return DEVICES.find(this.#sql, 'where vendor = ? and serial = ?', vendor, serial);
   }

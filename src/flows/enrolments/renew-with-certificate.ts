@@ -132,6 +132,8 @@ async function record(ports: AdmissionPorts, recording: RenewalRecording): Promi
     scene: { at },
   } = recording;
   return await ports.database.transaction(async (tx) => {
+    // Renewals of one device one after the other: each holds its row by a reference, and each changes its key later.
+    await tx.devices.lock(row.deviceId);
     const earlier = await tx.enrolments.findOpen(row);
     if (earlier?.answerUntil !== undefined && at < earlier.answerUntil) return false;
     if (earlier !== undefined) await tx.enrolments.close(earlier.id, at);

@@ -75,6 +75,8 @@ export interface DeviceWriter extends DeviceReader {
   insert(row: DeviceRow): Promise<boolean>;
   /** All or nothing. @throws KmcError E_CONFLICT when one of them is registered already. */
   insertAll(rows: readonly DeviceRow[]): Promise<void>;
+  /** The device; nobody else changes it, or refers to it anew, until the transaction ends. */
+  lock(id: string): Promise<DeviceRow | undefined>;
   /** Compare-and-set on the version. */
   setStatus(id: string, version: number, status: DeviceStatus, at: Date): Promise<boolean>;
   /**

@@ -78,7 +78,7 @@ forEachDatabase('devices and their tokens', (fixture) => {
     expect(await ids('raOne')).to.deep.equal(['gw-1']);
     expect(await ids('raElsewhere')).to.deep.equal(['gw-2']);
     expect(await ids('auditor')).to.deep.equal(['gw-1', 'gw-2']);
-    await refusal('E_FORBIDDEN', () => ids('raOne', '120000'));
+    await refusal('E_NOT_FOUND', () => ids('raOne', '120000'));
     const absent = await refusal('E_NOT_FOUND', () => showDevice(instance, people.raOne.caller, 'gw-none'));
     const foreign = await refusal('E_NOT_FOUND', () => showDevice(instance, people.raOne.caller, 'gw-2'));
     expect(foreign.message).to.equal(absent.message);
