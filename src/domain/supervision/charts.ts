@@ -24,8 +24,8 @@ export function grouped(value: number): string {
 }
 
 const ROW = 18;
-const LABELS = 330;
-const WIDTH = 860;
+const LABELS = 350;
+const WIDTH = 880;
 
 /** Horizontal bars, one below the other, each with its name and number. */
 export function barChart(title: string, bars: readonly Bar[]): string {

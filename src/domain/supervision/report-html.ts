@@ -13,7 +13,7 @@ p.note { color: #52616f; margin: 2px 0; overflow-wrap: anywhere; }
 .card b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; font-size: 10.5px; } th, td { padding: 3px 5px; border-bottom: 1px solid #e0e6ec; text-align: right; font-variant-numeric: tabular-nums; }
 th { vertical-align: bottom; font-weight: 600; } th:first-child, td:first-child { text-align: left; min-width: 110px; } thead { background: #f1f5f8; }
-svg { width: 100%; max-width: 860px; height: auto; display: block; } svg text { font-size: 11px; fill: #1c2733; } .bar { fill: #1f5f8b; } .axis { stroke: #8896a3; }
+svg { width: 100%; max-width: 880px; height: auto; display: block; } svg text { font-size: 11px; fill: #1c2733; } .bar { fill: #1f5f8b; } .axis { stroke: #8896a3; }
 @media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr, svg { break-inside: avoid; } @page { size: A4 landscape; margin: 12mm; } }
 `;
 
