@@ -1,10 +1,7 @@
 /** What tells two records of one human being without keeping the official identity number (E1). */
-import { pbkdf2 } from 'node:crypto';
-import { promisify } from 'node:util';
 import { KmcError } from '../errors.ts';
 import { secretBuffer, wipe } from './bytes.ts';
-
-const pbkdf2Async = promisify(pbkdf2);
+import { pbkdf2HmacSm3 } from './gm/sm3.ts';
 
 /** Identity numbers have little entropy: a guess is to cost a noticeable part of a second. */
 const ITERATIONS = 1_000_000;
@@ -46,7 +43,7 @@ function normalized(number: Buffer): Buffer {
 export async function identityDigest(number: Buffer, instance: string): Promise<string> {
   const plain = normalized(number);
   try {
-    const digest = await pbkdf2Async(plain, Buffer.from(PREFIX + instance, 'utf8'), ITERATIONS, OCTETS, 'sm3');
+    const digest = await pbkdf2HmacSm3(plain, Buffer.from(PREFIX + instance, 'utf8'), ITERATIONS, OCTETS);
     return `sm3:${digest.toString('hex')}`;
   } finally {
     wipe(plain);
