@@ -9,10 +9,9 @@ import { parseCertificate, sm3Fingerprint } from '../x509/certificate.ts';
 import { answerText } from './answer-table.ts';
 import type { Command, OptionSpec } from './command.ts';
 import { certificateIn, handOver } from './participants.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 import { requestPath } from './shown-request.ts';
 
-const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
 const ROLE: OptionSpec = { type: 'string', value: 'ROLE', required: true, help: 'ROLE, or ROLE@REGION' };
 const PERSON = ['PERSON'];
 

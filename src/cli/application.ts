@@ -18,12 +18,11 @@ import {
   type Outcome,
 } from './command.ts';
 import { writeNewFile } from './named-file.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 
 const APPLICATIONS = '/api/v1/applications';
 const COLUMNS = ['id', 'status', 'name', 'unit', 'organisation', 'changedAt'] as const;
 const FACTS = ['id', 'name', 'unit', 'organisation', 'status', 'version', 'registeredAt', 'changedAt'] as const;
-const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
 const NAME: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'as in the certificate' };
 /** Octets of a passphrase at the least. */
 const SHORTEST_PASSPHRASE = 8;

@@ -17,7 +17,7 @@ const NOTE = object({
 });
 
 /** The log of a service over HTTP: checkpoint, checkpoints?after=, tile/…, certificate and policy under /api/v1/audit. */
-export function httpAuditSource(client: KmcClient, cosigned?: string): AuditSource {
+function httpAuditSource(client: KmcClient, cosigned?: string): AuditSource {
   const get = async (path: string): Promise<Buffer> => {
     const answer = await client.send('GET', `${BASE}/${path}`);
     if (answer.status !== 200) throw errorOfAnswer(answer);

@@ -10,7 +10,7 @@ import type { Command, CommandContext, CommandInput, Outcome } from './command.t
 import { EXIT } from './exit-codes.ts';
 import { readCertificateFile, readPieces } from './named-file.ts';
 import { loadParticipant, namedFolder } from './participants.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 
 const PATH = '/api/v1/backups';
 const COLUMNS = ['id', 'state', 'takenAt', 'expiresAt', 'size', 'epoch', 'node'] as const;
@@ -47,7 +47,7 @@ export async function custodiansOf(
 }
 
 /** What a person compares before trusting a backup. */
-export function headerText({ header }: BegunBackup): string {
+function headerText({ header }: BegunBackup): string {
   return [
     `backup    ${header.id}`,
     `instance  ${header.environment}/${header.instance}`,
@@ -187,7 +187,7 @@ export const backupCommands: readonly Command[] = [
       'of backups (KMC_BACKUPS) of the service. Verify it then: before that it counts for nothing.',
     ],
     example: 'kmc backup create --reason "nightly" --key me.key.pem --cert me.crt.pem',
-    options: { reason: { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' } },
+    options: { reason: REASON },
     run: create,
   },
   {

@@ -8,7 +8,7 @@ import { parseCsr, verifyProofOfPossession } from '../x509/csr.ts';
 import { answerText } from './answer-table.ts';
 import type { Command, CommandContext, CommandInput, Outcome } from './command.ts';
 import { dersOf, writeNewFile } from './named-file.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 import { requestPath } from './shown-request.ts';
 
 /** Name, unit and organisation as the request states them, where nothing else is said. @throws KmcError E_USAGE. */
@@ -71,7 +71,7 @@ export const CERT_ISSUE: readonly Command[] = [
       unit: TEXT,
       organisation: TEXT,
       further: { type: 'boolean', help: 'the application is registered: a certificate over a further key' },
-      reason: { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' },
+      reason: REASON,
     },
     run: issue,
   },

@@ -6,13 +6,12 @@ import { parseStrictJson } from '../crypto/jcs.ts';
 import { KmcError } from '../errors.ts';
 import { encodeCertsOnly } from '../x509/pkcs7.ts';
 import { listOutcome } from './answer-table.ts';
-import type { Command, CommandContext, CommandInput, OptionSpec, Outcome } from './command.ts';
+import type { Command, CommandContext, CommandInput, Outcome } from './command.ts';
 import { readCertificateFile, readNamedFile } from './named-file.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 
 const PATH = '/api/v1/supervision/authorities';
 const COLUMNS = ['id', 'region', 'name', 'state', 'crlUrl', 'registeredAt'] as const;
-const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
 
 function pathOf(input: CommandInput, below = ''): string {
   return `${PATH}/${encodeURIComponent(input.positionals[0] ?? '')}${below}`;

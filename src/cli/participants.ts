@@ -26,7 +26,7 @@ export const PERSON_FILES = {
 /** The share of each keystore, where the person holds one. */
 export const SHARE_FILES = { service: 'service.share.json', ceremony: 'ceremony.share.json' } as const;
 /** The same as it was typed in from paper; it is taken before the file. */
-export const TYPED_SHARE_FILES = { service: 'service.share.txt', ceremony: 'ceremony.share.txt' } as const;
+const TYPED_SHARE_FILES = { service: 'service.share.txt', ceremony: 'ceremony.share.txt' } as const;
 
 const KEYSTORES = ['service', 'ceremony'] as const;
 

@@ -8,7 +8,7 @@ import { KmcError } from '../errors.ts';
 import { answerText } from './answer-table.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 import { shownText } from './shown-value.ts';
 
 function rendered(findings: readonly Finding[]): string {
@@ -143,7 +143,7 @@ export const commands: readonly Command[] = [
     summary: 'Proposes to put policy files in force: approvers sign the whole set and what it changes.',
     example: 'kmc policy propose policies --reason "a fourth approval" --key me.key.pem --cert me.crt.pem',
     positionals: ['DIR?'],
-    options: { reason: { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' } },
+    options: { reason: REASON },
     run: proposeChange,
   },
 ];

@@ -1,7 +1,10 @@
 /** Proposing an act that needs approvals, whatever command the parameters come from. */
 import { isObject } from '../domain/signed-body.ts';
 import { answerText } from './answer-table.ts';
-import type { CommandContext, Outcome } from './command.ts';
+import type { CommandContext, OptionSpec, Outcome } from './command.ts';
+
+/** `--reason` of every command that proposes. */
+export const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
 
 export interface Proposal {
   readonly op: string;

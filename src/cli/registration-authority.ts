@@ -10,10 +10,9 @@ import {
   type OptionSpec,
   type Outcome,
 } from './command.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 
 const PATH = '/api/v1/supervision/registration-authorities';
-const REASON: OptionSpec = { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' };
 const REGION: OptionSpec = { type: 'string', value: 'CODE', required: true, help: 'code of its region, e.g. 340000' };
 const EVIDENCE: OptionSpec = { type: 'string', value: 'sm3:HEX', required: true, help: 'digest of the report' };
 const TERMS: Readonly<Record<string, OptionSpec>> = {

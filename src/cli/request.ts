@@ -9,7 +9,7 @@ import { HANDLED_ACTS } from '../flows/action-handlers.ts';
 import { answerText, everyItem, listOutcome, REQUEST_COLUMNS } from './answer-table.ts';
 import { table, type Command, type CommandContext, type CommandInput, type Outcome } from './command.ts';
 import { readNamedFile, writeNewFile } from './named-file.ts';
-import { propose } from './propose.ts';
+import { propose, REASON } from './propose.ts';
 import { canonicalRequest, requestForPeople, requestOfService, requestPath } from './shown-request.ts';
 
 const ID_ARGUMENT = ['ID'];
@@ -83,7 +83,7 @@ export const commands: readonly Command[] = [
       op: { type: 'string', value: 'ACT', required: true, help: 'an act of the list below, e.g. person.grant-role' },
       target: { type: 'string', value: 'ID', required: true, help: 'what it is done to' },
       params: { type: 'string', value: 'FILE', required: true, help: 'JSON object with the parameters' },
-      reason: { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' },
+      reason: REASON,
       'expires-at': { type: 'string', value: 'TIME', help: 'end of the case or ceremony, where the class asks for it' },
     },
     async run(input, context) {

@@ -30,7 +30,7 @@ function countsRow(name: string, { counted, reached, dark, waived }: FleetCounts
 }
 
 /** The figures as a table: the whole fleet, then regions, then stragglers by name. */
-export function readinessText({ overall, hub, ring, regions, models, stragglers }: FleetReadiness): string {
+function readinessText({ overall, hub, ring, regions, models, stragglers }: FleetReadiness): string {
   const headers = ['FLEET', 'COUNTED', ...FLEET_LEVELS.slice(1), 'DARK', 'WAIVED'];
   const rows = [
     countsRow('all gateways', overall),

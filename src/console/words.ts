@@ -1,6 +1,6 @@
 /** What the page says, in both languages. */
 
-export const LANGUAGES = ['en', 'zh'] as const;
+const LANGUAGES = ['en', 'zh'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 const WORDS = {

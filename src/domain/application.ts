@@ -8,7 +8,7 @@ export const APPLICATION_STATUSES = ['in-service', 'suspended', 'ended'] as cons
 export type ApplicationStatus = (typeof APPLICATION_STATUSES)[number];
 
 /** What people decide of an application that is registered, and where each act leads. */
-export const APPLICATION_ACTS = {
+const APPLICATION_ACTS = {
   'application.suspend': { from: ['in-service'], to: 'suspended' },
   'application.resume': { from: ['suspended'], to: 'in-service' },
   'application.end': { from: ['in-service', 'suspended'], to: 'ended' },

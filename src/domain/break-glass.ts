@@ -35,7 +35,7 @@ const DECLARATION_SECONDS = 4 * 3600;
 const CLOCK_SECONDS = 120;
 
 /** The operations of the API that a sealed account may call while its session lasts: they stop, and start nothing. */
-export const BREAK_GLASS_OPERATIONS = ['revokeCertificate', 'suspendPerson', 'pauseIssuance', 'endBreakGlass'] as const;
+const BREAK_GLASS_OPERATIONS = ['revokeCertificate', 'suspendPerson', 'pauseIssuance', 'endBreakGlass'] as const;
 export type BreakGlassOperation = (typeof BREAK_GLASS_OPERATIONS)[number];
 
 /** True for an operation of the table. */

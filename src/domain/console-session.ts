@@ -6,7 +6,7 @@
 import { sm3 } from '../crypto/gm/sm3.ts';
 import { randomBytes } from '../crypto/random.ts';
 
-export const CONSOLE_SESSION_STATES = ['pending', 'approved', 'open', 'ended'] as const;
+const CONSOLE_SESSION_STATES = ['pending', 'approved', 'open', 'ended'] as const;
 export type ConsoleSessionState = (typeof CONSOLE_SESSION_STATES)[number];
 
 /** A challenge that nobody approved, or whose code nobody typed, is over then. */

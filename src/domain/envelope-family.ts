@@ -28,7 +28,7 @@ export function envelopeFamilyOf(envelope: Buffer): EnvelopeFamily {
 }
 
 /** The parts of an envelope of any family; `spki` (DER) is the key in it. @throws KmcError E_DER, E_SIZE. */
-export function readEnvelope(envelope: Buffer, spki: Buffer): KeyEnvelope {
+function readEnvelope(envelope: Buffer, spki: Buffer): KeyEnvelope {
   const family = envelopeFamilyOf(envelope);
   return isUnsigned(family)
     ? ENVELOPE_PACKINGS[family].parse(envelope)

@@ -14,20 +14,6 @@ import { KEY_STATES, type KeyState } from './key-state.ts';
 export const KEY_OPERATIONS = ['encrypt', 'decrypt', 'rewrap', 'data-key', 'sign', 'verify', 'mac'] as const;
 export type KeyOperation = (typeof KEY_OPERATIONS)[number];
 
-/** What an operation asks of a key: to protect with its current version, or to process with the version that is named. */
-export type KeyUseKind = 'protect' | 'process';
-
-/** `rewrap` processes under one version and protects under the current one. */
-export const OPERATION_USES: Readonly<Record<KeyOperation, KeyUseKind>> = {
-  encrypt: 'protect',
-  decrypt: 'process',
-  rewrap: 'protect',
-  'data-key': 'protect',
-  sign: 'protect',
-  verify: 'process',
-  mac: 'protect',
-};
-
 export interface ManagedKeyKind {
   /** As it is shown. */
   readonly algorithm: 'SM4' | 'SM2' | 'HMAC-SM3';
@@ -41,7 +27,7 @@ export interface ManagedKeyKind {
   readonly mayLeave: boolean;
 }
 
-export const MANAGED_KEY_KINDS = {
+const MANAGED_KEY_KINDS = {
   sm4: {
     algorithm: 'SM4',
     secretOctets: 16,

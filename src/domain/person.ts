@@ -1,7 +1,7 @@
 /** People, their accounts and what tells two accounts of one person (security-and-faults 4.E, E1). */
 import { ROLES, type RoleName } from './roles.ts';
 
-export const PERSON_STATUSES = ['active', 'disabled', 'left'] as const;
+const PERSON_STATUSES = ['active', 'disabled', 'left'] as const;
 export type PersonStatus = (typeof PERSON_STATUSES)[number];
 
 export interface RoleGrant {
@@ -10,7 +10,7 @@ export interface RoleGrant {
   readonly region?: string;
 }
 
-export const ACCOUNT_STATUSES = ['valid', 'suspended', 'revoked'] as const;
+const ACCOUNT_STATUSES = ['valid', 'suspended', 'revoked'] as const;
 export type AccountStatus = (typeof ACCOUNT_STATUSES)[number];
 
 /** One certificate of a person, issued by the administrator CA. Its key is the person's own; the service never holds it. */
@@ -53,7 +53,7 @@ export function holdsRoleIn(person: Pick<Person, 'roles'>, role: RoleName, regio
 }
 
 /** The marks of one human being: two persons that share one of them are the same person. */
-export function identityMarks(person: Person): string[] {
+function identityMarks(person: Person): string[] {
   return [
     `person ${person.id}`,
     ...(person.identityDigest === undefined ? [] : [`identity ${person.identityDigest}`]),

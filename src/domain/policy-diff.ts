@@ -5,7 +5,7 @@
 import { isObject, type SignedObject, type SignedValue } from './signed-body.ts';
 
 /** `lowered`: protects less than before. `raised`: protects more. `changed`: neither can be said. */
-export const POLICY_EFFECTS = ['lowered', 'raised', 'changed'] as const;
+const POLICY_EFFECTS = ['lowered', 'raised', 'changed'] as const;
 export type PolicyEffect = (typeof POLICY_EFFECTS)[number];
 
 export interface PolicyChange {

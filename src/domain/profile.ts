@@ -215,7 +215,7 @@ function buildFixedExtensions(
 }
 
 /** The dotted OID of a purpose. */
-export function keyPurposeOid(purpose: KeyPurpose, publication: PublicationPolicy): string {
+function keyPurposeOid(purpose: KeyPurpose, publication: PublicationPolicy): string {
   return purpose === 'bundleSigner' ? publication.bundleSigner : OID[purpose];
 }
 
@@ -226,7 +226,7 @@ export function crlAddresses(publication: PublicationPolicy, issuerId: string, s
 }
 
 /** Address of the certificate of a CA, DER. */
-export function caCertificateAddress(publication: PublicationPolicy, issuerId: string): string {
+function caCertificateAddress(publication: PublicationPolicy, issuerId: string): string {
   return `${publication.caIssuers}/${issuerId}.cer`;
 }
 

@@ -124,7 +124,7 @@ export const ROLES: Readonly<Record<RoleName, Role>> = {
 };
 
 /** The roles of one kind, in the order of the table. */
-export function rolesOfKind(kind: RoleKind): RoleName[] {
+function rolesOfKind(kind: RoleKind): RoleName[] {
   return ROLE_NAMES.filter((role) => ROLES[role].kind === kind);
 }
 

@@ -5,7 +5,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import type { SignedObject } from './signed-body.ts';
 
 /** Reasons that no path rule gives: what the service knows of a certificate besides its octets. */
-export const STATUS_REASONS = {
+const STATUS_REASONS = {
   revoked: 'RFC 5280 6.3',
   'on-hold': 'RFC 5280 5.3.1',
   'not-issued': 'RFC 6960 2.2',

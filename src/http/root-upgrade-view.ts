@@ -12,9 +12,9 @@ import { DIGEST, ID, SIGNED_OBJECT, timeText } from './schemas.ts';
 
 export const TRANSITION = z.enum(TRANSITION_NAMES as [string, ...string[]]);
 export const PURPOSE = z.enum(MANIFEST_PURPOSES);
-export const ATTESTATION_KIND = z.enum(ATTESTATION_KIND_NAMES as [string, ...string[]]);
+const ATTESTATION_KIND = z.enum(ATTESTATION_KIND_NAMES as [string, ...string[]]);
 
-export const BLOCKERS = z.array(
+const BLOCKERS = z.array(
   z.object({
     guard: z.string(),
     text: z.string(),

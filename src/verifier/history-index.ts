@@ -4,7 +4,7 @@ import { keysOf, type AuditEvent } from './record.ts';
 import { leafHash, Tree } from './tree.ts';
 
 /** The root over the leaf indexes of the events under a key. */
-export function placesRoot(places: Iterable<number>): Uint8Array {
+function placesRoot(places: Iterable<number>): Uint8Array {
   const tree = new Tree();
   for (const place of places) tree.append(leafHash(eightOctets(place)));
   return tree.root();

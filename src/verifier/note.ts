@@ -3,7 +3,7 @@ import { portableSm3 } from '../crypto/gm/sm3-portable.ts';
 import { base64, equal, fromBase64, utf8 } from './octets.ts';
 import { verifySm2 } from './sm2.ts';
 
-export const SIGNER_TYPES = { log: 'sm2-sm3-ckpt/v1', witness: 'sm2-sm3-cosig/v1' } as const;
+const SIGNER_TYPES = { log: 'sm2-sm3-ckpt/v1', witness: 'sm2-sm3-cosig/v1' } as const;
 export type Signer = keyof typeof SIGNER_TYPES;
 
 export interface NoteKey {

@@ -26,8 +26,6 @@ forEachDatabase('the console in a browser', (fixture) => {
 
   beforeEach(async function start() {
     this.timeout(60_000);
-    // The page is the same on both; the routes are tested on both.
-    if (fixture.engine === 'postgresql') this.skip();
     browser = Browser.start();
     if (browser === undefined) {
       if (process.env['CI'] === 'true') throw new Error(`${MISSING}, and that is a failure with CI=true.`);

@@ -42,7 +42,7 @@ export function ceremonyPolicies({ environment }: CommandContext): PolicySet {
 }
 
 /** Where this ceremony is planned and held. */
-export function ceremonySetting(context: CommandContext): CeremonySetting {
+function ceremonySetting(context: CommandContext): CeremonySetting {
   const { environment } = context;
   const policies = ceremonyPolicies(context);
   return {

@@ -34,7 +34,7 @@ function pin(context: CommandContext, path: string): void {
 }
 
 /** The plan for people: the hash with its words, the tool, the inputs, the steps with what each signs and writes. */
-export function planText({ plan, hash }: PlannedCeremony): string {
+function planText({ plan, hash }: PlannedCeremony): string {
   return [
     `ceremony   ${plan.ceremony} (${plan.type}, ${plan.environment}, instance ${plan.instance})`,
     `plan hash  ${hash}`,

@@ -4,7 +4,7 @@ import { KmcError } from '../../errors.ts';
 import { answerText } from '../answer-table.ts';
 import type { Command, CommandContext, CommandInput, OptionSpec, Outcome } from '../command.ts';
 import { readCertificateFile, readNamedFile } from '../named-file.ts';
-import { propose } from '../propose.ts';
+import { propose, REASON } from '../propose.ts';
 
 const KEYS = '/api/v1/keys';
 const ME = '--key me.key.pem --cert me.crt.pem';
@@ -91,7 +91,7 @@ export const managedCommands: readonly Command[] = [
     positionals: ['KEY'],
     options: {
       recipient: { type: 'string', value: 'FILE', required: true, help: 'SM2 certificate for key encipherment' },
-      reason: { type: 'string', value: 'TEXT', required: true, help: 'why; stands in the request' },
+      reason: REASON,
     },
     async run(input, context) {
       const recipientCertificate = readCertificateFile(input.required('recipient')).toString('base64');

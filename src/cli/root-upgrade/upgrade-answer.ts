@@ -20,7 +20,7 @@ function textsIn(value: unknown, name: string): string[] {
 }
 
 /** One line for each thing that stands in the way, with the devices that it names. */
-export function blockerLines(blockers: readonly unknown[]): string[] {
+function blockerLines(blockers: readonly unknown[]): string[] {
   return blockers.map((blocker) => {
     const devices = textsIn(blocker, 'devices');
     const named = devices.length === 0 ? '' : ` [${devices.join(' ')}]`;

@@ -5,7 +5,7 @@ import { orderedPair } from '../../domain/roles.ts';
 import type { PolicyFiles } from './schemas.ts';
 
 /** What a development instance puts where addresses.yaml says nothing: this machine, and the example arc of RFC 5612. */
-export const DEVELOPMENT_PUBLICATION: PublicationPolicy = {
+const DEVELOPMENT_PUBLICATION: PublicationPolicy = {
   crl: 'http://127.0.0.1:8440/crl',
   ocsp: 'http://127.0.0.1:8440/ocsp',
   caIssuers: 'http://127.0.0.1:8440/ca',

@@ -105,7 +105,7 @@ function verdicts({ algorithms, ...packed }: VerdictsInput): boolean[] {
 }
 
 /** The tasks by name. */
-export const BULK_TASKS = { sealedPairs, signatures, verdicts } as const;
+const BULK_TASKS = { sealedPairs, signatures, verdicts } as const;
 export type BulkTaskName = keyof typeof BULK_TASKS;
 export type BulkInput<Name extends BulkTaskName> = Parameters<(typeof BULK_TASKS)[Name]>[0];
 export type BulkOutput<Name extends BulkTaskName> = ReturnType<(typeof BULK_TASKS)[Name]>;

@@ -22,6 +22,6 @@ export const SM2_BASE_POINT: Buffer = pointFromCoordinates(Gx, Gy);
 export const SM2_LARGEST_NONCE: Buffer = fromBigInt(n - 1n, SM2_FIELD_LENGTH);
 
 /** 04 || x || y of affine coordinates. */
-export function pointFromCoordinates(x: bigint, y: bigint): Buffer {
+function pointFromCoordinates(x: bigint, y: bigint): Buffer {
   return Buffer.concat([Buffer.from([4]), fromBigInt(x, SM2_FIELD_LENGTH), fromBigInt(y, SM2_FIELD_LENGTH)]);
 }

@@ -5,7 +5,7 @@ import { concat, wipe } from '../bytes.ts';
 
 /** Octets of an SM4 key and of an SM4 block. */
 export const SM4_KEY_LENGTH = 16;
-export const SM4_BLOCK_LENGTH = 16;
+const SM4_BLOCK_LENGTH = 16;
 
 type Sm4Mode = 'sm4-ecb' | 'sm4-cbc' | 'sm4-ctr';
 interface Sm4Call {

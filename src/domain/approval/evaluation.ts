@@ -72,7 +72,7 @@ export interface QuorumEvaluation {
 }
 
 /** Seconds by which a decision may lie ahead of the service's clock (the window of 4.E, E8). */
-export const CLOCK_WINDOW_SECONDS = 120;
+const CLOCK_WINDOW_SECONDS = 120;
 
 type People = ReadonlyMap<string, Person>;
 

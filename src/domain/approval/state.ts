@@ -20,7 +20,7 @@ export type RequestState = (typeof REQUEST_STATES)[number];
  * Where each state may go. QUORUM falls back to OPEN when an approval is withdrawn; FAILED may be tried again;
  * INDETERMINATE is left only by the reconciler, which looks the effect up and never repeats it blindly.
  */
-export const REQUEST_TRANSITIONS: Readonly<Record<RequestState, readonly RequestState[]>> = {
+const REQUEST_TRANSITIONS: Readonly<Record<RequestState, readonly RequestState[]>> = {
   DRAFT: ['OPEN', 'WITHDRAWN', 'EXPIRED'],
   OPEN: ['QUORUM', 'REJECTED', 'WITHDRAWN', 'EXPIRED', 'SUPERSEDED'],
   QUORUM: ['OPEN', 'EXECUTING', 'REJECTED', 'WITHDRAWN', 'EXPIRED', 'SUPERSEDED'],

@@ -213,7 +213,7 @@ export const AUDIT_ACTIONS = {
 export type AuditAction = keyof typeof AUDIT_ACTIONS;
 
 /** True for an action of the registry. */
-export function isAuditAction(name: string): name is AuditAction {
+function isAuditAction(name: string): name is AuditAction {
   return Object.hasOwn(AUDIT_ACTIONS, name);
 }
 

@@ -17,7 +17,7 @@ export interface Checkpoint {
 }
 
 /** What a signature on a note says: the log's own word, or a witness's "the largest consistent tree I had seen". */
-export const NOTE_SIGNATURE_TYPES = { log: 'sm2-sm3-ckpt/v1', witness: 'sm2-sm3-cosig/v1' } as const;
+const NOTE_SIGNATURE_TYPES = { log: 'sm2-sm3-ckpt/v1', witness: 'sm2-sm3-cosig/v1' } as const;
 export type NoteSigner = keyof typeof NOTE_SIGNATURE_TYPES;
 
 export interface NoteSignature {
@@ -43,7 +43,7 @@ export interface NoteKey {
   readonly spki: Buffer;
 }
 
-export const MAX_NOTE_OCTETS = 16_384;
+const MAX_NOTE_OCTETS = 16_384;
 const MAX_SIGNATURES = 32;
 const KEY_ID_OCTETS = 4;
 const TIME_OCTETS = 8;
@@ -57,7 +57,7 @@ export function witnessName(personId: string): string {
 }
 
 /** The three lines that are signed, each with its newline: origin, size in decimal, root in base64. */
-export function checkpointBody({ origin, size, root }: Checkpoint): string {
+function checkpointBody({ origin, size, root }: Checkpoint): string {
   return `${origin}\n${size}\n${root.toString('base64')}\n`;
 }
 

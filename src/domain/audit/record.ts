@@ -6,7 +6,7 @@ import { inOrder, isObject, leaf, list, object, text, type Check, type Field } f
 
 export const MAX_RECORD_OCTETS = 16_384;
 export const MAX_SUBJECTS = 8;
-export const AUDIT_PHASES = ['single', 'intent', 'result'] as const;
+const AUDIT_PHASES = ['single', 'intent', 'result'] as const;
 export type AuditPhase = (typeof AUDIT_PHASES)[number];
 export const AUDIT_OUTCOMES = ['success', 'failure', 'denied', 'unknown'] as const;
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];

@@ -4,7 +4,7 @@
  */
 import { KmcError } from '../../errors.ts';
 
-export const FRAME_KINDS = { header: 1, keystore: 2, part: 3, signature: 4 } as const;
+const FRAME_KINDS = { header: 1, keystore: 2, part: 3, signature: 4 } as const;
 export type FrameKind = keyof typeof FRAME_KINDS;
 
 export interface BackupFrame {

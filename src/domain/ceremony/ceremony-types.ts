@@ -26,7 +26,7 @@ export interface CeremonyTypeRule {
 const OFFLINE = { first: false, service: false } as const;
 const once = (...kinds: StepKind[]): TypeStep[] => kinds.map((kind) => ({ kind }));
 
-export const CEREMONY_TYPES = {
+const CEREMONY_TYPES = {
   'kmc-init': {
     title: 'the first ceremony of an instance: keystores, administrator CA, first people',
     first: true,
@@ -135,7 +135,7 @@ export const CEREMONY_TYPES = {
 export type CeremonyType = keyof typeof CEREMONY_TYPES;
 
 /** True for a name of the table. */
-export function isCeremonyType(name: string): name is CeremonyType {
+function isCeremonyType(name: string): name is CeremonyType {
   return Object.hasOwn(CEREMONY_TYPES, name);
 }
 

@@ -15,7 +15,7 @@ export interface HandedOutSet {
 const SHARE_FILE = /^outputs\/shares\/(.+)\.json$/;
 
 /** The set of each keystore that the ceremony handed out last: those before it open nothing any more. */
-export function handedOutSets(steps: readonly CeremonyStep[], records: readonly ReadRecord[]): HandedOutSet[] {
+function handedOutSets(steps: readonly CeremonyStep[], records: readonly ReadRecord[]): HandedOutSet[] {
   const sets = new Map<KeystoreName, HandedOutSet>();
   for (const { kind, outcome, step, files, facts } of records) {
     const holders = files.flatMap(({ name }) => SHARE_FILE.exec(name)?.[1]?.slice(step.length + 1) ?? []);

@@ -17,7 +17,7 @@ import {
   type MemberCheck,
 } from '../signed-body.ts';
 
-export const RECORD_KINDS = ['open', 'intent', 'result', 'initials', 'share', 'resume', 'deviation', 'end'] as const;
+const RECORD_KINDS = ['open', 'intent', 'result', 'initials', 'share', 'resume', 'deviation', 'end'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** Rules of the ceremony that a deviation can lift: the window may have ended, the machine may be connected (C15, C17). */

@@ -21,9 +21,9 @@ import { FLEET_LEVELS, type FleetLevel } from './levels.ts';
 export const REPORT_SCHEMA = 'kmc.device-report/1';
 export const REPORT_PATH = '/api/v1/devices/self/reports';
 /** Octets of a report at most. */
-export const REPORT_LIMIT = 16_384;
+const REPORT_LIMIT = 16_384;
 /** Why a device stands where it stands: a rule of the trust library, or the canary proof. */
-export const REPORT_FAULTS: readonly string[] = [...Object.keys(TRUST_RULES), 'canary'];
+const REPORT_FAULTS: readonly string[] = [...Object.keys(TRUST_RULES), 'canary'];
 const MOST_ANCHORS = 16;
 
 export type ReportedLevel = Exclude<FleetLevel, 'OFFERED'>;

@@ -19,13 +19,13 @@ export function hasReached(level: FleetLevel, wanted: FleetLevel): boolean {
 }
 
 /** A device that nobody has seen for so many days is DARK: it stays counted (A.5). */
-export const DARK_DAYS = 30;
+const DARK_DAYS = 30;
 
 /**
  * What comes of a device that has not reached its goal so many days after its wave began (A.5): warned, on the named list,
  * a ticket to the province, and a decision: fixed, decommissioned or waived.
  */
-export const STRAGGLER_CLOCK = [
+const STRAGGLER_CLOCK = [
   { days: 60, stage: 'decide' },
   { days: 45, stage: 'ticket' },
   { days: 30, stage: 'named' },
@@ -44,7 +44,7 @@ export function levelNow(level: FleetLevel, usedAt: Date | undefined, now: Date)
 }
 
 /** Whole days from `from` to `now`, never below zero. */
-export function daysBetween(from: Date, now: Date): number {
+function daysBetween(from: Date, now: Date): number {
   return Math.max(0, Math.floor((now.getTime() - from.getTime()) / DAY_MS));
 }
 

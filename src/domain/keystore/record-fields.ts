@@ -6,7 +6,7 @@ import { canonicalize, parseStrictJson, type JsonObject, type JsonValue } from '
 import { KmcError } from '../../errors.ts';
 
 const MAX_DEPTH = 8;
-export const MAX_RECORD_BYTES = 4_194_304;
+const MAX_RECORD_BYTES = 4_194_304;
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 

@@ -41,7 +41,7 @@ export const ATTESTATION_KINDS = {
 
 export type AttestationKind = keyof typeof ATTESTATION_KINDS;
 export const ATTESTATION_KIND_NAMES = Object.keys(ATTESTATION_KINDS) as readonly AttestationKind[];
-export const ATTESTATION_RESULTS = ['PASS', 'FAIL'] as const;
+const ATTESTATION_RESULTS = ['PASS', 'FAIL'] as const;
 
 export interface AttestationBody {
   readonly schema: typeof ATTESTATION_SCHEMA;

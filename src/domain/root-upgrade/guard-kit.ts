@@ -23,7 +23,7 @@ export function unless(holds: boolean, text: string, more: Omit<Blocker, 'guard'
 }
 
 /** Passed attestations of that kind; a later one that failed takes back those before it. */
-export function passedAttestations(facts: Pick<UpgradeFacts, 'attested'>, kind: AttestationKind): number {
+function passedAttestations(facts: Pick<UpgradeFacts, 'attested'>, kind: AttestationKind): number {
   const of = facts.attested.filter((fact) => fact.kind === kind).toSorted((a, b) => a.at.getTime() - b.at.getTime());
   const failed = of.findLastIndex(({ passed }) => !passed);
   return new Set(of.slice(failed + 1).map(({ documentSm3 }) => documentSm3)).size;

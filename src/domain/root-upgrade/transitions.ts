@@ -77,7 +77,7 @@ function from(
 
 const FLEET_GUARDS = ['fleet', 'evidence'] as const;
 
-export const TRANSITIONS = {
+const TRANSITIONS = {
   T1: from('DRAFT')('PLANNED', 'root.plan', 'freeze the plan', ['staging-rehearsal', 'alone'], {
     binds: 'plan',
     supersedes: true,

@@ -2,7 +2,7 @@
 import { LEAST_OPERATORS, type RegistrationAuthorityState } from '../registration-authority.ts';
 import { isUnusual, usualLimit, type UnusualIssuance } from './unusual-issuance.ts';
 
-export const ALARM_KINDS = {
+const ALARM_KINDS = {
   'renewal-overdue': 'device certificates end soon or ended, and were not renewed',
   'crl-stale': 'a CRL of ours is out of date',
   'operators-missing': 'a registration authority in service has fewer than two operators who can work',
@@ -106,7 +106,7 @@ export function supervisedAlarms(sight: SupervisedSight, now: Date, unreachableA
 }
 
 /** What tells alarms apart. */
-export function alarmKey({ kind, subject }: Pick<AlarmCondition, 'kind' | 'subject'>): string {
+function alarmKey({ kind, subject }: Pick<AlarmCondition, 'kind' | 'subject'>): string {
   return `${kind} ${subject}`;
 }
 

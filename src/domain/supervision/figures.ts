@@ -145,7 +145,7 @@ export function addDays(day: string, days: number): string {
 }
 
 /** True when a cell counts for the period: a level always, what happened on its days, what ends not before its day. */
-export function countsFor(period: FigurePeriod, { measure, day }: Pick<FigureCell, 'measure' | 'day'>): boolean {
+function countsFor(period: FigurePeriod, { measure, day }: Pick<FigureCell, 'measure' | 'day'>): boolean {
   const kind = MEASURES[measure];
   if (kind === 'level') return true;
   return kind === 'end' ? day >= period.day : day >= period.from && day <= period.to;

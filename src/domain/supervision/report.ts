@@ -10,7 +10,7 @@ import { figuresOf, type FigurePeriod, type Figures } from './figures.ts';
 import { daysOf, isMonth } from './month.ts';
 import type { FigureCell } from './measures.ts';
 
-export const REPORT_FORMAT = 'kmc.supervision-report/1';
+const REPORT_FORMAT = 'kmc.supervision-report/1';
 
 /** Far more than all regions, profiles, models and days of a month take. */
 const MAX_REPORT_OCTETS = 8 * 1024 * 1024;

@@ -6,7 +6,7 @@
 import { addDays } from './figures.ts';
 import { NONE, type FigureCell, type Measure } from './measures.ts';
 
-export const FORECAST_DAYS = 90;
+const FORECAST_DAYS = 90;
 
 /** What a day's movement adds to the certificates that are valid. */
 const MOVES: Partial<Record<Measure, 1 | -1>> = {

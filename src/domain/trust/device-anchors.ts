@@ -8,7 +8,7 @@ import { trustRefusal } from './trust-rules.ts';
 import type { DeviceAnchor, TrustState } from './trust-state.ts';
 
 /** Hours that a device waits before it trusts a new anchor, at least (A.4); the server's gate waits 30 days. */
-export const HOLD_DOWN_HOURS = 24;
+const HOLD_DOWN_HOURS = 24;
 const HOUR_MS = 3_600_000;
 /** What may sign a link: SHA-1 never does, even where the old root signed itself with it (A.2 point 6). */
 const LINK_SIGNATURES: readonly string[] = ['RSA-SHA256', 'RSA-PSS-SHA256', 'SM2-SM3', 'ECDSA-P256-SHA256'];

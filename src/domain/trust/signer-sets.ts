@@ -47,7 +47,7 @@ export function requireForwardSets(previous: ManifestBody, next: ManifestBody, r
 }
 
 /** The sets that must sign `next`: the first of the version before, the last of the new one, and every one that changed. */
-export function requiredSets(previous: ManifestBody | undefined, next: ManifestBody): RequiredSet[] {
+function requiredSets(previous: ManifestBody | undefined, next: ManifestBody): RequiredSet[] {
   const newest = next.signers.at(-1);
   const required: RequiredSet[] = newest === undefined ? [] : [{ listedBy: 'next', set: newest }];
   if (previous === undefined) {

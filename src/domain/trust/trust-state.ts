@@ -5,7 +5,7 @@ import { manifestText, readManifest, type Manifest } from './manifest.ts';
 
 export const TRUST_STATE_SCHEMA = 'kmc.trust-state/1';
 /** `NONE` is an anchor that is not there. `PENDING` waits for its hold-down; `DISTRUSTED` is for ever. */
-export const DEVICE_ANCHOR_STATES = ['PENDING', 'TRUSTED', 'RETIRING', 'DISTRUSTED'] as const;
+const DEVICE_ANCHOR_STATES = ['PENDING', 'TRUSTED', 'RETIRING', 'DISTRUSTED'] as const;
 export type DeviceAnchorState = (typeof DEVICE_ANCHOR_STATES)[number];
 
 export interface DeviceAnchor {

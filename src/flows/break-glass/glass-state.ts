@@ -16,7 +16,7 @@ export interface GlassState {
 const REMEMBERED_MS = 1000;
 
 /** The state as the database holds it at `at`. */
-export async function readGlassState(reader: Reader, at: Date): Promise<GlassState> {
+async function readGlassState(reader: Reader, at: Date): Promise<GlassState> {
   const sessions = await reader.breakGlass.sessions();
   const open = sessions.find((session) => sessionLasts(session, at));
   const unreviewed: { session: string; due: Date }[] = [];

@@ -33,7 +33,7 @@ export interface OpenedBreakGlass {
 }
 
 /** `sm3:<hex>` of the statements that opened a session, as the database holds them. */
-export function statementsDigest(statements: string): string {
+function statementsDigest(statements: string): string {
   return `sm3:${sm3(Buffer.from(statements, 'utf8')).toString('hex')}`;
 }
 

@@ -9,7 +9,7 @@ import { certificateWithPair } from './certificate-pair.ts';
 import { isRevocable, recordRevocation, requireNoPersons } from './record-revocation.ts';
 
 /** One transaction holds them all. Above that an authority is revoked, or several requests are made. */
-export const MASS_REVOCATION_LIMIT = 5000;
+const MASS_REVOCATION_LIMIT = 5000;
 
 const REASONS = [
   'unspecified',

@@ -9,7 +9,7 @@ import type { UsePorts } from './take-uses.ts';
 const TOGETHER = 100;
 
 /** The field of the event that counts an operation. */
-export const USE_COUNTERS = {
+const USE_COUNTERS = {
   encrypt: 'encrypt',
   decrypt: 'decrypt',
   rewrap: 'rewrap',

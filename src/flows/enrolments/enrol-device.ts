@@ -11,7 +11,7 @@ export type { EnrolDeviceInput } from './admit-request.ts';
 export type { EnrolmentOutcome } from './enrol-with-token.ts';
 
 /** The profile of a device that gets a pair. @throws KmcError E_POLICY. */
-export function pairProfile(policies: PolicySet, name: string): DeviceProfile & { readonly enc: string } {
+function pairProfile(policies: PolicySet, name: string): DeviceProfile & { readonly enc: string } {
   const profile = deviceProfile(policies, name);
   if (profile.enc === undefined) throw new KmcError('E_POLICY', 'The profile of the device has no certificate pair.');
   return { ...profile, enc: profile.enc };

@@ -13,16 +13,7 @@ export interface SealServicePorts {
 }
 
 /** Why the keystore is sealed (security-and-faults 2.7): by a person, or by the service itself. */
-export const SEAL_TRIGGERS = [
-  'command',
-  'audit',
-  'storage',
-  'epoch',
-  'lease',
-  'clock',
-  'blob-refusals',
-  'stop',
-] as const;
+const SEAL_TRIGGERS = ['command', 'audit', 'storage', 'epoch', 'lease', 'clock', 'blob-refusals', 'stop'] as const;
 export type SealTrigger = (typeof SEAL_TRIGGERS)[number];
 
 export interface SealServiceInput {

@@ -17,7 +17,7 @@ export interface AnswerTimes {
 }
 
 /** `good` only for what is in the inventory; a serial number that was never used is unknown (RFC 6960 2.2). */
-export function certStatusOf(row: StatusRow | undefined): CertStatus {
+function certStatusOf(row: StatusRow | undefined): CertStatus {
   if (row === undefined || row.status === 'reserved' || row.status === 'aborted') return { status: 'unknown' };
   if (row.status === 'good' || row.revokedAt === undefined) return { status: 'good' };
   const { revokedAt, reason } = row;

@@ -18,7 +18,7 @@ import type { UpgradeAttestationRow } from '../ports/root-upgrades.ts';
 import { requireUpgrade, type UpgradePorts } from './upgrade-ports.ts';
 
 /** Octets of a document that is kept with an attestation at most. */
-export const MOST_DOCUMENT_OCTETS = 1_048_576;
+const MOST_DOCUMENT_OCTETS = 1_048_576;
 /** The clock of whoever signs may be ahead by so much. */
 const CLOCK_SKEW_MS = 300_000;
 

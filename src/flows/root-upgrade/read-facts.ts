@@ -171,9 +171,7 @@ function enteredAt(steps: readonly UpgradeStepRow[]): UpgradeFacts['entered'] {
 }
 
 /** The devices of the ring, as the step that began the pilot states them. */
-export function ringOf(
-  steps: readonly Pick<UpgradeStepRow, 'toState' | 'fromState' | 'stated'>[],
-): string[] | undefined {
+function ringOf(steps: readonly Pick<UpgradeStepRow, 'toState' | 'fromState' | 'stated'>[]): string[] | undefined {
   const begun = steps.findLast(({ fromState, toState }) => fromState === 'STAGED' && toState === 'PILOT');
   const stated: unknown = begun === undefined ? undefined : parseStrictJson(begun.stated);
   const ring = isObject(stated) ? stated['ring'] : undefined;

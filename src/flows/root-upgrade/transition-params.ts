@@ -26,7 +26,7 @@ function misstated(pointer: string, detail: string): KmcError {
 }
 
 /** The part of the parameters that the caller chooses. @throws KmcError E_SCHEMA when it is missing or does not belong. */
-export function statedParameters(name: TransitionName, { reason, ring }: StatedWith): SignedObject {
+function statedParameters(name: TransitionName, { reason, ring }: StatedWith): SignedObject {
   const { states } = transitionRule(name);
   if ((states === 'reason') !== (reason !== undefined)) {
     throw misstated('/reason', states === 'reason' ? 'is missing' : 'does not belong here');

@@ -60,7 +60,7 @@ export function parseEntityName(element: DerElement): EntityName {
 }
 
 /** The OID of an AlgorithmIdentifier without parameters (or NULL) that must be one of these. Throws `E_DER`. */
-export function requireOid<Known extends string>(element: DerElement, known: readonly Known[]): Known {
+function requireOid<Known extends string>(element: DerElement, known: readonly Known[]): Known {
   const dotted = readAlgorithm(element);
   const found = known.find((one) => one === dotted);
   if (found === undefined) throw new KmcError('E_DER', 'An algorithm stands where another one must.');

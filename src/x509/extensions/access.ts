@@ -30,7 +30,7 @@ export interface PolicyInformation {
 }
 
 /** The named bits of ReasonFlags, in bit order (RFC 5280 4.2.1.13). */
-export const REASON_FLAGS = [
+const REASON_FLAGS = [
   'unused',
   'keyCompromise',
   'cACompromise',

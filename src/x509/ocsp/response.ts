@@ -18,7 +18,7 @@ import { encodeExtensions, EXTENSIONS } from '../extensions.ts';
 import type { CrlReason } from '../extensions/crl.ts';
 
 /** OCSPResponseStatus of an answer that holds nothing (RFC 6960 4.2.1). */
-export const OCSP_ERRORS = {
+const OCSP_ERRORS = {
   malformedRequest: 1,
   internalError: 2,
   tryLater: 3,

@@ -1,4 +1,5 @@
 /** Events for a spreadsheet (RFC 4180). Lossy, and no evidence: each row names its place and leaf hash in the log. */
+import { csvField } from '../../csv-field.ts';
 import type { PlacedEvent } from './placed-event.ts';
 
 const COLUMNS: readonly (readonly [name: string, cell: (event: PlacedEvent) => string | number | undefined])[] = [
@@ -30,20 +31,11 @@ const COLUMNS: readonly (readonly [name: string, cell: (event: PlacedEvent) => s
   ],
 ];
 
-/** What a spreadsheet takes for a formula when it stands at the beginning of a cell. */
-const FORMULA = /^[=+\-@\t\r]/;
-
-/** Every cell in quotes; an apostrophe before what would be a formula. */
-function cellText(value: string | number | undefined): string {
-  const text = String(value ?? '');
-  return `"${(FORMULA.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-}
-
 /** The first row, with its line end. */
 export function csvHeader(): string {
-  return `${COLUMNS.map(([name]) => cellText(name)).join(',')}\r\n`;
+  return `${COLUMNS.map(([name]) => csvField(name)).join(',')}\r\n`;
 }
 
 export function csvRow(event: PlacedEvent): string {
-  return `${COLUMNS.map(([, cell]) => cellText(cell(event))).join(',')}\r\n`;
+  return `${COLUMNS.map(([, cell]) => csvField(String(cell(event) ?? ''))).join(',')}\r\n`;
 }

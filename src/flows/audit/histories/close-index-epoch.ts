@@ -93,7 +93,7 @@ async function changedKeys(
 }
 
 /** The compact range over the leaf indexes of a key. */
-export function rangeOf(stored: Pick<IndexedKey, 'count' | 'nodes'> | undefined): CompactRange {
+function rangeOf(stored: Pick<IndexedKey, 'count' | 'nodes'> | undefined): CompactRange {
   if (stored === undefined) return new CompactRange(sm3);
   const { count, nodes } = stored;
   const hashes = Array.from({ length: nodes.length / HASH_OCTETS }, (_, at) =>
